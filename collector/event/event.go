@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package event defines the one schema that live collection, recordings, replay, trace lines and tests share.
+//
+// An Event is a fact that the kernel (or a cooperating server) stated, at a time of CLOCK_MONOTONIC. A fact that is not
+// known is absent: Has says which fields are, so that 0 always means zero.
+package event
+
+import (
+	"io"
+	"net/netip"
+)
+
+// Roles of a socket in its connection.
+const (
+	RoleClient = "client" // it called connect
+	RoleServer = "server" // it came out of a listener
+)
+
+// Sides of a segment or of an end: who sent the RST, who retransmitted, who closed first.
+const (
+	SideLocal  = "local"
+	SideRemote = "remote"
+)
+
+// Reasons of a Close, Reset or Retransmit.
+const (
+	ReasonRefused     = "refused"     // ECONNREFUSED: nobody listens on that port
+	ReasonTimeout     = "timeout"     // ETIMEDOUT: no answer
+	ReasonUnreachable = "unreachable" // ENETUNREACH, EHOSTUNREACH and their kin: no way there
+	ReasonReset       = "reset"       // the peer sent a RST
+	ReasonAborted     = "aborted"     // closed by its own application before it was established, or while queued with its listener
+	ReasonFIN         = "fin"         // orderly end
+	ReasonOther       = "other"       // any other errno
+	ReasonSYNACK      = "synack"      // a listener's SYN-ACK was sent again
+	ReasonListenerEnd = "listener_closed"
+)
+
+// Event is one fact. The zero value is an event of no kind in which nothing is known.
+//
+// A field counts only if Has says so; TS and Kind always count.
+type Event struct {
+	TS   int64 // ns, CLOCK_MONOTONIC (bpf_ktime_get_ns)
+	Kind Kind
+	Has  Mask
+
+	CPU  uint32 // on which the hook ran
+	PID  uint32 // the socket's owner: process, in the initial pid namespace; from process context only
+	TID  uint32 // the owner's thread that made the call
+	Comm string // name of the owner's process (its first thread)
+
+	Conn   uint64         // socket cookie; on kernels without the helper (before 5.12) a number of our own
+	NetNS  uint32         // inode number of the network namespace
+	Proto  string         // "tcp"
+	Role   string         // RoleClient, RoleServer
+	Local  netip.AddrPort // IPv4-mapped IPv6 addresses are unmapped
+	Remote netip.AddrPort
+
+	Listener     netip.AddrPort // local address of the listener
+	ListenerConn uint64         // its cookie
+	SYNQueue     uint32         // requests in the SYN queue (icsk_accept_queue.qlen)
+	AcceptQueue  uint32         // connections in the accept queue (sk_ack_backlog)
+	Backlog      uint32         // effective limit of both queues (sk_max_ack_backlog); a queue is full when it holds one more
+	BacklogAsked uint32         // what listen() asked for, before somaxconn capped it
+	Cookie       bool           // answered with a SYN cookie
+
+	Stage       string // of a refusal: syn, ack
+	Side        string // SideLocal, SideRemote
+	Reason      string
+	Errno       int32 // positive errno of a failed connect
+	Count       uint64
+	HandshakeNS int64 // client: connect to established; server: SYN to established
+	RTTNS       int64 // smoothed round trip time (srtt_us)
+	WaitNS      int64 // from the entry into the accept queue to the return of accept
+	FD          int32
+	Bytes       uint64
+	BytesIn     uint64 // payload bytes received (tcp_sock.bytes_received)
+	BytesOut    uint64 // payload bytes acknowledged by the peer (tcp_sock.bytes_acked, without the SYN)
+	DurationNS  int64  // established to close
+	Retransmits uint32 // segments sent again (tcp_sock.total_retrans)
+	Overflows   uint64 // refusals because the accept queue was full
+	Drops       uint64 // all refusals of the listener (sk_drops, which counts a dropped ACK twice)
+	PreExisting bool   // it was there before the tool started: its start was not seen
+
+	Name  string // of a mark: parse, handle …
+	Phase string // of a mark: begin, end
+	ID    uint64 // of a mark: the server's own number of the request
+	Where string // of a loss: ring, map, missed, order, evicted
+}
+
+// Mask is a set of fields.
+type Mask uint64
+
+// Set marks the fields as known and returns e, so that a literal can be built in one expression.
+func (e *Event) Set(fields ...Field) *Event {
+	for _, f := range fields {
+		e.Has |= 1 << f
+	}
+	return e
+}
+
+// Known reports whether the field is known.
+func (e *Event) Known(f Field) bool { return e.Has&(1<<f) != 0 }
+
+// Forget marks the field as unknown.
+func (e *Event) Forget(f Field) { e.Has &^= 1 << f }
+
+// Source yields events. Next fills e (every field is overwritten) and returns io.EOF after the last one; an event may
+// come a little before an earlier one of another CPU. Next is called from one goroutine; Close may be called from any
+// and makes a blocked Next return io.EOF.
+type Source interface {
+	Next(e *Event) error
+	io.Closer
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendJSON appends the event as one JSON object, without a newline. Fields that are not known are left out.
+func (e *Event) AppendJSON(b []byte) []byte {
+	b = append(b, `{"ts":`...)
+	b = strconv.AppendInt(b, e.TS, 10)
+	b = append(b, `,"event":"`...)
+	b = append(b, e.Kind.String()...)
+	b = append(b, '"')
+	for f := Field(0); f < fields; f++ {
+		if !e.Known(f) {
+			continue
+		}
+		b = append(b, ',', '"')
+		b = append(b, fieldTable[f].name...)
+		b = append(b, '"', ':')
+		b = appendValue(b, fieldTable[f].at(e))
+	}
+	return append(b, '}')
+}
+
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case *uint32:
+		return strconv.AppendUint(b, uint64(*v), 10)
+	case *uint64:
+		return strconv.AppendUint(b, *v, 10)
+	case *int32:
+		return strconv.AppendInt(b, int64(*v), 10)
+	case *int64:
+		return strconv.AppendInt(b, *v, 10)
+	case *bool:
+		return strconv.AppendBool(b, *v)
+	case *netip.AddrPort:
+		b = append(b, '"')
+		b = v.AppendTo(b)
+		return append(b, '"')
+	case *string:
+		return appendString(b, *v)
+	}
+	panic(fmt.Sprintf("event: field of type %T", v))
+}
+
+// appendString appends s as a JSON string. A comm may hold any byte but NUL.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ':
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
+}
+
+// UnmarshalJSON reads one event line. Keys that this version does not know are skipped, since fields may be added
+// within a schema number; an unknown event is an error.
+func (e *Event) UnmarshalJSON(line []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(line, &raw); err != nil {
+		return err
+	}
+	*e = Event{}
+	var name string
+	if err := json.Unmarshal(raw["event"], &name); err != nil {
+		return fmt.Errorf("no event name")
+	}
+	kind, ok := ParseKind(name)
+	if !ok {
+		return fmt.Errorf("unknown event %q", name)
+	}
+	e.Kind = kind
+	if err := json.Unmarshal(raw["ts"], &e.TS); err != nil {
+		return fmt.Errorf("no time stamp in ts")
+	}
+	for f := Field(0); f < fields; f++ {
+		value, ok := raw[fieldTable[f].name]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(value, fieldTable[f].at(e)); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+		e.Set(f)
+	}
+	return nil
+}

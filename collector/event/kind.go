@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import "fmt"
+
+// Kind says what happened. Its String is the name in event lines and on the command line.
+type Kind uint8
+
+// The kinds. Each comment says when the event is written and what may mislead about it.
+const (
+	// None is the zero Kind; no source yields it.
+	None Kind = iota
+	// Connect: a client called connect. A non-blocking connect is written at the call, not at its result.
+	// The local port is chosen inside the call: where only the state change is seen, Local is absent.
+	Connect
+	// SYN: a SYN reached a listener and entered its SYN queue (a retransmitted SYN of the same request is not written again).
+	SYN
+	// Established: the kernel completed the handshake. No application code ran for a server's side of it,
+	// and with TCP_DEFER_ACCEPT the first data has arrived as well.
+	Established
+	// Accept: the application took a connection out of the accept queue. A failed accept (EAGAIN) is not written.
+	Accept
+	// Retransmit: a segment, or a listener's SYN-ACK, was sent again.
+	Retransmit
+	// Reset: a RST was sent or received. An RST answered to a port where nobody listens has no socket and is not written.
+	Reset
+	// Close: the socket reached TCP_CLOSE, or a connect failed. The peer's side has its own.
+	// A connection that rests in TIME_WAIT is closed for its application: the kernel has freed the socket.
+	Close
+	// Listen: a socket started to listen, or (PreExisting) listened before the tool started.
+	Listen
+	// Unlisten: a socket stopped listening.
+	Unlisten
+	// Queue: a sample of a listener's queues. Between two samples anything may have happened.
+	Queue
+	// Mark: a cooperating server's note of an application moment.
+	Mark
+	// Lost: events were lost; Where names the place, Count how many.
+	Lost
+	// Watermark: every event stamped before TS has been delivered. Only between a source and the collector:
+	// never printed, never recorded.
+	Watermark
+
+	kinds
+)
+
+// kindInfo is one line of the table that names and documents the kinds.
+type kindInfo struct {
+	name string
+	doc  string
+	own  []Field // its own fields, in the order in which they are printed
+}
+
+var kindTable = [kinds]kindInfo{
+	None:        {name: "none"},
+	Connect:     {"connect", "a client calls connect", nil},
+	SYN:         {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
+	Established: {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting}},
+	Accept:      {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog}},
+	Retransmit:  {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason}},
+	Reset:       {"reset", "a RST was sent or received", []Field{FieldSide, FieldReason}},
+	Close:       {"close", "the socket is closed, or its connect failed; with the totals", []Field{FieldSide, FieldReason, FieldErrno, FieldBytesIn, FieldBytesOut, FieldDurationNS, FieldRTTNS, FieldRetransmits}},
+	Listen:      {"listen", "a socket starts to listen", []Field{FieldListener, FieldBacklog, FieldBacklogAsked, FieldPreExisting}},
+	Unlisten:    {"unlisten", "a socket stops listening", []Field{FieldListener, FieldBacklog}},
+	Queue:       {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops}},
+	Mark:        {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
+	Lost:        {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
+	Watermark:   {name: "watermark"},
+}
+
+// String returns the kind's name in event lines.
+func (k Kind) String() string {
+	if k >= kinds {
+		return fmt.Sprintf("kind(%d)", uint8(k))
+	}
+	return kindTable[k].name
+}
+
+// Doc says in one phrase when an event of this kind is written.
+func (k Kind) Doc() string { return kindTable[k].doc }
+
+// Own returns the fields that belong to this kind, in printing order. The caller must not change the slice.
+func (k Kind) Own() []Field { return kindTable[k].own }
+
+// Lifecycle reports whether trace prints the kind when no event is named on its command line.
+func (k Kind) Lifecycle() bool {
+	switch k {
+	case None, SYN, Queue, Mark, Watermark:
+		return false
+	}
+	return k < kinds
+}
+
+// Kinds returns every kind that can stand in an event line, in the order of the documentation.
+func Kinds() []Kind {
+	var out []Kind
+	for k := None + 1; k < kinds; k++ {
+		if k != Watermark {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// ParseKind returns the kind of that name, and false if there is none.
+func ParseKind(name string) (Kind, bool) {
+	for _, k := range Kinds() {
+		if k.String() == name {
+			return k, true
+		}
+	}
+	return None, false
+}

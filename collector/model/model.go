@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package model holds the plain values that the collector makes out of events and that every view reads.
+//
+// A Snapshot is immutable once it is published: views share it without locks. All times are ns; moments are of
+// CLOCK_MONOTONIC. A value that is not known is an Opt without a value, never 0.
+package model
+
+// Schema is the number of the snapshot's and the recordings' schema. Within a number fields are added, never changed.
+const Schema = 1
+
+// Fidelity says how much a fact can be trusted.
+type Fidelity string
+
+// The fidelities, best first.
+const (
+	Exact   Fidelity = "exact"   // read in the kernel at the moment when it happened
+	Derived Fidelity = "derived" // computed from exact facts, with a known small error
+	Sampled Fidelity = "sampled" // read from time to time: what happens in between is not seen
+	Unknown Fidelity = "unknown" // this kernel does not tell
+)
+
+// States of a connection or listener.
+const (
+	StateConnecting  = "connecting"   // the client's SYN is out
+	StateAcceptQueue = "accept_queue" // the handshake is complete, the application has not accepted yet
+	StateEstablished = "established"  // in the hands of its application
+	StateListening   = "listening"    // a listener
+	StateClosed      = "closed"       // ended; kept with its last numbers within the memory budget
+)
+
+// Snapshot is everything that is known at one moment.
+type Snapshot struct {
+	Schema int                    `json:"schema"`
+	TS     int64                  `json:"ts"` // CLOCK_MONOTONIC
+	Host   string                 `json:"host"`
+	Kernel string                 `json:"kernel"`
+	Arch   string                 `json:"arch"`
+	Tier   string                 `json:"tier"` // lowest among the required probes in use: full, kprobe, tracepoint, none
+	Probes map[string]ProbeStatus `json:"probes"`
+	Lost   map[string]uint64      `json:"lost"` // by place; empty when nothing was lost
+
+	Listeners   []Listener   `json:"listeners"`
+	Connections []Connection `json:"connections"` // open ones first, then the closed ones, the last ended first
+	Exchanges   []struct{}   `json:"exchanges"`
+	Routes      []struct{}   `json:"routes"`
+	Loops       []struct{}   `json:"loops"`
+	Rings       []struct{}   `json:"rings"`
+	Workers     []struct{}   `json:"workers"`
+	Findings    []struct{}   `json:"findings"`
+
+	WallOffset   int64       `json:"-"` // add to a CLOCK_MONOTONIC time to get unix ns
+	Start        int64       `json:"-"` // when collection began, CLOCK_MONOTONIC
+	EventsPerSec float64     `json:"-"` // over the last second of event time
+	EventsTotal  uint64      `json:"-"`
+	ConnsPerSec  float64     `json:"-"` // connections opened (server sides, and clients without a watched server)
+	OpenConns    int         `json:"-"`
+	Filters      []string    `json:"-"` // as the user gave them: --port 8080
+	Cost         Opt[Cost]   `json:"-"`
+	Sets         []string    `json:"-"` // probe sets that are on
+	Marks        []Mark      `json:"-"` // the newest last, bounded
+	Events       []EventLine `json:"-"` // the newest last, bounded
+	Total        Totals      `json:"-"`
+}
+
+// Cost is what watching costs: an estimate, shown with ≈.
+type Cost struct {
+	HooksCPU float64 // share of one CPU spent in BPF programs: hits × the price calibrated at start
+	SelfCPU  float64 // share of one CPU that this process used
+}
+
+// Totals count what happened since the start; they stay exact when connections are evicted.
+type Totals struct {
+	Connects, Established, Accepts, Closes, Failed, Resets, Retransmits uint64
+}
+
+// ProbeStatus is how one probe is served on this kernel.
+type ProbeStatus struct {
+	Hook     string   `json:"hook"` // mechanism and place, "" when no hook worked
+	Fidelity Fidelity `json:"fidelity"`
+}
+
+// Process is who owns a socket, as far as it is known.
+type Process struct {
+	PID  Opt[uint32] `json:"pid,omitzero"` // in the initial pid namespace
+	Comm string      `json:"comm,omitempty"`
+	// NSPID is the pid inside the process's own pid namespace, where it differs.
+	NSPID Opt[uint32] `json:"ns_pid,omitzero"`
+	// Container is the id of its container (12 digits or more), Unit its systemd unit; both from the cgroup path.
+	Container string `json:"container,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+}
+
+// Listener is one listening socket.
+type Listener struct {
+	Conn  uint64 `json:"conn"` // socket cookie
+	Local string `json:"local"`
+	NetNS uint32 `json:"netns"`
+	Process
+	State        string              `json:"state"` // StateListening, StateClosed
+	Backlog      Opt[uint32]         `json:"backlog,omitzero"`
+	BacklogAsked Opt[uint32]         `json:"backlog_asked,omitzero"`
+	SYNQueue     Opt[uint32]         `json:"syn_queue,omitzero"`
+	AcceptQueue  Opt[uint32]         `json:"accept_queue,omitzero"`
+	Established  uint64              `json:"established"`
+	Accepted     uint64              `json:"accepted"`
+	WaitNS       Distribution        `json:"wait_ns"`
+	HandshakeNS  Distribution        `json:"handshake_ns"`
+	SYNDrops     map[string]uint64   `json:"syn_drops"`
+	Overflows    Opt[uint64]         `json:"overflows,omitzero"`
+	Acceptors    []Acceptor          `json:"acceptors"`
+	Fidelity     map[string]Fidelity `json:"fidelity"`
+	PreExisting  bool                `json:"pre_existing,omitempty"`
+	Opened       int64               `json:"opened"` // when listen() was seen, or the collection began
+
+	ArrivalsPerSec float64       `json:"-"`
+	AcceptsPerSec  float64       `json:"-"`
+	Waiting        []Waiting     `json:"-"` // in the accept queue now, oldest first, bounded
+	History        []QueueSample `json:"-"` // one a second, the last minute, oldest first
+}
+
+// Waiting is a connection in the accept queue.
+type Waiting struct {
+	Conn   uint64
+	Remote string
+	Since  int64 // entered the queue, CLOCK_MONOTONIC
+}
+
+// QueueSample is the depth of both queues at a time; the deepest of its second.
+type QueueSample struct {
+	TS                    int64
+	SYNQueue, AcceptQueue Opt[uint32]
+}
+
+// Acceptor is a thread that called accept on a listener.
+type Acceptor struct {
+	PID     uint32            `json:"pid"`
+	TID     uint32            `json:"tid"`
+	Comm    string            `json:"comm"`
+	Accepts uint64            `json:"accepts"`
+	Errors  map[string]uint64 `json:"errors"`
+}
+
+// Connection is one socket of a TCP connection; over loopback there are two.
+type Connection struct {
+	Conn   uint64 `json:"conn"`
+	Role   string `json:"role,omitempty"`
+	State  string `json:"state"`
+	Local  string `json:"local,omitempty"`
+	Remote string `json:"remote,omitempty"`
+	NetNS  uint32 `json:"netns,omitempty"`
+	Process
+	TID         Opt[uint32] `json:"tid,omitzero"`
+	Opened      int64       `json:"opened"`
+	Closed      Opt[int64]  `json:"closed,omitzero"`
+	HandshakeNS Opt[int64]  `json:"handshake_ns,omitzero"`
+	WaitNS      Opt[int64]  `json:"wait_ns,omitzero"`
+	RTTNS       Opt[int64]  `json:"rtt_ns,omitzero"`
+	DurationNS  Opt[int64]  `json:"duration_ns,omitzero"`
+	BytesIn     Opt[uint64] `json:"bytes_in,omitzero"`
+	BytesOut    Opt[uint64] `json:"bytes_out,omitzero"`
+	Unread      Opt[uint64] `json:"unread,omitzero"`
+	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
+	Exchanges   Opt[uint64] `json:"exchanges,omitzero"`
+	FD          Opt[int32]  `json:"fd,omitzero"`
+	Listener    Opt[uint64] `json:"listener_conn,omitzero"`
+	Reason      string      `json:"reason,omitempty"` // why it ended
+	Errno       Opt[int32]  `json:"errno,omitzero"`
+	PreExisting bool        `json:"pre_existing"`
+	// Peer is the cookie of the other socket of the same connection, where both are on this host.
+	Peer Opt[uint64] `json:"peer,omitzero"`
+	// Story is what happened to it, oldest first, bounded: what Enter opens.
+	Story []EventLine `json:"-"`
+}
+
+// EventLine is an event as a person reads it.
+type EventLine struct {
+	TS   int64
+	Kind string
+	Conn uint64
+	PID  uint32 // 0: unknown
+	Comm string
+	Text string // the rest, in words: addresses, times, reasons
+}
+
+// Mark is an application moment that a cooperating server noted.
+type Mark struct {
+	TS   int64
+	PID  uint32
+	TID  uint32
+	Name string
+	End  bool
+	ID   uint64
+}
