@@ -48,6 +48,10 @@ type Event struct {
 	PID  uint32 // the socket's owner: process, in the initial pid namespace; from process context only
 	TID  uint32 // the owner's thread that made the call
 	Comm string // name of the owner's process (its first thread)
+	// Container and Unit are what the owner's cgroup path names. The collector adds them to live events from /proc, so
+	// that a recording carries them.
+	Container string // container id, 12 digits or more
+	Unit      string // systemd unit
 
 	Conn   uint64         // socket cookie; on kernels without the helper (before 5.12) a number of our own
 	NetNS  uint32         // inode number of the network namespace

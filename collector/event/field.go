@@ -10,6 +10,8 @@ const (
 	FieldPID Field = iota
 	FieldTID
 	FieldComm
+	FieldContainer
+	FieldUnit
 	FieldCPU
 	FieldConn
 	FieldNetNS
@@ -60,6 +62,8 @@ var fieldTable = [fields]fieldInfo{
 	FieldPID:          {"pid", func(e *Event) any { return &e.PID }},
 	FieldTID:          {"tid", func(e *Event) any { return &e.TID }},
 	FieldComm:         {"comm", func(e *Event) any { return &e.Comm }},
+	FieldContainer:    {"container", func(e *Event) any { return &e.Container }},
+	FieldUnit:         {"unit", func(e *Event) any { return &e.Unit }},
 	FieldCPU:          {"cpu", func(e *Event) any { return &e.CPU }},
 	FieldConn:         {"conn", func(e *Event) any { return &e.Conn }},
 	FieldNetNS:        {"netns", func(e *Event) any { return &e.NetNS }},

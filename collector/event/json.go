@@ -42,6 +42,9 @@ func appendValue(b []byte, v any) []byte {
 	case *bool:
 		return strconv.AppendBool(b, *v)
 	case *netip.AddrPort:
+		if v.Addr().Zone() != "" { // a zone may hold any character
+			return appendString(b, v.String())
+		}
 		b = append(b, '"')
 		b = v.AppendTo(b)
 		return append(b, '"')
@@ -84,18 +87,35 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 		return fmt.Errorf("unknown event %q", name)
 	}
 	e.Kind = kind
-	if err := json.Unmarshal(raw["ts"], &e.TS); err != nil {
+	if err := json.Unmarshal(raw["ts"], &e.TS); err != nil || isNull(raw["ts"]) {
 		return fmt.Errorf("no time stamp in ts")
 	}
 	for f := Field(0); f < fields; f++ {
 		value, ok := raw[fieldTable[f].name]
-		if !ok {
+		if !ok || isNull(value) {
 			continue
 		}
-		if err := json.Unmarshal(value, fieldTable[f].at(e)); err != nil {
+		if err := setValue(fieldTable[f].at(e), value); err != nil {
 			return fmt.Errorf("%s: %w", f, err)
 		}
 		e.Set(f)
+	}
+	return nil
+}
+
+// isNull reports whether a value is JSON's null, which means the same as its absence.
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
+
+// setValue reads one field. An address must be one: the empty text, which netip takes for its zero value, is not.
+func setValue(at any, value json.RawMessage) error {
+	if err := json.Unmarshal(value, at); err != nil {
+		return err
+	}
+	if a, ok := at.(*netip.AddrPort); ok {
+		if !a.IsValid() {
+			return fmt.Errorf("no address in %s", value)
+		}
+		*a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	}
 	return nil
 }
