@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command vm boots real kernels under QEMU and runs beltrace's kernel tests in them, one guest at a time.
+//
+//	go run ./test/vm -kernel 6.1 -tier kprobe -v
+//
+// Without flags it runs the guests that CI runs. Kernels are Debian packages, fetched from the mirror that the
+// machine's own apt sources name and kept in $BELTRACE_CACHE, or else in /var/cache/beltrace.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"beltrace/test/result"
+)
+
+// options are the command's flags.
+type options struct {
+	Kernel, Arch, Tier string
+	Run                string
+	Packages           string
+	All, JSON, Verbose bool
+	Timeout            time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.Kernel, "kernel", "", "only this kernel: "+strings.Join(kernelNames(), ", "))
+	flag.StringVar(&o.Arch, "arch", "", "only this architecture: amd64 or arm64")
+	flag.StringVar(&o.Tier, "tier", "", "only this tier: "+strings.Join(tiers, ", "))
+	flag.StringVar(&o.Run, "run", "", "only tests whose names match this `regexp`")
+	flag.StringVar(&o.Packages, "packages", kernelTests, "packages of the tests, separated by commas")
+	flag.BoolVar(&o.All, "all", false, "all guests, not only those that CI runs (implied by -kernel, -arch, -tier)")
+	flag.BoolVar(&o.JSON, "json", false, "print the tests' events on stdout, as go test -json does")
+	flag.BoolVar(&o.Verbose, "v", false, "show the guests' consoles on stderr")
+	flag.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "longest `time` for one guest")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := runAll(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "vm:", err)
+		os.Exit(1)
+	}
+}
+
+// runAll runs the chosen guests and sums up. It goes on after a guest that failed.
+func runAll(ctx context.Context, o options) error {
+	o.All = o.All || o.Kernel != "" || o.Arch != "" || o.Tier != ""
+	guests, err := choose(matrix(o.All), o.Kernel, o.Arch, o.Tier)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "beltrace-vm-")
+	if err != nil {
+		return fmt.Errorf("make work folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	st, err := newStore()
+	if err != nil {
+		return err
+	}
+	r := &runner{options: o, store: st, dir: dir, payloads: map[string]payload{}}
+	var total result.Counts
+	failed := 0
+	for _, g := range guests {
+		rep := r.run(ctx, g)
+		rep.show(o.JSON)
+		total.Add(rep.Counts)
+		if rep.failed() {
+			failed++
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped: %w", ctx.Err())
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%d guests\n%v\n", len(guests), total)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d guests failed", failed, len(guests))
+	}
+	return nil
+}
+
+// report is how a guest went.
+type report struct {
+	guest
+	result.Counts
+	Version  string // of the kernel's package
+	Kernel   string // what the guest says it runs
+	Note     string
+	Took     time.Duration
+	Err      error
+	Events   []result.Event
+	Failures []string
+	Console  []string // its end, if the guest failed
+}
+
+func (r report) failed() bool { return r.Err != nil || r.Failed > 0 }
+
+// show prints the guest's line on stderr, what failed below it, and the events on stdout if asked for.
+func (r report) show(events bool) {
+	w := os.Stderr
+	fmt.Fprintf(w, "guest %-5s %s %-10s  %v in %.1f s  [%s, %s]\n",
+		r.guest.Kernel.Name, r.Arch, r.Tier, r.Counts, r.Took.Seconds(), r.Version, r.Kernel)
+	if r.Note != "" {
+		fmt.Fprintln(w, "   ", r.Note)
+	}
+	for _, f := range r.Failures {
+		fmt.Fprint(w, f)
+	}
+	if r.Err != nil {
+		fmt.Fprintf(w, "--- last lines of the console of %v\n", r.guest)
+		for _, line := range r.Console {
+			fmt.Fprintln(w, "   |", line)
+		}
+		fmt.Fprintf(w, "guest %v failed: %v\n", r.guest, r.Err)
+	}
+	if events {
+		enc := json.NewEncoder(os.Stdout)
+		for _, e := range r.Events {
+			if err := enc.Encode(e); err != nil {
+				fmt.Fprintln(w, "vm: print events:", err)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"beltrace/test/result"
+)
+
+// kernelTests are the packages whose tests need a kernel; smoke comes first, so that a broken guest is told from a
+// broken beltrace.
+const kernelTests = "./test/vm/smoke,./test/truth"
+
+// consoleLines is how much of a failed guest's console is shown.
+const consoleLines = 60
+
+// runner runs guests one after the other: two at once would share two cores and prove nothing sooner.
+type runner struct {
+	options
+	store    store
+	dir      string             // for files of this run
+	payloads map[string]payload // by architecture
+}
+
+// run runs one guest and says how it went.
+func (r *runner) run(ctx context.Context, g guest) report {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("not done after %v", r.Timeout))
+	defer cancel()
+	rep := report{guest: g, Version: "?", Kernel: "?"}
+	started := time.Now()
+	con, err := r.boot(ctx, g, &rep)
+	rep.Took = time.Since(started)
+	rep.Kernel = con.Kernel
+	rep.collect(ctx, con)
+	rep.Err = errors.Join(err, rep.verdict(con))
+	if rep.Err != nil {
+		rep.Console = con.Lines[max(0, len(con.Lines)-consoleLines):]
+		rep.fail(rep.Err)
+	}
+	return rep
+}
+
+// boot fetches and builds what the guest needs and runs it to its end.
+func (r *runner) boot(ctx context.Context, g guest, rep *report) (console, error) {
+	img, err := r.store.image(ctx, g.Kernel, g.Arch)
+	if err != nil {
+		return console{}, err
+	}
+	rep.Version, rep.Note = img.Version, img.Note
+	busybox, err := r.store.busybox(ctx, g.Arch)
+	if err != nil {
+		return console{}, err
+	}
+	p, err := r.payload(ctx, g.Arch)
+	if err != nil {
+		return console{}, err
+	}
+	args := []string{"-test.v=test2json", "-test.timeout=" + (r.Timeout - r.Timeout/10).String()}
+	if r.Run != "" {
+		args = append(args, "-test.run="+r.Run)
+	}
+	env := []string{"BELTRACE_GUEST=1", "BELTRACE_TIER=" + g.Tier, "BELTRACE_BIN=/bin/beltrace"}
+	initramfs := filepath.Join(r.dir, "initramfs")
+	if err := writeInitramfs(ctx, initramfs, busybox, img, p, env, args); err != nil {
+		return console{}, err
+	}
+	watch := func(string) {}
+	if r.Verbose {
+		watch = func(line string) { fmt.Fprintln(os.Stderr, "   |", line) }
+	}
+	return boot(ctx, g.Arch, img.Vmlinuz, initramfs, watch)
+}
+
+// payload builds beltrace and the tests for an architecture, once.
+func (r *runner) payload(ctx context.Context, arch string) (payload, error) {
+	if p, ok := r.payloads[arch]; ok {
+		return p, nil
+	}
+	p := payload{Beltrace: filepath.Join(r.dir, "beltrace-"+arch)}
+	if !exists("cmd/beltrace") {
+		p.Beltrace = ""
+	} else if err := goBuild(ctx, arch, "build", p.Beltrace, "./cmd/beltrace"); err != nil {
+		return payload{}, err
+	}
+	for i, pkg := range strings.Split(r.Packages, ",") {
+		t := testFile{Package: pkg, Binary: filepath.Join(r.dir, fmt.Sprintf("test-%s-%d", arch, i))}
+		if err := goBuild(ctx, arch, "test", t.Binary, "-c", pkg); err != nil {
+			return payload{}, err
+		}
+		if !exists(t.Binary) {
+			return payload{}, fmt.Errorf("package %s: has no tests", pkg)
+		}
+		p.Tests = append(p.Tests, t)
+	}
+	r.payloads[arch] = p
+	return p, nil
+}
+
+// goBuild builds a static binary for a guest.
+func goBuild(ctx context.Context, arch, verb, out string, args ...string) error {
+	args = append([]string{verb, "-tags=guest", "-ldflags=-w", "-o", out}, args...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text)
+	}
+	return nil
+}
+
+// collect turns the console's test sections into events and counts them.
+func (r *report) collect(ctx context.Context, con console) {
+	var log result.Log
+	for _, s := range con.sections() {
+		pkg := fmt.Sprintf("guest/%s/%s/%s/%s", r.guest.Kernel.Name, r.Arch, r.Tier, s.Name)
+		cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", "-p", pkg)
+		cmd.Stdin = strings.NewReader(strings.Join(s.Lines, "\n") + "\n")
+		out, err := cmd.Output()
+		if err != nil {
+			r.Failures = append(r.Failures, fmt.Sprintf("--- read results of %s: %v\n", pkg, err))
+			r.fail(err)
+			continue
+		}
+		for line := range bytes.Lines(out) {
+			var e result.Event
+			if json.Unmarshal(line, &e) == nil {
+				log.Add(e)
+				r.Events = append(r.Events, e)
+			}
+		}
+	}
+	for _, e := range log.Unfinished() {
+		log.Add(e)
+		r.Events = append(r.Events, e)
+	}
+	r.Counts = log.Counts()
+	r.Failures = append(r.Failures, log.Failures()...)
+}
+
+// verdict says what is wrong with a guest apart from its failed tests. Only the last line of /init counts.
+func (r *report) verdict(con console) error {
+	switch {
+	case con.Exit < 0:
+		return errors.New("the guest ended without saying a result")
+	case con.Exit > 0 && r.Failed == 0:
+		return fmt.Errorf("the guest says exit %d, yet no test failed", con.Exit)
+	case con.Exit == 0 && r.Passed == 0:
+		return errors.New("no test ran in the guest")
+	}
+	return nil
+}
+
+// fail adds an event for a failure that no test stands for.
+func (r *report) fail(err error) {
+	pkg := fmt.Sprintf("guest/%s/%s/%s", r.guest.Kernel.Name, r.Arch, r.Tier)
+	r.Events = append(r.Events,
+		result.Event{Action: "output", Package: pkg, Output: err.Error() + "\n"},
+		result.Event{Action: "fail", Package: pkg})
+}
+
+// section is what one test binary printed.
+type section struct {
+	Name  string
+	Lines []string
+}
+
+// sections cuts the console at the lines in which /init says that a test binary begins or ends.
+func (c console) sections() []section {
+	var all []section
+	inside := false
+	for _, line := range c.Lines {
+		rest, ours := strings.CutPrefix(line, "guest: ")
+		word, rest, _ := strings.Cut(rest, " ")
+		switch {
+		case ours && word == "begin":
+			_, name, _ := strings.Cut(rest, "-")
+			all, inside = append(all, section{Name: name}), true
+		case ours && word == "end" && inside:
+			inside = false
+		case inside:
+			all[len(all)-1].Lines = append(all[len(all)-1].Lines, line)
+		}
+	}
+	return all
+}
