@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+
+//go:build ignore
+
+/* One object, since programs share maps; one header a concern. */
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_core_read.h>
+
+#include "kernel.h"
+
+#define __VMLINUX_H__ /* bpf_tracing.h: we bring struct pt_regs ourselves */
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+#include "config.bpf.h"
+#include "maps.bpf.h"
+#include "compat.bpf.h"
+#include "sock.bpf.h"
+#include "conn.bpf.h"
+#include "connect.bpf.h"
+#include "accept.bpf.h"
+#include "segment.bpf.h"
+#include "seed.bpf.h"
+#include "process.bpf.h"
+#include "mark.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

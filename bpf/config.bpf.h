@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Settings, fixed before the programs are loaded: the verifier removes what they switch off. */
+#ifndef BELTRACE_CONFIG_BPF_H
+#define BELTRACE_CONFIG_BPF_H
+
+#define MAX_PORTS 16
+
+const volatile __u32 self_tgid = 0; /* our own process is never watched */
+
+const volatile __u32 filter_ports = 0; /* how many of filter_port are set; 0: any port */
+const volatile __u16 filter_port[MAX_PORTS] = {};
+const volatile __u32 filter_netns = 0; /* inode number; 0: any */
+const volatile bool filter_pids = false; /* only processes in watched_pids */
+const volatile bool filter_comm = false;
+const volatile char filter_comm_name[16] = {};
+
+const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
+
+#endif

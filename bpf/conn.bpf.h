@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* A connection's life as the state changes of its socket tell it, in every tier. */
+#ifndef BELTRACE_CONN_BPF_H
+#define BELTRACE_CONN_BPF_H
+
+/*
+ * modern: the helpers of 5.15 are there (socket cookie, user registers, socket storage in tracing programs). It is a
+ * constant at each call, so that older kernels never see what they would refuse.
+ */
+static __always_inline __u64 id_of(struct sock *sk, bool modern)
+{
+	return modern ? bpf_get_socket_cookie(sk) : own_id();
+}
+
+static __always_inline void send_connect(struct sock *sk, struct sock_info *info)
+{
+	struct event *e = event_new(EVENT_CONNECT, sizeof(*e));
+
+	info->connect_done = 1;
+	if (!e)
+		return;
+	e->ts = info->start;
+	e->conn = info->id;
+	e->role = ROLE_CLIENT;
+	put_owner(e, info);
+	put_local(e, sk);
+	put_remote(e, sk);
+	event_send(e);
+}
+
+/* CLOSE -> SYN_SENT: inside connect(), in the client's context; the local port may not be chosen yet. */
+static __always_inline void client_start(struct sock *sk, bool modern)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct connect_call *call = bpf_map_lookup_elem(&connects, &id);
+	struct sock_info *info;
+
+	if (call)
+		call->stage = CONNECT_SENDING;
+	if (!place_wanted(sk, local_port(sk), remote_port(sk)))
+		return;
+	info = info_new(sk);
+	if (!info)
+		return;
+	info->id = id_of(sk, modern);
+	info->role = ROLE_CLIENT;
+	info->start = call ? call->ts : bpf_ktime_get_ns();
+	take_owner(info);
+	info->watched = process_wanted(info->pid, info->comm);
+	if (info->watched && !call) /* else the hook at the return does it, with the local port */
+		send_connect(sk, info);
+}
+
+static __always_inline void listener_start(struct sock *sk, bool modern)
+{
+	struct sock_info *info;
+	struct queue_event *e;
+
+	if (!place_wanted(sk, local_port(sk), 0))
+		return;
+	info = info_new(sk);
+	if (!info)
+		return;
+	info->id = id_of(sk, modern);
+	info->role = ROLE_LISTENER;
+	info->start = bpf_ktime_get_ns();
+	take_owner(info);
+	info->watched = process_wanted(info->pid, info->comm);
+	if (modern) {
+		info->has_asked = listen_argument(&info->asked);
+		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	} else {
+		struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
+		__u64 address = (__u64)sk;
+		bpf_map_update_elem(&places, &place, &address, BPF_ANY);
+	}
+	if (!info->watched)
+		return;
+	e = event_new(EVENT_LISTEN, sizeof(*e));
+	if (!e)
+		return;
+	e->e.conn = info->id;
+	e->e.role = ROLE_LISTENER;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_queues(e, sk);
+	if (info->has_asked) {
+		e->asked = info->asked;
+		e->e.has |= HAS_ASKED;
+	}
+	event_send(e);
+}
+
+/* LISTEN -> SYN_RECV: sk is the child that is about to enter the accept queue. Its cookie is still the listener's. */
+static __always_inline struct sock_info *child_start(struct sock *sk)
+{
+	struct sock_info *info;
+
+	if (!port_wanted(local_port(sk), remote_port(sk)) && remote_port(sk))
+		return 0;
+	info = info_new(sk);
+	if (!info)
+		return 0;
+	info->role = ROLE_SERVER;
+	info->queued = bpf_ktime_get_ns();
+	return info;
+}
+
+static __always_inline struct sock *listener_of(struct sock *sk, struct sock_info *info, bool modern)
+{
+	struct place place = {};
+	__u64 *address;
+
+	if (info->listener_sk)
+		return (struct sock *)info->listener_sk;
+	if (modern)
+		return 0;
+	place.netns = netns_of(sk);
+	place.port = local_port(sk);
+	address = bpf_map_lookup_elem(&places, &place);
+	return address ? (struct sock *)*address : 0;
+}
+
+/* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */
+static __always_inline void inherit(struct sock *sk, struct sock_info *info, bool modern)
+{
+	struct sock_info *parent = info_of(listener_of(sk, info, modern));
+
+	if (!parent) {
+		info->watched = !filter_pids && !filter_comm;
+		return;
+	}
+	info->watched = parent->watched;
+	if (info->pid)
+		return;
+	info->pid = parent->pid;
+	info->tid = parent->tid;
+	__builtin_memcpy(info->comm, parent->comm, sizeof(info->comm));
+}
+
+static __always_inline void established(struct sock *sk, int old, bool modern)
+{
+	struct sock_info *info = info_of(sk);
+	struct established_event *e;
+
+	if (!info && old == TCP_SYN_RECV)
+		info = child_start(sk);
+	if (!info)
+		return;
+	if (!place_wanted(sk, local_port(sk), remote_port(sk))) {
+		info_end(sk);
+		return;
+	}
+	if (!info->id)
+		info->id = id_of(sk, modern);
+	info->established = bpf_ktime_get_ns();
+	if (info->role == ROLE_SERVER && !info->accepted)
+		inherit(sk, info, modern);
+	if (!info->watched)
+		return;
+	e = event_new(EVENT_ESTABLISHED, sizeof(*e));
+	if (!e)
+		return;
+	e->e.ts = info->established;
+	e->e.conn = info->id;
+	e->e.role = info->role;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_remote(&e->e, sk);
+	put_listener(&e->e, (struct sock *)info->listener_sk);
+	e->rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+	if (e->rtt_us)
+		e->e.has |= HAS_RTT;
+	if (info->start) {
+		e->handshake_ns = info->established - info->start;
+		e->e.has |= HAS_HANDSHAKE;
+	} else if (e->rtt_us) {
+		e->handshake_ns = (__u64)e->rtt_us * 1000; /* SYN-ACK to ACK */
+		e->e.has |= HAS_HANDSHAKE;
+	}
+	event_send(e);
+}
+
+/* Why and by whom a connection ended, from its last state and the error on the socket. */
+static __always_inline void put_end(struct close_event *e, struct sock *sk, struct sock_info *info, int old)
+{
+	struct sock_info *parent;
+
+	e->error = BPF_CORE_READ(sk, sk_err);
+	if (e->error) {
+		e->e.has |= HAS_ERROR;
+		e->e.reason = REASON_ERROR;
+		return;
+	}
+	e->e.side = info->first_end ? info->first_end : SIDE_LOCAL;
+	if (info->role == ROLE_SERVER && !info->accepted && info->listener_sk) {
+		parent = info_of((void *)info->listener_sk);
+		if (!parent || parent->ended) {
+			e->e.reason = REASON_LISTENER;
+			e->e.side = SIDE_LOCAL;
+			return;
+		}
+	}
+	switch (old) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV:
+		e->e.reason = REASON_ABORTED;
+		break;
+	default:
+		e->e.reason = REASON_FIN;
+	}
+}
+
+static __always_inline void listener_end(struct sock *sk, struct sock_info *info)
+{
+	struct queue_event *e;
+
+	if (!info->watched)
+		return;
+	e = event_new(EVENT_UNLISTEN, sizeof(*e));
+	if (!e)
+		return;
+	e->e.conn = info->id;
+	e->e.role = ROLE_LISTENER;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_queues(e, sk);
+	event_send(e);
+}
+
+/* connect() gave up within the call, for want of a port or memory: only its return value says why. */
+static __always_inline bool fell_back(struct sock *sk, int old)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct connect_call *call;
+
+	if (old != TCP_SYN_SENT || BPF_CORE_READ(sk, sk_err))
+		return false;
+	call = bpf_map_lookup_elem(&connects, &id);
+	if (!call || call->sk != (__u64)sk)
+		return false;
+	call->stage = CONNECT_FAILED;
+	return true;
+}
+
+static __always_inline void closed(struct sock *sk, int old)
+{
+	struct sock_info *info = info_of(sk);
+	struct close_event *e;
+
+	if (!info || info->ended)
+		return;
+	info->ended = 1;
+	if (info->role == ROLE_LISTENER) {
+		listener_end(sk, info);
+		return;
+	}
+	if (!info->watched)
+		return;
+	if (fell_back(sk, old))
+		return;
+	if (info->role == ROLE_CLIENT && !info->connect_done)
+		send_connect(sk, info);
+	e = event_new(EVENT_CLOSE, sizeof(*e));
+	if (!e)
+		return;
+	e->e.conn = info->id;
+	e->e.role = info->role;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_remote(&e->e, sk);
+	put_end(e, sk, info, old);
+	if (old != TCP_SYN_SENT) {
+		e->bytes_in = payload_in(sk);
+		e->bytes_out = payload_out(sk);
+		e->e.has |= HAS_TOTALS;
+	}
+	e->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
+	e->rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+	if (e->rtt_us)
+		e->e.has |= HAS_RTT;
+	if (info->established) {
+		e->duration_ns = e->e.ts - info->established;
+		e->e.has |= HAS_DURATION;
+	}
+	event_send(e);
+}
+
+static __always_inline void first_end(struct sock *sk, __u8 side)
+{
+	struct sock_info *info = info_of(sk);
+
+	if (info && !info->first_end)
+		info->first_end = side;
+}
+
+static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern)
+{
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0; /* an MPTCP socket repeats what its subflow does */
+	switch (new) {
+	case TCP_SYN_SENT:
+		client_start(sk, modern);
+		break;
+	case TCP_LISTEN:
+		listener_start(sk, modern);
+		break;
+	case TCP_SYN_RECV:
+		if (old == TCP_LISTEN)
+			child_start(sk);
+		break;
+	case TCP_ESTABLISHED:
+		established(sk, old, modern);
+		break;
+	case TCP_FIN_WAIT1:
+		first_end(sk, SIDE_LOCAL);
+		break;
+	case TCP_CLOSE_WAIT:
+		first_end(sk, SIDE_REMOTE);
+		break;
+	case TCP_CLOSE:
+		closed(sk, old);
+		break;
+	}
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int old, int new)
+{
+	return on_set_state(sk, old, new, true);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
+{
+	return on_set_state(sk, old, new, false);
+}
+
+/*
+ * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
+ * the kernel clones into each child. Attached before set_state.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(lineage_set_state, struct sock *sk, int old, int new)
+{
+	struct sock_info *info;
+	__u64 *address;
+
+	if (new == TCP_LISTEN) {
+		address = bpf_sk_storage_get(&lineage, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (address)
+			*address = (__u64)sk;
+	} else if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV) {
+		address = bpf_sk_storage_get(&lineage, sk, 0, 0);
+		info = info_of(sk);
+		if (address && info)
+			info->listener_sk = *address;
+	}
+	return 0;
+}
+
+/* The memory of a socket goes: nothing more can happen to it. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(destroy_sock, struct sock *sk)
+{
+	info_end(sk);
+	return 0;
+}
+
+#endif

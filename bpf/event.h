@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * The only definition of what travels from the kernel to user space. Go reads the same structs through types that
+ * bpf2go generates from BTF: nothing is mirrored by hand.
+ */
+#ifndef BELTRACE_EVENT_H
+#define BELTRACE_EVENT_H
+
+#include <linux/types.h>
+
+enum event_kind {
+	EVENT_NONE,
+	EVENT_CONNECT,
+	EVENT_SYN,
+	EVENT_ESTABLISHED,
+	EVENT_ACCEPT,
+	EVENT_RETRANSMIT,
+	EVENT_RESET,
+	EVENT_CLOSE,
+	EVENT_LISTEN,
+	EVENT_UNLISTEN,
+	EVENT_QUEUE,
+	EVENT_MARK,
+};
+
+enum sock_role {
+	ROLE_NONE,
+	ROLE_CLIENT,
+	ROLE_SERVER,
+	ROLE_LISTENER,
+};
+
+/* Who ended it, who sent the segment. */
+enum event_side {
+	SIDE_NONE,
+	SIDE_LOCAL,
+	SIDE_REMOTE,
+};
+
+enum end_reason {
+	REASON_NONE,
+	REASON_FIN,	 /* orderly */
+	REASON_ERROR,	 /* see error */
+	REASON_ABORTED,	 /* closed without FIN by its own side, no error on the socket */
+	REASON_LISTENER, /* still queued when its listener closed */
+	REASON_SYNACK,	 /* of a retransmit: a listener's SYN-ACK */
+};
+
+/* Which fields of an event are known. */
+enum event_has {
+	HAS_OWNER = 1 << 0,	    /* pid, tid, comm */
+	HAS_LOCAL = 1 << 1,	    /* laddr, lport */
+	HAS_REMOTE = 1 << 2,	    /* raddr, rport */
+	HAS_LISTENER = 1 << 3,	    /* listener, and its address */
+	HAS_HANDSHAKE = 1 << 4,
+	HAS_RTT = 1 << 5,
+	HAS_WAIT = 1 << 6,
+	HAS_FD = 1 << 7,
+	HAS_QUEUES = 1 << 8,	    /* accept_queue, backlog */
+	HAS_SYN_QUEUE = 1 << 9,
+	HAS_ASKED = 1 << 10,
+	HAS_TOTALS = 1 << 11,
+	HAS_DURATION = 1 << 12,
+	HAS_DROPS = 1 << 13,
+	HAS_PRE_EXISTING = 1 << 14,
+	HAS_ERROR = 1 << 15,
+	HAS_NEW_COOKIE = 1 << 16,   /* the SYN was answered with a cookie */
+	HAS_QUEUED = 1 << 17,	    /* in an accept queue at the time of the event */
+};
+
+#define COMM_LEN 16
+
+/* The head of every event; kinds with more to say put it first in a struct of their own. */
+struct event {
+	__u64 ts;	/* CLOCK_MONOTONIC, ns */
+	__u64 conn;	/* socket cookie, or our own number where there is no cookie helper */
+	__u64 listener; /* the listener's */
+	__u32 has;	/* enum event_has */
+	__u8 kind;	/* enum event_kind */
+	__u8 family;	/* 4, 6, 0: no addresses */
+	__u8 role;	/* enum sock_role */
+	__u8 side;	/* enum event_side */
+	__u32 cpu;
+	__u32 netns;
+	__u32 pid;
+	__u32 tid;
+	__u8 comm[COMM_LEN];
+	__u8 laddr[16]; /* IPv4: the first four bytes */
+	__u8 raddr[16];
+	__u8 listener_addr[16];
+	__u16 lport; /* host order */
+	__u16 rport;
+	__u16 listener_port;
+	__u8 listener_family;
+	__u8 reason; /* enum end_reason */
+};
+
+struct established_event {
+	struct event e;
+	__u64 handshake_ns;
+	__u32 rtt_us;
+	__u32 pad;
+};
+
+struct accept_event {
+	struct event e;
+	__u64 wait_ns;
+	__u32 accept_queue;
+	__u32 backlog;
+	__s32 fd;
+	__u32 pad;
+};
+
+struct close_event {
+	struct event e;
+	__u64 bytes_in;
+	__u64 bytes_out;
+	__u64 duration_ns;
+	__u32 rtt_us;
+	__u32 retransmits;
+	__s32 error; /* positive errno */
+	__u32 pad;
+};
+
+/* Of a listener: syn, listen, unlisten, queue. */
+struct queue_event {
+	struct event e;
+	__u64 drops; /* sk_drops */
+	__u32 syn_queue;
+	__u32 accept_queue;
+	__u32 backlog;
+	__u32 asked;
+};
+
+struct mark_event {
+	struct event e;
+	__u64 id;
+	__u64 phase; /* 0 begin, 1 end */
+	__u8 name[16];
+};
+
+/* The sizes that user space expects: a change here is a change of the wire. */
+_Static_assert(sizeof(struct event) == 120, "struct event");
+_Static_assert(sizeof(struct established_event) == 136, "struct established_event");
+_Static_assert(sizeof(struct accept_event) == 144, "struct accept_event");
+_Static_assert(sizeof(struct close_event) == 160, "struct close_event");
+_Static_assert(sizeof(struct queue_event) == 144, "struct queue_event");
+_Static_assert(sizeof(struct mark_event) == 152, "struct mark_event");
+
+/* A process that holds a socket open, found at start. */
+struct owner {
+	__u64 conn;
+	__u32 pid;
+	__u32 tid;
+	__u32 fd;
+	__u32 watched;
+	__u8 comm[COMM_LEN];
+};
+
+_Static_assert(sizeof(struct owner) == 40, "struct owner");
+
+/* Why something is missing: one counter a CPU each. */
+enum lost_where {
+	LOST_RING, /* the ring buffer was full */
+	LOST_MAP,  /* no room for the state of a socket */
+	LOST_PLACES,
+};
+
+/* Everything that user space reads, in one type: it keeps them all in the object's BTF, from which Go's are made. */
+union wire {
+	struct event event;
+	struct established_event established;
+	struct accept_event accept;
+	struct close_event close;
+	struct queue_event queue;
+	struct mark_event mark;
+	struct owner owner;
+	enum event_kind kind;
+	enum sock_role role;
+	enum event_side side;
+	enum end_reason reason;
+	enum event_has has;
+	enum lost_where where;
+};
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* The maps, and the helpers that touch them from everywhere. */
+#ifndef BELTRACE_MAPS_BPF_H
+#define BELTRACE_MAPS_BPF_H
+
+#define MAX_SOCKS 131072
+#define MAX_REQUESTS 65536
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+	__type(value, union wire);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOST_PLACES);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+/* Numbers that we give ourselves where the kernel has none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} own_ids SEC(".maps");
+
+/*
+ * What is known of a socket, from its first event to its close. Keyed by address: the one identity that every kind of
+ * program can look up, kprobes and 5.10 included. The entry is made anew whenever a socket starts, so an address that
+ * is used again never inherits anything.
+ */
+struct sock_info {
+	__u64 id;	   /* cookie; 0: not known yet */
+	__u64 listener_sk; /* address of its listener */
+	__u64 start;	   /* connect() entered; SYN reached the listener; 0: not seen */
+	__u64 queued;	   /* entered the accept queue */
+	__u64 established;
+	__u32 pid;
+	__u32 tid;
+	__u32 asked; /* backlog that listen() was called with */
+	__u8 role;
+	__u8 watched;
+	__u8 accepted;
+	__u8 first_end; /* enum event_side: who sent the first FIN */
+	__u8 has_asked;
+	__u8 connect_done; /* EVENT_CONNECT is written */
+	__u8 ended;	   /* it reached CLOSE; its memory is still there */
+	__u8 pad;
+	__u8 comm[COMM_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_SOCKS);
+	__type(key, __u64);
+	__type(value, struct sock_info);
+} socks SEC(".maps");
+
+/* When a SYN made a request_sock, by its address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_REQUESTS);
+	__type(key, __u64);
+	__type(value, __u64);
+} requests SEC(".maps");
+
+/* Processes that --pid watches, and their children. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} watched_pids SEC(".maps");
+
+/* How far a connect() has come. */
+enum connect_stage {
+	CONNECT_ENTERED,
+	CONNECT_SENDING, /* the socket is in SYN_SENT: its state changes tell the rest */
+	CONNECT_FAILED,	 /* it fell back to CLOSE within the call */
+};
+
+/* A thread inside connect(): what the entry of the call leaves for its return. */
+struct connect_call {
+	__u64 sk;
+	__u64 ts;
+	__u8 stage;
+	__u8 family; /* of the address that was asked for: 4, 6, 0 */
+	__u16 rport;
+	__u32 pad;
+	__u8 raddr[16];
+};
+
+/* A thread inside accept(). */
+struct accept_call {
+	__u64 child; /* 0: none taken yet */
+	__u64 listener;
+	__u64 ts;
+	__u32 accept_queue;
+	__u32 backlog;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct connect_call);
+} connects SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct accept_call);
+} accepts SEC(".maps");
+
+/* Threads that were blocked in accept() when we came: hooks at its entry missed them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} blocked_acceptors SEC(".maps");
+
+/* Listeners only: read through an iterator, which sees all network namespaces. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} listeners SEC(".maps");
+
+/* The listener's address, which the kernel copies into each child. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u64);
+} lineage SEC(".maps");
+
+/* Listener by network namespace and port, for kernels on which nothing better says whose child a socket is. */
+struct place {
+	__u32 netns;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct place);
+	__type(value, __u64);
+} places SEC(".maps");
+
+static __always_inline void count_lost(__u32 where)
+{
+	__u64 *n = bpf_map_lookup_elem(&lost, &where);
+	if (n)
+		*n += 1;
+}
+
+/* A number that no cookie has: cookies count from 1, these from 2^52 (and stay exact in a double). */
+static __always_inline __u64 own_id(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&own_ids, &zero);
+	if (!n)
+		return 0;
+	*n += 1;
+	return (1ULL << 52) | ((__u64)bpf_get_smp_processor_id() << 40) | *n;
+}
+
+static __always_inline struct sock_info *info_of(const void *sk)
+{
+	__u64 key = (__u64)sk;
+	return bpf_map_lookup_elem(&socks, &key);
+}
+
+/* Starts a socket's state anew; NULL when there is no room, which is counted. */
+static __always_inline struct sock_info *info_new(const void *sk)
+{
+	struct sock_info zero = {};
+	__u64 key = (__u64)sk;
+
+	if (bpf_map_update_elem(&socks, &key, &zero, BPF_ANY)) {
+		count_lost(LOST_MAP);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&socks, &key);
+}
+
+static __always_inline void info_end(const void *sk)
+{
+	__u64 key = (__u64)sk;
+	bpf_map_delete_elem(&socks, &key);
+}
+
+/* A record of the given type and kind, zeroed and stamped; NULL when the ring is full, which is counted. */
+static __always_inline void *event_new(__u8 kind, __u32 size)
+{
+	struct event *e = bpf_ringbuf_reserve(&events, size, 0);
+	if (!e) {
+		count_lost(LOST_RING);
+		return 0;
+	}
+	__builtin_memset(e, 0, size);
+	e->kind = kind;
+	e->ts = bpf_ktime_get_ns();
+	e->cpu = bpf_get_smp_processor_id();
+	return e;
+}
+
+/* Never a wake-up: the reader comes by itself, which costs a ninth. */
+static __always_inline void event_send(void *e)
+{
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* The processes that --pid watches: their children join them. */
+#ifndef BELTRACE_PROCESS_BPF_H
+#define BELTRACE_PROCESS_BPF_H
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
+	__u8 one = 1;
+
+	if (from == to || !bpf_map_lookup_elem(&watched_pids, &from))
+		return 0;
+	if (bpf_map_update_elem(&watched_pids, &to, &one, BPF_ANY))
+		count_lost(LOST_MAP);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) /* the last thread */
+		bpf_map_delete_elem(&watched_pids, &tgid);
+	return 0;
+}
+
+#endif

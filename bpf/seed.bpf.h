@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Iterators: what was there before us, who owns it, and how full the queues are. */
+#ifndef BELTRACE_SEED_BPF_H
+#define BELTRACE_SEED_BPF_H
+
+static __always_inline void fill_listener(struct queue_event *e, struct sock *sk, struct sock_info *info, __u8 kind)
+{
+	e->e.kind = kind;
+	e->e.ts = bpf_ktime_get_ns();
+	e->e.cpu = bpf_get_smp_processor_id();
+	e->e.conn = info->id;
+	e->e.role = ROLE_LISTENER;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_queues(e, sk);
+	if (info->has_asked) {
+		e->asked = info->asked;
+		e->e.has |= HAS_ASKED;
+	}
+}
+
+static __always_inline int seed_listener(struct seq_file *seq, struct sock *sk, struct sock_info *info)
+{
+	struct queue_event e = {};
+
+	info->role = ROLE_LISTENER;
+	fill_listener(&e, sk, info, EVENT_LISTEN);
+	e.e.has |= HAS_PRE_EXISTING;
+	return bpf_seq_write(seq, &e, sizeof(e));
+}
+
+static __always_inline int seed_connection(struct seq_file *seq, struct sock *sk, struct sock_info *info, int state)
+{
+	struct established_event e = {};
+
+	if (state == TCP_ESTABLISHED && !BPF_CORE_READ(sk, sk_socket))
+		info->role = ROLE_SERVER; /* nobody has accepted it yet */
+	else
+		info->accepted = 1;
+	info->connect_done = 1;
+	e.e.kind = EVENT_ESTABLISHED;
+	e.e.ts = bpf_ktime_get_ns();
+	e.e.cpu = bpf_get_smp_processor_id();
+	e.e.conn = info->id;
+	e.e.role = info->role;
+	e.e.has = HAS_PRE_EXISTING | (info->role == ROLE_SERVER ? HAS_QUEUED : 0);
+	put_local(&e.e, sk);
+	put_remote(&e.e, sk);
+	e.rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+	if (e.rtt_us)
+		e.e.has |= HAS_RTT;
+	return bpf_seq_write(seq, &e, sizeof(e));
+}
+
+static __always_inline int seed(struct bpf_iter__tcp *ctx, bool modern)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct sock_info *info;
+	struct sock *sk;
+	int state, err;
+
+	if (!common)
+		return 0;
+	sk = (struct sock *)bpf_skc_to_tcp_sock(common); /* NULL for request and timewait socks */
+	if (!sk)
+		return 0;
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_CLOSE || state == TCP_SYN_SENT || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	if (info_of(sk) || !place_wanted(sk, local_port(sk), remote_port(sk)))
+		return 0;
+	info = info_new(sk);
+	if (!info)
+		return 0;
+	info->id = id_of(sk, modern);
+	info->watched = !filter_pids && !filter_comm;
+	if (state == TCP_LISTEN) {
+		if (modern) {
+			__u64 *address = bpf_sk_storage_get(&lineage, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+			if (address)
+				*address = (__u64)sk;
+			bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		} else {
+			struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
+			__u64 address = (__u64)sk;
+			bpf_map_update_elem(&places, &place, &address, BPF_ANY);
+		}
+		err = seed_listener(ctx->meta->seq, sk, info);
+	} else {
+		err = seed_connection(ctx->meta->seq, sk, info, state);
+	}
+	if (err)
+		info_end(sk); /* the buffer is full: the kernel shows us this socket again */
+	return 0;
+}
+
+SEC("iter/tcp")
+int seed_tcp(struct bpf_iter__tcp *ctx)
+{
+	return seed(ctx, true);
+}
+
+SEC("iter/tcp")
+int seed_tcp_old(struct bpf_iter__tcp *ctx)
+{
+	return seed(ctx, false);
+}
+
+/* Every open file of every process: who holds the sockets that were there. */
+SEC("iter/task_file")
+int seed_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct owner owner = {};
+	struct sock_info *info;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of_file(file);
+	info = sk ? info_of(sk) : 0;
+	if (!info)
+		return 0;
+	owner.conn = info->id;
+	owner.pid = BPF_CORE_READ(task, tgid);
+	owner.tid = BPF_CORE_READ(task, pid);
+	owner.fd = ctx->fd;
+	bpf_probe_read_kernel(owner.comm, sizeof(owner.comm), &BPF_CORE_READ(task, group_leader)->comm);
+	owner.watched = process_wanted(owner.pid, owner.comm);
+	if (!info->pid) {
+		info->pid = owner.pid;
+		info->tid = owner.tid;
+		__builtin_memcpy(info->comm, owner.comm, sizeof(info->comm));
+	}
+	if (owner.watched)
+		info->watched = 1;
+	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
+	return 0;
+}
+
+static __always_inline int sample(struct seq_file *seq, struct sock *sk)
+{
+	struct sock_info *info = info_of(sk);
+	struct queue_event e = {};
+
+	if (!info || !info->watched || info->role != ROLE_LISTENER)
+		return 0;
+	fill_listener(&e, sk, info, EVENT_QUEUE);
+	bpf_seq_write(seq, &e, sizeof(e));
+	return 0;
+}
+
+/* Listeners of all network namespaces. */
+SEC("iter/bpf_sk_storage_map")
+int sample_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (!sk)
+		return 0;
+	barrier_var(sk); /* else clang merges this check with a later one, which the verifier does not follow */
+	return sample(ctx->meta->seq, sk);
+}
+
+/* Those of the namespace of the reader, for kernels without tracing access to socket storage. */
+SEC("iter/tcp")
+int sample_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct sock *sk;
+
+	if (!common)
+		return 0;
+	sk = (struct sock *)bpf_skc_to_tcp_sock(common);
+	return sk ? sample(ctx->meta->seq, sk) : 0;
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Segments that tell of trouble: sent again, or RST. */
+#ifndef BELTRACE_SEGMENT_BPF_H
+#define BELTRACE_SEGMENT_BPF_H
+
+static __always_inline void send_segment(__u8 kind, struct sock *sk, struct sock_info *info, __u8 side)
+{
+	struct event *e = event_new(kind, sizeof(*e));
+
+	if (!e)
+		return;
+	e->conn = info->id;
+	e->role = info->role;
+	e->side = side;
+	put_owner(e, info);
+	put_local(e, sk);
+	if (info->role == ROLE_LISTENER)
+		put_listener(e, sk);
+	else
+		put_remote(e, sk);
+	event_send(e);
+}
+
+static __always_inline int on_segment(__u8 kind, struct sock *sk, __u8 side)
+{
+	struct sock_info *info = info_of(sk);
+
+	if (info && info->watched && info->id)
+		send_segment(kind, sk, info, side);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmit, struct sock *sk)
+{
+	return on_segment(EVENT_RETRANSMIT, sk, SIDE_LOCAL);
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(retransmit_synack, struct sock *listener, struct request_sock *req)
+{
+	struct sock_info *info = info_of(listener);
+	struct event *e;
+
+	if (!info || !info->watched)
+		return 0;
+	e = event_new(EVENT_RETRANSMIT, sizeof(*e));
+	if (!e)
+		return 0;
+	e->role = ROLE_SERVER;
+	e->side = SIDE_LOCAL;
+	e->reason = REASON_SYNACK;
+	put_owner(e, info);
+	put_local(e, listener);
+	put_remote(e, (struct sock *)req); /* both begin with a sock_common */
+	put_listener(e, listener);
+	event_send(e);
+	return 0;
+}
+
+/* sk is NULL for a RST to a port where nobody listens. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(reset_sent, struct sock *sk)
+{
+	return sk ? on_segment(EVENT_RESET, sk, SIDE_LOCAL) : 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(reset_received, struct sock *sk)
+{
+	return on_segment(EVENT_RESET, sk, SIDE_REMOTE);
+}
+
+#endif
