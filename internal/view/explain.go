@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+// What the kernel does for each number. The names are functions of net/ipv4 that anyone can look up.
+const (
+	explainListener = "listen() turned this socket into a listener (inet_csk_listen_start). From then on the kernel completes handshakes by itself; " +
+		"the application only takes finished connections out of the accept queue."
+	explainSYNQueue = "Requests whose handshake is not complete. A SYN makes one (tcp_conn_request, inet_csk_reqsk_queue_hash_add), the kernel answers with a SYN-ACK, " +
+		"and the final ACK takes it out (tcp_check_req). When the queue is full, the kernel answers with SYN cookies, or drops the SYN if cookies are off."
+	explainAcceptQueue = "Connections that are complete but not accepted yet, against the limit. The final ACK puts them in (inet_csk_complete_hashdance), accept() takes them out (inet_csk_accept). " +
+		"A backlog of N holds N+1; beyond it the kernel drops new SYNs and final ACKs, and the client tries again after about a second."
+	explainArrivals  = "Connections per second that entered the accept queue. No application code runs for this: the kernel completes the handshake in softirq, when the final ACK arrives."
+	explainAccepts   = "Connections that accept() took out of the queue (inet_csk_accept), per second or in all. If fewer go out than come in, the queue grows until it is full."
+	explainWait      = "Time in the accept queue: from the entry of the finished connection to the return of accept(). The client is connected all this time and may have sent its request; nobody has read it."
+	explainRefused   = "SYNs and final ACKs that the listener dropped, because a queue was full or for another reason. The client sees nothing but silence and sends again: about one second later at first."
+	explainAcceptors = "Threads that called accept on this listener. With several blocked in accept the kernel wakes one for each connection (exclusive wait in inet_csk_wait_for_connect)."
+	explainMinute    = "The accept queue in the last minute, one block a second, against the limit. Each block is the deepest value seen in its second."
+	explainHandshake = "Client: from connect() to the SYN-ACK. Server: from the SYN to the final ACK, in the kernel alone; or the round trip of SYN-ACK and ACK where the SYN cannot be seen."
+	explainOwner     = "The process that owns the socket, learnt when it called connect, accept or listen itself. In softirq the current process is somebody else: there the owner is not known and stays a dash."
+	explainAddress   = "The two ends of the connection. On loopback both have a socket on this host, and each is a row of its own: they share addresses, not the socket."
+	explainRole      = "The arrow points from the client to the server: → this socket called connect, ← this socket came out of a listener."
+	explainState     = "Where the connection is: connecting (SYN sent), accept queue (complete, nobody accepted it), established (in the hands of its application), closed, or the reason why it ended. " +
+		"The kernel changes the TCP state in tcp_set_state."
+	explainRTT         = "Smoothed round trip time that the kernel keeps for each connection (srtt_us, updated in tcp_rtt_estimator). On loopback it includes how long the peer's CPU took to answer."
+	explainBytes       = "Payload received, and payload that the peer has acknowledged (bytes_received and bytes_acked of tcp_sock). Bytes on the way or sent again do not count."
+	explainAge         = "Since the handshake, or since collection began if the connection is older; for a closed one its whole duration."
+	explainRetransmits = "Segments that were sent again because no acknowledgement came in time or gaps were reported (tcp_retransmit_skb). A few are normal on a lossy path; on loopback there should be none."
+	explainFD          = "The descriptor that accept() or socket() gave to the process. It may be closed and used again: connections are told apart by their socket cookie, never by this."
+	explainConnections = "Connections of this service that its application has accepted and not closed, and how many new ones enter its accept queue per second."
+	explainTime        = "When it happened, stamped in the kernel by bpf_ktime_get_ns (CLOCK_MONOTONIC). Events of different CPUs are put in order by this time."
+	explainEvent       = "What the kernel was seen to do. accept is when accept() returned to the application; established is the kernel's end of the handshake, before any application code ran."
+	explainCookie      = "The socket cookie (sock_gen_cookie): a number that the kernel gives to a socket once and to no other, unlike a descriptor or an address."
+)

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"beltrace/collector/model"
+)
+
+// HeaderLeft says what is watched: host, kernel, tier and filters.
+func HeaderLeft(s *model.Snapshot) Line {
+	l := Line{{"beltrace", Accent}}
+	if s.Host != "" {
+		l = append(l, Span{"  " + Clean(s.Host), Strong})
+	}
+	if s.Kernel != "" {
+		l = append(l, Span{"  linux " + shortKernel(s.Kernel), Normal})
+	}
+	if s.Tier != "" {
+		l = append(l, Span{"  " + s.Tier, Normal})
+	}
+	if len(s.Filters) > 0 {
+		l = append(l, Span{"  " + Clean(strings.Join(s.Filters, " ")), Accent})
+	}
+	return l
+}
+
+// HeaderRight says how the watching goes: events per second, what was lost, and what it costs.
+func HeaderRight(s *model.Snapshot) Line {
+	l := Line{{Rate(s.EventsPerSec) + " ev/s", Normal}}
+	lost := Lost(s)
+	style := Dim
+	if lost > 0 {
+		style = Bad
+	}
+	l = append(l, Span{"  lost " + Count(lost), style})
+	cost := "  cost " + None
+	if s.Cost.Known {
+		cost = "  cost ≈" + Share(s.Cost.V.HooksCPU+s.Cost.V.SelfCPU) + " CPU"
+	}
+	return append(l, Span{cost, Dim})
+}
+
+// Lost returns how many events were lost, over all places.
+func Lost(s *model.Snapshot) uint64 {
+	var n uint64
+	for _, c := range s.Lost {
+		n += c
+	}
+	return n
+}
+
+// LostText names the places where events were lost, or returns "".
+func LostText(s *model.Snapshot) string {
+	var parts []string
+	for _, where := range slices.Sorted(maps.Keys(s.Lost)) {
+		if n := s.Lost[where]; n > 0 {
+			parts = append(parts, Count(n)+" "+lossName(where))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lossName says where events were lost.
+func lossName(where string) string {
+	switch where {
+	case "ring":
+		return "because the ring buffer was full"
+	case "map":
+		return "because a kernel map was full"
+	case "missed":
+		return "because a hook was busy"
+	case "order":
+		return "because they came too late"
+	case "evicted":
+		return "evicted from the memory budget"
+	}
+	return "at " + Clean(where)
+}
+
+// shortKernel cuts a kernel release to its first two numbers.
+func shortKernel(release string) string {
+	parts := strings.SplitN(release, ".", 3)
+	if len(parts) < 2 {
+		return Clean(release)
+	}
+	minor := parts[1]
+	if i := strings.IndexFunc(minor, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		minor = minor[:i]
+	}
+	return Clean(parts[0] + "." + minor)
+}
+
+// Sides puts left and right on one line of width cells; the right side stays whole, the left one is cut.
+func Sides(left, right Line, width int) Line {
+	r := right.Width()
+	if r >= width {
+		return right.Fit(width)
+	}
+	return append(left.Pad(width-r-1, Left), append(Line{{Text: " "}}, right...)...)
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"beltrace/collector/model"
+)
+
+// footProblems is how many problems stand below the belt; the first says how many more there are.
+const footProblems = 3
+
+// overviewFoot is what stands below the belt: what goes wrong, then the totals.
+func overviewFoot(in Input, width int) []Line {
+	problems := Problems(in)
+	var out []Line
+	for _, p := range problems[:min(len(problems), footProblems)] {
+		out = append(out, p.Line().Fit(width))
+	}
+	if more := len(problems) - footProblems; more > 0 {
+		out = append(out, Styled("  and "+Plural(more, "more", "more")+": page 2", Dim))
+	}
+	if len(out) > 0 {
+		out = append(out, nil)
+	}
+	return append(out, TotalsLine(in, width))
+}
+
+// TotalsLine sums up the host: connections per second with the last minute, open ones, waits, failures. Width 0 means
+// that there is no limit, and no picture of the past.
+func TotalsLine(in Input, width int) Line {
+	s := in.Snap
+	out := Line{{"connections/s ", Dim}}
+	if past := in.Hist.ConnsPerSec(); len(past) > 1 && width > 0 {
+		out = append(out, Span{Spark(past, 0, min(12+(width-80)/4, historyLen)) + " ", Accent})
+	}
+	out = append(out, Span{Rate(s.ConnsPerSec), Strong}, Span{"   open ", Dim}, Span{Count(uint64(s.OpenConns)), Strong})
+	if wait := longestWait(s); wait.Known {
+		out = append(out, Span{"   accept wait p99 ", Dim}, Span{Dur(wait.V), Strong})
+	}
+	out = append(out, total("   failed ", s.Total.Failed, Warning)...)
+	out = append(out, total("   resets ", s.Total.Resets, Normal)...)
+	out = append(out, total("   retransmits ", s.Total.Retransmits, Warning)...)
+	if width > 0 {
+		return out.Fit(width)
+	}
+	return out
+}
+
+func total(name string, n uint64, style Style) Line {
+	if n == 0 {
+		style = Dim
+	}
+	return Line{{name, Dim}, {Count(n), style}}
+}
+
+// longestWait returns the longest p99 of the accept wait among the listeners.
+func longestWait(s *model.Snapshot) (out model.Opt[int64]) {
+	for _, l := range s.Listeners {
+		if p := l.WaitNS.P99; p.Known && p.V >= out.V {
+			out = p
+		}
+	}
+	return out
+}

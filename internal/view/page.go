@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import "fmt"
+
+// Page is one page of the dashboard: a table, and lines that stand below it.
+type Page struct {
+	Number int    // its key
+	Name   string // in flags and lessons
+	Title  string
+	One    string // what a row is
+	Many   string
+	Order  Sort // until the user chooses another
+	Table  func(Input) *Table
+	Foot   func(in Input, width int) []Line // nil: none
+	Empty  string                           // what to do when there is no record at all
+}
+
+// Pages returns the pages in the order of their numbers. A page that is not in this list does not exist: to add one,
+// add it here.
+func Pages() []Page {
+	return []Page{
+		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services",
+			Table: func(in Input) *Table { return serviceSheet.table(in, services(in.Snap)) }, Foot: overviewFoot,
+			Empty: "no service yet: start a server"},
+		{Number: 2, Name: "listeners", Title: "Listeners", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"},
+			Table: func(in Input) *Table { return listenerSheet.table(in, pointers(in.Snap.Listeners)) },
+			Empty: "no listener yet: start a server"},
+		{Number: 3, Name: "connections", Title: "Connections", One: "connection", Many: "connections", Order: Sort{Column: "STATE"},
+			Table: func(in Input) *Table { return connectionSheet.table(in, pointers(in.Snap.Connections)) },
+			Empty: "no connection yet: let a client connect"},
+		{Number: 9, Name: "events", Title: "Events", One: "event", Many: "events", Order: Sort{Column: "TIME"},
+			Table: func(in Input) *Table { return eventSheet.table(in, newestFirst(in.Snap.Events)) },
+			Empty: "no event yet: let a client connect"},
+	}
+}
+
+// PageNamed returns the page of that name.
+func PageNamed(name string) (*Page, error) {
+	for _, p := range Pages() {
+		if p.Name == name {
+			return &p, nil
+		}
+	}
+	return nil, fmt.Errorf("no page named %q", name)
+}

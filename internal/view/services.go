@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// service is what listens on one address under one name: one listener, or several that share the port.
+type service struct {
+	listeners []*model.Listener // the one whose accept queue is fullest first
+	open      int               // connections in the hands of the application
+	in, out   model.Opt[uint64] // bytes of its connections, closed ones too while they are remembered
+}
+
+// top returns the listener that stands for the service.
+func (s *service) top() *model.Listener { return s.listeners[0] }
+
+func serviceKey(s *service) Key {
+	l := s.top()
+	return Key{Kind: ServiceRecord, Name: fmt.Sprint(l.NetNS, " ", l.Local, " ", l.Comm)}
+}
+
+// services groups the listeners that are open, in a stable order: by name and port.
+func services(s *model.Snapshot) []*service {
+	byKey := make(map[Key]*service)
+	owner := make(map[uint64]*service) // by the listener's cookie
+	var out []*service
+	for i := range s.Listeners {
+		l := &s.Listeners[i]
+		if l.State == model.StateClosed {
+			continue
+		}
+		one := &service{listeners: []*model.Listener{l}}
+		key := serviceKey(one)
+		if known := byKey[key]; known != nil {
+			known.listeners = append(known.listeners, l)
+			one = known
+		} else {
+			byKey[key] = one
+			out = append(out, one)
+		}
+		owner[l.Conn] = one
+	}
+	for i := range s.Connections {
+		if c := &s.Connections[i]; c.Listener.Known && owner[c.Listener.V] != nil {
+			owner[c.Listener.V].add(c)
+		}
+	}
+	for _, v := range out {
+		slices.SortStableFunc(v.listeners, bySize(fullness))
+	}
+	slices.SortStableFunc(out, func(a, b *service) int { return byListenerName(a.top(), b.top()) })
+	return out
+}
+
+func (s *service) add(c *model.Connection) {
+	if c.State == model.StateEstablished && c.Role != event.RoleClient {
+		s.open++
+	}
+	sum(&s.in, c.BytesIn)
+	sum(&s.out, c.BytesOut)
+}
+
+func sum(total *model.Opt[uint64], v model.Opt[uint64]) {
+	if v.Known {
+		*total = model.Some(total.V + v.V)
+	}
+}
+
+func (s *service) arrivals() (rate float64) {
+	for _, l := range s.listeners {
+		rate += l.ArrivalsPerSec
+	}
+	return rate
+}
+
+// acceptors says who takes connections out of the service's queues.
+func (s *service) acceptors() string {
+	seen := make(map[uint32]bool)
+	for _, l := range s.listeners {
+		for _, a := range l.Acceptors {
+			seen[a.TID] = true
+		}
+	}
+	if len(seen) == 0 {
+		return "no accept seen"
+	}
+	return Plural(len(seen), "acceptor", "acceptors")
+}
+
+var serviceSheet = sheet[*service]{
+	tall: true,
+	key:  serviceKey,
+	target: func(s *service) Key {
+		if len(s.listeners) == 1 {
+			return listenerKey(s.top())
+		}
+		return serviceKey(s)
+	},
+	subject: func(in Input, s *service) Subject { return listenerSubject(in, s.top()) },
+	columns: []column[*service]{
+		{Head: Head{Title: "SERVICE", Min: 19, Max: 34, Up: true, Port: true, Explain: explainListener}, cell: serviceName, sub: serviceWho,
+			cmp: func(a, b *service) int { return byListenerName(a.top(), b.top()) }},
+		{Head: Head{Title: "SYN QUEUE", Min: 11, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
+			cmp: bySize(func(s *service) float64 { return optFloat(s.top().SYNQueue) })},
+		{Head: Head{Title: "ACCEPT QUEUE", Min: 17, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
+			cmp: bySize(func(s *service) float64 { return fullness(s.top()) })},
+		{Head: Head{Title: "CONNECTIONS", Min: 11, Max: 12, Explain: explainConnections}, cell: serviceOpen, sub: serviceRate,
+			cmp: bySize(func(s *service) float64 { return float64(s.open) })},
+		{Head: Head{Title: "BYTES", Min: 11, Max: 11, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
+			sub: func(_ Input, s *service) Cell { return Line{{optBytes(s.out), Normal}, {" out", Dim}} },
+			cmp: bySize(func(s *service) float64 { return optFloat(s.out) })},
+		{Head: Head{Title: "REFUSED", Min: 9, Max: 14, Priority: 2, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,
+			cmp: bySize(func(s *service) float64 { return s.refused() })},
+		{Head: Head{Title: "ACCEPT QUEUE, LAST MINUTE", Min: 25, Max: 60, Priority: 3, Explain: explainMinute},
+			cell: func(_ Input, s *service) Cell { return Styled(minute(s.top(), 60), Normal) }, sub: servicePeak},
+		{Head: Head{Title: "UNIT", Min: 12, Max: 28, Priority: 4, Explain: explainOwner}, cell: func(_ Input, s *service) Cell { return Styled(home(s.top().Process), Dim) }},
+	},
+}
+
+func serviceName(_ Input, s *service) Cell {
+	return Line{{comm(s.top().Process), Strong}, {" " + portName(s.top().Local), Normal}}
+}
+
+func serviceWho(_ Input, s *service) Cell {
+	who := "pid " + pid(s.top().Process)
+	if n := len(s.listeners); n > 1 {
+		who = Plural(n, "listener", "listeners")
+	}
+	return Styled("  "+who+"  "+s.acceptors(), Dim)
+}
+
+func serviceSYNQueue(in Input, s *service) Cell { return listenerSYNQueue(in, s.top()) }
+
+// serviceHandshake and serviceWait put the longer of the two stations in bold: there the time goes.
+func serviceHandshake(_ Input, s *service) Cell {
+	l := s.top()
+	return Line{{optDur(l.HandshakeNS.P50), slower(l.HandshakeNS.P50, l.WaitNS.P50)}}
+}
+
+func serviceWait(_ Input, s *service) Cell {
+	l := s.top()
+	style := slower(l.WaitNS.P50, l.HandshakeNS.P50)
+	if !l.WaitNS.P50.Known {
+		return Styled(None, Dim)
+	}
+	return Line{{optDur(l.WaitNS.P50), style}, {"  p99 ", Dim}, {optDur(l.WaitNS.P99), style}}
+}
+
+func slower(mine, other model.Opt[int64]) Style {
+	if mine.Known && mine.V > other.Or(0) {
+		return Strong
+	}
+	return Normal
+}
+
+// serviceAcceptQueue marks a full queue with ! and shows how full it is where it is not empty.
+func serviceAcceptQueue(_ Input, s *service) Cell {
+	l := s.top()
+	if Full(l) {
+		return append(depth(l.AcceptQueue, l.Backlog, Bad), Span{" ! " + Bar(1, 7), Bad})
+	}
+	out := depth(l.AcceptQueue, l.Backlog, Normal)
+	if l.AcceptQueue.V > 0 && l.Backlog.Known {
+		out = append(out, Span{" " + Bar(fullness(l), 7), Normal})
+	}
+	return out
+}
+
+func serviceOpen(_ Input, s *service) Cell {
+	return Line{{Count(uint64(s.open)), Strong}, {" open", Dim}}
+}
+
+func serviceRate(_ Input, s *service) Cell {
+	return Line{{"+" + Rate(s.arrivals()), Normal}, {"/s", Dim}}
+}
+
+func (s *service) refused() (n float64) {
+	for _, l := range s.listeners {
+		n += float64(Refused(l))
+	}
+	return n
+}
+
+func serviceRefused(in Input, s *service) Cell {
+	if n := s.refused(); n > 0 {
+		return Styled(Count(uint64(n)), Warning)
+	}
+	return listenerRefused(in, s.top())
+}
+
+// serviceReasons names the most frequent reason of the refusals.
+func serviceReasons(_ Input, s *service) Cell {
+	total := make(map[string]uint64)
+	for _, l := range s.listeners {
+		for reason, n := range l.SYNDrops {
+			total[reason] += n
+		}
+	}
+	reasons := sortedKeys(total)
+	if len(reasons) == 0 {
+		return nil
+	}
+	most := slices.MaxFunc(reasons, func(a, b string) int { return cmp.Compare(total[a], total[b]) })
+	return Styled(strings.ReplaceAll(Clean(most), "_", " "), Dim)
+}
+
+// servicePeak says how deep the queue was at most in the last minute.
+func servicePeak(_ Input, s *service) Cell {
+	var peak model.Opt[uint32]
+	for _, h := range s.top().History {
+		if h.AcceptQueue.Known && h.AcceptQueue.V >= peak.V {
+			peak = h.AcceptQueue
+		}
+	}
+	if !peak.Known {
+		return nil
+	}
+	return Styled("at most "+Count(uint64(peak.V)), Dim)
+}

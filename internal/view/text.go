@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"beltrace/collector/model"
+)
+
+// textWidth is how wide text tables become at most: they are read in logs, not in a window.
+const textWidth = 140
+
+// textRows is how many connections a text table shows; --json has them all.
+const textRows = 20
+
+// Text writes the snapshot as aligned tables without escape codes: what --once and --headless print.
+func Text(w io.Writer, s *model.Snapshot) error {
+	b := bufio.NewWriter(w)
+	in := Input{Snap: s}
+	writeLine(b, append(append(HeaderLeft(s), Span{Text: "  "}), HeaderRight(s)...))
+	if lost := LostText(s); lost != "" {
+		writeLine(b, Plain("lost: "+lost))
+	}
+	writeLine(b, TotalsLine(in, 0))
+	for _, p := range Problems(in) {
+		writeLine(b, p.Line())
+	}
+	for _, name := range []string{"listeners", "connections"} {
+		page, _ := PageNamed(name)
+		in.Sort = page.Order
+		fmt.Fprintln(b)
+		writeTable(b, page, page.Table(in))
+	}
+	return b.Flush()
+}
+
+func writeTable(b *bufio.Writer, p *Page, t *Table) {
+	if len(t.Keys) == 0 {
+		fmt.Fprintf(b, "%s: none\n", strings.ToUpper(p.Title))
+		return
+	}
+	n := min(len(t.Keys), textRows)
+	l := t.Layout(textWidth, 0, n)
+	t.Order = Sort{} // no arrow where no key can change it
+	writeLine(b, l.Header(-1))
+	for row := range n {
+		for _, line := range l.Row(row) {
+			writeLine(b, line)
+		}
+	}
+	if more := len(t.Keys) - n; more > 0 {
+		fmt.Fprintf(b, "… and %s (--json has all)\n", Plural(more, "more "+p.One, "more "+p.Many))
+	}
+}
+
+func writeLine(b *bufio.Writer, l Line) {
+	b.WriteString(strings.TrimRight(l.String(), " "))
+	b.WriteByte('\n')
+}
