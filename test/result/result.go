@@ -42,6 +42,9 @@ func (c *Counts) Add(o Counts) {
 
 // Log collects the events of one run. The zero Log is ready for use; it is not for concurrent use.
 type Log struct {
+	// Ended, if set, is called for each package that ended.
+	Ended func(Event)
+
 	action map[test]string     // the last action of each test, or of a package where Name is ""
 	output map[test][]string   // its output, kept until it passes
 	build  map[string][]string // output of the compiler, by import path
@@ -94,6 +97,9 @@ func (l *Log) Add(e Event) {
 		l.output[t] = append(l.output[t], e.Output)
 	case "pass", "fail", "skip":
 		l.end(t, e.Action)
+		if e.Test == "" && l.Ended != nil {
+			l.Ended(e)
+		}
 	}
 }
 

@@ -4,7 +4,7 @@
 //
 //	go run ./test/vm -kernel 6.1 -tier kprobe -v
 //
-// Without flags it runs the guests that CI runs. Kernels are Debian packages, fetched from the mirror that the
+// Without flags it runs every kernel with every tier. Kernels are Debian packages, fetched from the mirror that the
 // machine's own apt sources name and kept in $BELTRACE_CACHE, or else in /var/cache/beltrace.
 package main
 
@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"beltrace/test/result"
@@ -26,7 +27,7 @@ type options struct {
 	Kernel, Arch, Tier string
 	Run                string
 	Packages           string
-	All, JSON, Verbose bool
+	CI, JSON, Verbose  bool
 	Timeout            time.Duration
 }
 
@@ -37,12 +38,12 @@ func main() {
 	flag.StringVar(&o.Tier, "tier", "", "only this tier: "+strings.Join(tiers, ", "))
 	flag.StringVar(&o.Run, "run", "", "only tests whose names match this `regexp`")
 	flag.StringVar(&o.Packages, "packages", kernelTests, "packages of the tests, separated by commas")
-	flag.BoolVar(&o.All, "all", false, "all guests, not only those that CI runs (implied by -kernel, -arch, -tier)")
+	flag.BoolVar(&o.CI, "ci", false, "only the guests that CI runs")
 	flag.BoolVar(&o.JSON, "json", false, "print the tests' events on stdout, as go test -json does")
 	flag.BoolVar(&o.Verbose, "v", false, "show the guests' consoles on stderr")
 	flag.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "longest `time` for one guest")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := runAll(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "vm:", err)
@@ -52,8 +53,7 @@ func main() {
 
 // runAll runs the chosen guests and sums up. It goes on after a guest that failed.
 func runAll(ctx context.Context, o options) error {
-	o.All = o.All || o.Kernel != "" || o.Arch != "" || o.Tier != ""
-	guests, err := choose(matrix(o.All), o.Kernel, o.Arch, o.Tier)
+	guests, err := choose(matrix(!o.CI), o.Kernel, o.Arch, o.Tier)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,9 @@ func runAll(ctx context.Context, o options) error {
 			return fmt.Errorf("stopped: %w", ctx.Err())
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d guests\n%v\n", len(guests), total)
+	if !o.JSON {
+		fmt.Printf("%d guests\n%v\n", len(guests), total)
+	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d guests failed", failed, len(guests))
 	}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package beltrace_test
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "beltrace/"
+
+// arrows says which of our packages a package may import, and why no others. The first line that matches holds; "x/..."
+// stands for x and all below it.
+var arrows = []struct {
+	pkg  string
+	may  []string
+	why  string
+	test []string // what its tests may import as well
+}{
+	{pkg: "collector/event", why: "the schema is shared by everything, so it depends on nothing"},
+	{pkg: "collector/model", why: "the model is plain values that every view reads, so it depends on nothing"},
+	{pkg: "collector/probes", may: []string{"collector/event", "collector/model"},
+		why: "the table is data: who attaches the hooks is not its business"},
+	{pkg: "collector/record", may: []string{"collector/event"},
+		why: "a recording is events and nothing else, readable without privileges on any system"},
+	{pkg: "collector/lens/...", may: []string{"collector/event"},
+		why: "a protocol is cut out of bytes alone"},
+	{pkg: "collector/insight/...", may: []string{"collector/model"},
+		why: "a finding follows from the model alone, so it is the same live and replayed"},
+	{pkg: "collector/live", may: []string{"bpf", "collector/event", "collector/model", "collector/probes", "internal/gofunc"},
+		why: "live only turns the kernel's records into events; what they mean is the collector's business"},
+	{pkg: "collector", may: []string{"collector/event", "collector/model", "collector/lens/...", "collector/insight/..."},
+		test: []string{"collector/record"},
+		why:  "the collector must not know where events come from or who looks at them, so that a replay is as good as the kernel"},
+	{pkg: "bpf", why: "it holds what the compiler generated and nothing else"},
+	{pkg: "internal/view/...", may: []string{"collector/event", "collector/model", "internal/view/..."},
+		why: "a view shows a snapshot and cannot change or fetch anything"},
+	{pkg: "tui/...", may: []string{"collector/event", "collector/model", "internal/view/...", "tui/..."},
+		why: "the dashboard shows snapshots and cannot change or fetch anything"},
+	{pkg: "demos", may: []string{"demos/..."}, why: "it is only the list of demos"},
+	{pkg: "demos/demotest", may: []string{"demos/demo", "collector/event", "collector/model"},
+		why: "the contract is checked the same way for each demo"},
+	{pkg: "demos/demo", may: []string{"collector/event", "collector/model"}, test: []string{"internal/gofunc"},
+		why: "a claim reads a snapshot, wherever it comes from; a demo must not see the collector it is to convince"},
+	{pkg: "demos/...", may: []string{"demos/demo", "collector/event", "collector/model"}, test: []string{"demos/demotest"},
+		why: "each demo stands alone, and must not see the collector it is to convince"},
+	{pkg: "internal/...", why: "small helpers know nothing of beltrace"},
+	{pkg: "test/...", may: []string{"..."}},
+	{pkg: "cmd/...", may: []string{"..."}},
+	{pkg: "", why: "it holds the drawing and no code"},
+}
+
+// bans are imports that only a few places may have, tests among them.
+var bans = []struct {
+	imports string
+	only    []string // "x/..." as above
+	why     string
+}{
+	{"github.com/cilium/ebpf/...", []string{"bpf", "collector/live", "test/..."},
+		"everything right of event.Event must build and run without a Linux kernel"},
+	{"github.com/rivo/tview/...", []string{"tui/...", "cmd/..."}, "only the dashboard draws"},
+	{"github.com/gdamore/tcell/...", []string{"tui/...", "cmd/..."}, "only the dashboard draws"},
+	{"github.com/spf13/...", []string{"cmd/..."}, "only commands have flags"},
+	{"beltrace/tui/...", []string{"tui/...", "cmd/..."}, "a view of the data must never be what the data depends on"},
+	{"beltrace/collector", []string{"cmd/...", "test/..."}, "collector and demos meet in cmd, and views read snapshots"},
+	{"beltrace/collector/live", []string{"cmd/...", "test/..."}, "it needs privileges; everything else reads an event.Source"},
+}
+
+// mayTest lists packages that may import "testing" without being tests.
+var mayTest = []string{"internal/testkit/...", "internal/view/viewtest", "demos/demotest"}
+
+func TestImports(t *testing.T) {
+	for _, f := range goFiles(t) {
+		for _, imp := range f.imports {
+			if why := forbidden(f, imp); why != "" {
+				t.Errorf("%s imports %s: %s", f.path, imp, why)
+			}
+		}
+	}
+}
+
+// forbidden says why a file must not have that import, or "".
+func forbidden(f goFile, imp string) string {
+	for _, b := range bans {
+		if matches(b.imports, imp) && !matchesAny(b.only, f.dir) && !(f.test && imp == module+f.dir) {
+			return "only " + strings.Join(b.only, ", ") + " may, because " + b.why
+		}
+	}
+	if imp == "testing" && !f.test && !matchesAny(mayTest, f.dir) {
+		return "it brings the flags of go test into the program; put helpers of tests into internal/testkit"
+	}
+	ours, ok := strings.CutPrefix(imp, module)
+	if !ok {
+		if std, _, _ := strings.Cut(imp, "/"); strings.Contains(std, ".") && !f.test && slices.Contains([]string{"collector/event", "collector/model"}, f.dir) {
+			return "this package depends on the standard library alone, as every other one depends on it"
+		}
+		return ""
+	}
+	for _, a := range arrows {
+		if !matches(a.pkg, f.dir) {
+			continue
+		}
+		inTest := f.test && (ours == f.dir || matchesAny(a.test, ours) || matchesAny(mayTest, ours))
+		if matchesAny(a.may, ours) || inTest {
+			return ""
+		}
+		return a.why + " (it may import " + strings.Join(append(a.may, "nothing else of ours"), ", ") + ")"
+	}
+	return "no arrow is drawn for " + f.dir + ": add it to arrows in arch_test.go"
+}
+
+// matches reports whether pkg is pattern; "x/..." also matches everything below x, and "..." everything.
+func matches(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == root || strings.HasPrefix(pkg, root+"/")
+	}
+	return pattern == pkg
+}
+
+func matchesAny(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, pkg) })
+}
+
+// TestForbidden tests the rules themselves: the imports that architecture rules out are refused.
+func TestForbidden(t *testing.T) {
+	for _, tt := range []struct {
+		file, imports string
+		ok            bool
+	}{
+		{"collector/conn.go", "beltrace/collector/event", true},
+		{"collector/conn.go", "beltrace/collector/record", false},
+		{"collector/conn_test.go", "beltrace/collector/record", true},
+		{"collector/conn.go", "beltrace/demos/demo", false},
+		{"collector/conn_test.go", "beltrace/demos/demo", false},
+		{"collector/event/event.go", "golang.org/x/sys/unix", false},
+		{"collector/event/event.go", "net/netip", true},
+		{"collector/record/reader.go", "github.com/cilium/ebpf", false},
+		{"demos/tcp/server.go", "beltrace/collector", false},
+		{"demos/tcp/server.go", "beltrace/demos/udp", false},
+		{"demos/tcp/tcp_test.go", "beltrace/demos/demotest", true},
+		{"internal/view/json.go", "beltrace/tui", false},
+		{"tui/page.go", "beltrace/collector/live", false},
+		{"tui/page.go", "testing", false},
+		{"cmd/beltrace/top.go", "beltrace/tui", true},
+		{"unheard/of.go", "beltrace/collector/event", false},
+	} {
+		f := goFile{path: tt.file, dir: path.Dir(tt.file), test: strings.HasSuffix(tt.file, "_test.go")}
+		if why := forbidden(f, tt.imports); (why == "") != tt.ok {
+			t.Errorf("%s imports %s: allowed %v (%s), want %v", tt.file, tt.imports, why == "", why, tt.ok)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command suite is `make test`: it runs every test that this machine can run, says what it left out and why, and ends
+// with the plain line "N passed, N failed, N skipped". It exits 1 if anything failed.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"beltrace/test/result"
+)
+
+func main() {
+	var o options
+	flag.DurationVar(&o.Fuzz, "fuzz", 0, "how `long` each fuzz test runs; 0 leaves them out")
+	flag.BoolVar(&o.Guests, "guests", true, "run the kernel tests in guests too")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &suite{out: os.Stdout, skips: map[string]int{}}
+	for _, st := range stages(o) {
+		if ctx.Err() == nil {
+			s.run(ctx, st)
+		}
+	}
+	if ctx.Err() != nil {
+		s.fail("stopped before the end")
+	}
+	s.close()
+	if s.total.Failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// options are the command's flags.
+type options struct {
+	Fuzz   time.Duration
+	Guests bool
+}
+
+// stage is a part of the suite: commands that print events of `go test -json`, or the reason why it is left out.
+type stage struct {
+	Name     string
+	Commands func(context.Context) ([][]string, error)
+	LeftOut  string // if not empty, the stage does not run
+}
+
+// suite sums up over the stages.
+type suite struct {
+	out      io.Writer
+	total    result.Counts
+	skips    map[string]int
+	leftOut  []string
+	problems []string
+}
+
+// run runs a stage and adds its results.
+func (s *suite) run(ctx context.Context, st stage) {
+	if st.LeftOut != "" {
+		s.leftOut = append(s.leftOut, st.Name+": "+st.LeftOut)
+		return
+	}
+	fmt.Fprintf(s.out, "\n== %s\n", st.Name)
+	commands, err := st.Commands(ctx)
+	if err != nil {
+		s.fail(fmt.Sprintf("%s: %v", st.Name, err))
+		return
+	}
+	var counts result.Counts
+	started := time.Now()
+	for _, argv := range commands {
+		counts.Add(s.command(ctx, argv))
+	}
+	s.total.Add(counts)
+	fmt.Fprintf(s.out, "%s: %v in %.0f s\n", st.Name, counts, time.Since(started).Seconds())
+}
+
+// command runs one command and returns its results. A command that fails while no test did counts as one failure.
+func (s *suite) command(ctx context.Context, argv []string) result.Counts {
+	log := result.Log{Ended: s.packageEnded}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops what it started
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		err = log.Read(out, func(line string) { fmt.Fprint(s.out, line) })
+		if waited := cmd.Wait(); err == nil {
+			err = waited
+		}
+	}
+	counts := log.Counts()
+	for _, f := range log.Failures() {
+		fmt.Fprintln(s.out, f)
+	}
+	for why, n := range log.Skips() {
+		s.skips[why] += n
+	}
+	if err != nil && counts.Failed == 0 {
+		s.problems = append(s.problems, fmt.Sprintf("%s: %v", strings.Join(argv, " "), err))
+		counts.Failed++
+	}
+	return counts
+}
+
+// packageEnded shows progress; packages without tests are not worth a line.
+func (s *suite) packageEnded(e result.Event) {
+	if e.Action == "skip" {
+		return
+	}
+	word := map[string]string{"pass": "ok  ", "fail": "FAIL"}[e.Action]
+	seconds := 0.0
+	if e.Elapsed != nil {
+		seconds = *e.Elapsed
+	}
+	fmt.Fprintf(s.out, "%s %-40s %6.1f s\n", word, e.Package, seconds)
+}
+
+// fail notes a failure that no test stands for.
+func (s *suite) fail(what string) {
+	s.problems = append(s.problems, what)
+	s.total.Failed++
+}
+
+// close prints what was left out, what went wrong outside of tests, and the closing line.
+func (s *suite) close() {
+	fmt.Fprintln(s.out)
+	for _, p := range s.problems {
+		fmt.Fprintln(s.out, "failed:", p)
+	}
+	for _, l := range s.leftOut {
+		fmt.Fprintln(s.out, "left out:", l)
+	}
+	for _, why := range slices.Sorted(maps.Keys(s.skips)) {
+		fmt.Fprintf(s.out, "skipped %d: %s\n", s.skips[why], why)
+	}
+	fmt.Fprintln(s.out, s.total)
+}
