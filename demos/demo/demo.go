@@ -11,8 +11,6 @@ import (
 	"log"
 	"net"
 	"time"
-
-	"beltrace/collector/model"
 )
 
 // Groups of demos, in the order of the course.
@@ -24,14 +22,21 @@ const (
 	Proxies   = "proxies"
 )
 
+// Groups returns the groups in the order of the course.
+func Groups() []string { return []string{Patterns, Protocols, Execution, Kernel, Proxies} }
+
+// Timeout is how long a client's run may take before the runner gives up.
+const Timeout = 60 * time.Second
+
 // Demo is one demo backend.
 type Demo struct {
 	Name    string
 	Group   string
 	Summary string // one line for the list
-	// Server serves until ctx is done. It listens through env.Listen only, and logs through env.Log.
+	// Server serves until ctx is done, and returns nil then. It listens through env.Listen only, and logs through env.Log.
 	Server func(ctx context.Context, env *Env) error
 	// Client drives the server that env.Addr names and returns when its run is over: a bounded number of requests.
+	// It may be run again while the server goes on.
 	Client func(ctx context.Context, env *Env) error
 	Lesson Lesson
 }
@@ -39,12 +44,13 @@ type Demo struct {
 // Env is what the runner gives to a demo's server and client.
 type Env struct {
 	// Listen opens a TCP listener on loopback and tells the runner its address. Backlog 0 is the system's default.
-	Listen func(ctx context.Context, backlog int) (net.Listener, error)
-	// Addr is the server's address, for the client.
+	Listen func(ctx context.Context, backlog int) (*net.TCPListener, error)
+	// Addr is the server's address, "ip:port", for the client.
 	Addr string
 	// Step tells the runner that the client begins step n (from 0) of the lesson.
 	Step func(n int)
-	// Note records a number that the program itself measured, to be compared with what the kernel saw.
+	// Note records a number that the program itself measured, to be compared with what the kernel saw. Names are the
+	// demo's own and end in a unit: step0_request_ns. The last value of a name counts.
 	Note func(name string, value float64)
 	Log  *log.Logger
 	// Args are passed through from the command line after the demo's name.
@@ -60,54 +66,8 @@ type Lesson struct {
 // Step is one page of a lesson.
 type Step struct {
 	Title string
-	Text  string
+	Text  string // sentences; a newline ends a paragraph
 	// Page is the dashboard's page that shows it: overview, listeners, connections, events.
 	Page   string
 	Claims []Claim
 }
-
-// Claim is a sentence of a lesson, proven live by kernel evidence.
-type Claim struct {
-	Text string
-	// Needs are the facts (of package probes) without which a kernel cannot prove it.
-	Needs []string
-	// Check looks at what was seen so far. It must not return Proven before the evidence is complete.
-	Check func(Seen) Verdict
-}
-
-// Seen is the evidence that a claim may use.
-type Seen struct {
-	*model.Snapshot
-	Server Party              // the demo's server
-	Client Party              // the demo's client
-	Steps  []int64            // CLOCK_MONOTONIC ns at which the client began each step
-	Notes  map[string]float64 // what the programs measured themselves
-	Done   bool               // the client has ended and its last events have been read
-}
-
-// Party is one of a demo's processes.
-type Party struct {
-	PID  uint32
-	Addr string // where the server listens, "ip:port"
-}
-
-// State is how far a claim is.
-type State string
-
-// The states of a claim.
-const (
-	Waiting  State = "waiting"  // evidence is not complete yet
-	Proven   State = "ok"       // the kernel was seen to do it
-	Refuted  State = "failed"   // the kernel was seen not to do it
-	Unproven State = "unproven" // this kernel does not let us see it
-)
-
-// Verdict is the answer of a claim's check.
-type Verdict struct {
-	State    State
-	Evidence map[string]any // the numbers that decide it, by snapshot names
-	Why      string         // for Refuted and Unproven
-}
-
-// Timeout is how long a client's run may take before the runner gives up.
-const Timeout = 60 * time.Second

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connectaccept
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/demos/demo"
+)
+
+// taken is a connection's way through the accept queue, in ns of CLOCK_MONOTONIC.
+type taken struct {
+	model.Connection
+	established, accepted int64
+}
+
+// queue returns the connections in the order in which they were established, and false until all of them have been
+// accepted. At the end of the run it is what it is: the verdict then refutes.
+func queue(s demo.Seen) (conns []taken, early demo.Verdict, ready bool) {
+	accepted := 0
+	for _, c := range s.Served(stepConnect) {
+		t := taken{c, demo.Moment(&c, event.Established), demo.Moment(&c, event.Accept)}
+		if t.accepted != 0 {
+			accepted++
+		}
+		conns = append(conns, t)
+	}
+	e := demo.Evidence{}.With("established", int64(len(conns))).With("accepted", int64(accepted))
+	switch {
+	case len(conns) == Connections && accepted == Connections:
+		return conns, demo.Verdict{}, true
+	case s.Done:
+		return conns, demo.Refute(e, fmt.Sprintf("%d connections were made", Connections)), false
+	}
+	return conns, demo.Wait(e), false
+}
+
+// firstAccept returns when the server took the first connection.
+func firstAccept(conns []taken) int64 {
+	first := int64(math.MaxInt64)
+	for _, c := range conns {
+		first = min(first, c.accepted)
+	}
+	return first
+}
+
+func checkBefore(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	first, last := firstAccept(conns), conns[len(conns)-1].established
+	e := demo.Evidence{}.With("established", int64(len(conns))).
+		With("last_one_after_ns", last-conns[0].established).With("first_accept_after_ns", first-conns[0].established)
+	if last >= first {
+		return demo.Refute(e, "the server accepted before the last one was established")
+	}
+	return demo.Prove(e)
+}
+
+// checkConnect compares the time that connect took, in the kernel, with the time until the server's first accept.
+func checkConnect(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	connects := demo.Known(s.Dialled(stepConnect), func(c *model.Connection) model.Opt[int64] { return c.HandshakeNS })
+	slept := firstAccept(conns) - conns[0].established
+	e := demo.Evidence{}.With("connects", int64(len(connects))).With("first_accept_after_ns", slept)
+	if len(connects) < Connections {
+		if s.Done {
+			return demo.Refute(e, fmt.Sprintf("%d connects were made", Connections))
+		}
+		return demo.Wait(e)
+	}
+	longest := slices.Max(connects)
+	e = demo.Evidence{}.With("connect_p50_ns", demo.Median(connects)).With("connect_max_ns", longest).With("first_accept_after_ns", slept)
+	if longest >= slept {
+		return demo.Refute(e, "a connect took as long as the server slept")
+	}
+	return demo.Prove(e)
+}
+
+// checkHeld counts who was in the queue at the first accept: established, and not accepted before.
+func checkHeld(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	first, held := firstAccept(conns), 0
+	for _, c := range conns {
+		if c.established < first && c.accepted >= first {
+			held++
+		}
+	}
+	e := demo.Evidence{}.With("waiting_at_first_accept", int64(held))
+	for _, l := range s.Listeners {
+		if l.Local == s.Server.Addr && l.Backlog.Known {
+			e = e.With("backlog", int64(l.Backlog.V))
+		}
+	}
+	return demo.Equal(e, "waiting at the first accept", held, Connections)
+}
+
+// checkDelay compares the first connection's wait with the sleep that began when it had arrived.
+func checkDelay(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	wait, slept := conns[0].WaitNS, int64(s.Notes["slept_ns"])
+	e := demo.Evidence{}.With("wait_ns", wait.V).With("server_slept_ns", slept)
+	switch {
+	case !wait.Known:
+		return demo.Unable("the wait of the first connection was not seen")
+	case wait.V < int64(Delay) || wait.V < slept:
+		return demo.Refute(e, "it waited less")
+	}
+	return demo.Prove(e)
+}
+
+func checkOrder(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	e := demo.Evidence{}.With("accepted", int64(len(conns))).With("first_after_ns", conns[0].accepted-conns[0].established).
+		With("last_after_ns", conns[len(conns)-1].accepted-conns[0].established)
+	if !slices.IsSortedFunc(conns, func(a, b taken) int { return cmp.Compare(a.accepted, b.accepted) }) {
+		return demo.Refute(e, "a later one was accepted before an earlier one")
+	}
+	return demo.Prove(e)
+}
+
+// checkClocks compares each wait with the time from the client's connect to the server's accept, as they noted it.
+func checkClocks(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	worst, at := int64(-1), taken{}
+	for _, c := range conns {
+		own, known := ownWait(s, c)
+		switch {
+		case known && c.WaitNS.Known:
+		case !s.Done:
+			return demo.Wait(nil)
+		default:
+			return demo.Unable("the wait of " + c.Remote + " is not known to both clocks")
+		}
+		if off := abs(c.WaitNS.V - own); off > worst {
+			worst, at = off, c
+		}
+	}
+	own, _ := ownWait(s, at)
+	allowed := int64(time.Millisecond) + own/20
+	e := demo.Evidence{}.With("compared", int64(len(conns))).With("largest_difference_ns", worst).
+		With("allowed_ns", allowed).With("of_a_wait_of_ns", at.WaitNS.V)
+	if worst > allowed {
+		return demo.Refute(e, "the clocks differ by more than 1 ms + 5 %")
+	}
+	return demo.Prove(e)
+}
+
+// ownWait is a connection's time between connect and accept by the programs' own clocks.
+func ownWait(s demo.Seen, c taken) (int64, bool) {
+	connected, ok := s.Notes[connectedNote(c.Remote)]
+	accepted, ok2 := s.Notes[acceptedNote(c.Remote)]
+	return int64(accepted - connected), ok && ok2
+}
+
+func abs(n int64) int64 { return max(n, -n) }

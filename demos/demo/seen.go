@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package demo
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// Step returns when step n began and ended (CLOCK_MONOTONIC), and whether it is over: the client went on or ended, and
+// the snapshot is younger than that. A step that has not begun is empty.
+func (s Seen) Step(n int) (from, to int64, over bool) {
+	switch {
+	case n >= len(s.Steps):
+		return math.MaxInt64, math.MaxInt64, false
+	case n+1 < len(s.Steps):
+		return s.Steps[n], s.Steps[n+1], s.TS >= s.Steps[n+1]
+	}
+	return s.Steps[n], math.MaxInt64, s.Done
+}
+
+// Served returns the server's sockets whose handshake the kernel completed during step n, in that order.
+func (s Seen) Served(n int) []model.Connection {
+	return s.during(n, func(c *model.Connection) bool {
+		return c.Role == event.RoleServer && c.Local == s.Server.Addr
+	})
+}
+
+// Dialled returns the client's sockets to the server that were connected during step n, in that order.
+func (s Seen) Dialled(n int) []model.Connection {
+	return s.during(n, func(c *model.Connection) bool {
+		return c.Role == event.RoleClient && c.Remote == s.Server.Addr
+	})
+}
+
+func (s Seen) during(n int, want func(*model.Connection) bool) []model.Connection {
+	from, to, _ := s.Step(n)
+	var out []model.Connection
+	for i := range s.Connections {
+		c := &s.Connections[i]
+		if at := Moment(c, event.Established); want(c) && at >= from && at < to {
+			out = append(out, *c)
+		}
+	}
+	slices.SortFunc(out, func(a, b model.Connection) int {
+		return cmp.Compare(Moment(&a, event.Established), Moment(&b, event.Established))
+	})
+	return out
+}
+
+// Moment returns when an event of that kind happened to the connection (CLOCK_MONOTONIC), 0 if it was not seen.
+func Moment(c *model.Connection, kind event.Kind) int64 {
+	for i := range c.Story {
+		if c.Story[i].Kind == kind.String() {
+			return c.Story[i].TS
+		}
+	}
+	return 0
+}
+
+// MarkTimes returns when the server noted the phase of the moment called name during step n, oldest first.
+func (s Seen) MarkTimes(n int, name string, phase Phase) []int64 {
+	from, to, _ := s.Step(n)
+	var out []int64
+	for _, m := range s.Marks {
+		if m.PID == s.Server.PID && m.Name == name && m.End == (phase == End) && m.TS >= from && m.TS < to {
+			out = append(out, m.TS)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Gaps returns the differences of neighbours.
+func Gaps(times []int64) []int64 {
+	var out []int64
+	for i := 1; i < len(times); i++ {
+		out = append(out, times[i]-times[i-1])
+	}
+	return out
+}
+
+// Known returns the values that are known.
+func Known(conns []model.Connection, value func(*model.Connection) model.Opt[int64]) []int64 {
+	var out []int64
+	for i := range conns {
+		if v := value(&conns[i]); v.Known {
+			out = append(out, v.V)
+		}
+	}
+	return out
+}
+
+// Median returns the middle value, 0 of none.
+func Median(values []int64) int64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// Sum adds the values.
+func Sum(values []int64) int64 {
+	var sum int64
+	for _, v := range values {
+		sum += v
+	}
+	return sum
+}
