@@ -48,17 +48,17 @@ type Event struct {
 	PID  uint32 // the socket's owner: process, in the initial pid namespace; from process context only
 	TID  uint32 // the owner's thread that made the call
 	Comm string // name of the owner's process (its first thread)
-	// Container and Unit are what the owner's cgroup path names. The collector adds them to live events from /proc, so
-	// that a recording carries them.
-	Container string // container id, 12 digits or more
-	Unit      string // systemd unit
+	// What /proc says about the owner: the collector adds it to live events, so that a recording carries it.
+	NSPID     uint32 // the process inside its own pid namespace, where that differs from PID
+	Container string // container id, 12 digits or more, from the cgroup path
+	Unit      string // systemd unit, from the cgroup path
 
 	Conn   uint64         // socket cookie; on kernels without the helper (before 5.12) a number of our own
 	NetNS  uint32         // inode number of the network namespace
-	Proto  string         // "tcp"
-	Role   string         // RoleClient, RoleServer
-	Local  netip.AddrPort // IPv4-mapped IPv6 addresses are unmapped
-	Remote netip.AddrPort
+	Proto  string         // tcp
+	Role   string         // client (it called connect) or server (it came out of a listener)
+	Local  netip.AddrPort // ip:port, IPv6 in brackets; IPv4-mapped IPv6 addresses are unmapped
+	Remote netip.AddrPort // the peer, in the same form
 
 	Listener     netip.AddrPort // local address of the listener
 	ListenerConn uint64         // its cookie
@@ -69,15 +69,15 @@ type Event struct {
 	Cookie       bool           // answered with a SYN cookie
 
 	Stage       string // of a refusal: syn, ack
-	Side        string // SideLocal, SideRemote
-	Reason      string
-	Errno       int32 // positive errno of a failed connect
-	Count       uint64
-	HandshakeNS int64 // client: connect to established; server: SYN to established
-	RTTNS       int64 // smoothed round trip time (srtt_us)
-	WaitNS      int64 // from the entry into the accept queue to the return of accept
-	FD          int32
-	Bytes       uint64
+	Side        string // local or remote: who sent the RST, who retransmitted, who closed first
+	Reason      string // of an end: refused, timeout, unreachable, reset, aborted, fin, listener_closed, other; of a retransmit: synack
+	Errno       int32  // positive errno of a failed connect
+	Count       uint64 // how many, where events are grouped
+	HandshakeNS int64  // client: connect to established; server: SYN to established
+	RTTNS       int64  // smoothed round trip time (srtt_us)
+	WaitNS      int64  // from the entry into the accept queue to the return of accept
+	FD          int32  // file descriptor that accept returned
+	Bytes       uint64 // moved by one call
 	BytesIn     uint64 // payload bytes received (tcp_sock.bytes_received)
 	BytesOut    uint64 // payload bytes acknowledged by the peer (tcp_sock.bytes_acked, without the SYN)
 	DurationNS  int64  // established to close

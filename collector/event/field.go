@@ -10,6 +10,7 @@ const (
 	FieldPID Field = iota
 	FieldTID
 	FieldComm
+	FieldNSPID
 	FieldContainer
 	FieldUnit
 	FieldCPU
@@ -62,6 +63,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldPID:          {"pid", func(e *Event) any { return &e.PID }},
 	FieldTID:          {"tid", func(e *Event) any { return &e.TID }},
 	FieldComm:         {"comm", func(e *Event) any { return &e.Comm }},
+	FieldNSPID:        {"ns_pid", func(e *Event) any { return &e.NSPID }},
 	FieldContainer:    {"container", func(e *Event) any { return &e.Container }},
 	FieldUnit:         {"unit", func(e *Event) any { return &e.Unit }},
 	FieldCPU:          {"cpu", func(e *Event) any { return &e.CPU }},

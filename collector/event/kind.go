@@ -112,3 +112,12 @@ func ParseKind(name string) (Kind, bool) {
 	}
 	return None, false
 }
+
+// Fields returns every field, in the order in which an event line prints them.
+func Fields() []Field {
+	out := make([]Field, fields)
+	for i := range out {
+		out[i] = Field(i)
+	}
+	return out
+}

@@ -72,6 +72,9 @@ type Cost struct {
 // Totals count what happened since the start; they stay exact when connections are evicted.
 type Totals struct {
 	Connects, Established, Accepts, Closes, Failed, Resets, Retransmits uint64
+	// Evicted counts closed connections and listeners that left the memory budget: normal. That an open one had to go
+	// is a loss and stands in Snapshot.Lost["evicted"].
+	Evicted uint64
 }
 
 // ProbeStatus is how one probe is served on this kernel.
@@ -108,6 +111,7 @@ type Listener struct {
 	HandshakeNS  Distribution        `json:"handshake_ns"`
 	SYNDrops     map[string]uint64   `json:"syn_drops"`
 	Overflows    Opt[uint64]         `json:"overflows,omitzero"`
+	Drops        Opt[uint64]         `json:"drops,omitzero"` // all refusals (sk_drops, which counts a dropped ACK twice)
 	Acceptors    []Acceptor          `json:"acceptors"`
 	Fidelity     map[string]Fidelity `json:"fidelity"`
 	PreExisting  bool                `json:"pre_existing,omitempty"`

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"net/netip"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// conn is what is known about one socket of a connection.
+type conn struct {
+	id   uint64
+	have event.Mask // which of the facts below are known, by their event fields
+
+	role          string
+	local, remote netip.AddrPort
+	netns         uint32
+	owner         owner
+	inherited     bool // the owner is its listener's: nobody has accepted it yet
+
+	state    string // of package model; "" before anything was decided
+	opened   int64  // first sight of it
+	asked    int64  // connect was called
+	complete int64  // handshake complete; for a server's socket also the entry into the accept queue
+	ended    int64
+	saw      seen
+
+	handshake, wait, rtt, duration int64
+	bytesIn, bytesOut              uint64
+	retransmits                    uint32
+	fd, errno                      int32
+	reason                         string
+	resetSide                      string // who sent the RST, "" if none was seen
+
+	listener *listener
+	peer     uint64
+	links    [2]link
+	story    story
+	texts    texts
+}
+
+// seen says which moments of a connection's life were seen. One seen twice counts once.
+type seen struct {
+	connect, established, accept, preExisting bool
+}
+
+// texts are the parts of a snapshot that cost an allocation; they are made once and shared by many snapshots.
+type texts struct {
+	local, remote string
+	story         []model.EventLine
+	done          bool // false after a change
+}
+
+// connOf returns the record of the event's connection, a new one if there is none yet; nil if the event names none.
+func (c *Collector) connOf(e *event.Event) *conn {
+	if !e.Known(event.FieldConn) {
+		return nil
+	}
+	if x := c.conns[e.Conn]; x != nil {
+		return x
+	}
+	x := c.newConn()
+	x.id, x.opened = e.Conn, e.TS
+	c.conns[e.Conn] = x
+	c.open.push(x)
+	c.makeRoom(x)
+	return x
+}
+
+// newConn returns an empty record, one that was evicted if possible.
+func (c *Collector) newConn() *conn {
+	n := len(c.free)
+	if n == 0 {
+		return new(conn)
+	}
+	x := c.free[n-1]
+	c.free = c.free[:n-1]
+	return x
+}
+
+// makeRoom evicts what exceeds the budget, but never keep.
+func (c *Collector) makeRoom(keep *conn) {
+	for c.closed.len > 0 && (c.closed.len > c.budget.Closed || len(c.conns) > c.budget.Connections) && c.closed.head != keep {
+		c.evict(c.closed.head)
+		c.total.Evicted++
+	}
+	for len(c.conns) > c.budget.Connections && c.open.head != nil && c.open.head != keep {
+		c.evict(c.open.head)
+		c.lose("evicted", 1)
+	}
+}
+
+func (c *Collector) evict(x *conn) {
+	delete(c.conns, x.id)
+	if k := x.pair(); c.pairs[k] == x {
+		delete(c.pairs, k)
+	}
+	for _, l := range x.links {
+		if l.in != nil {
+			l.in.remove(x)
+		}
+	}
+	*x = conn{}
+	c.free = append(c.free, x)
+}
+
+// again makes x a new connection of the same socket: one whose connect failed may call it once more.
+func (c *Collector) again(x *conn, ts int64) {
+	c.closed.remove(x)
+	x.leaveQueue()
+	if k := x.pair(); c.pairs[k] == x {
+		delete(c.pairs, k)
+	}
+	*x = conn{id: x.id, opened: ts, story: x.story}
+	c.open.push(x)
+}
+
+func (c *Collector) connect(e *event.Event) {
+	x := c.connOf(e)
+	if x == nil {
+		c.total.Connects++
+		return
+	}
+	if x.state == model.StateClosed && x.saw.connect {
+		c.again(x, e.TS)
+	}
+	c.learn(x, e)
+	if x.saw.connect {
+		fill(e, x)
+		return
+	}
+	c.total.Connects++
+	x.saw.connect = true
+	x.asked = e.TS
+	x.opened = min(x.opened, e.TS)
+	x.setRole(event.RoleClient)
+	x.takeOwner(e)
+	if x.state == "" {
+		x.state = model.StateConnecting
+	}
+	handshakeFromConnect(x, e)
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+}
+
+func (c *Collector) established(e *event.Event) {
+	x := c.connOf(e)
+	first := x == nil || !x.saw.established
+	if first && !e.PreExisting {
+		c.total.Established++
+	}
+	if x == nil {
+		return
+	}
+	c.learn(x, e)
+	if !first {
+		fill(e, x)
+		return
+	}
+	x.saw.established = true
+	x.saw.preExisting = e.PreExisting
+	x.complete = e.TS
+	x.setRole(c.roleOf(x, e))
+	if x.role == event.RoleServer {
+		c.serverBegins(x, e)
+	} else {
+		c.clientBegins(x, e)
+	}
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+}
+
+// serverBegins puts a server's new socket into its listener's accept queue, unless accept has been seen already: with
+// TCP Fast Open the application may have it before the handshake is complete.
+func (c *Collector) serverBegins(x *conn, e *event.Event) {
+	l := c.joinListener(x, e)
+	if e.PreExisting {
+		x.settle(model.StateEstablished)
+		return
+	}
+	c.opened.add(e.TS, 1)
+	if !x.saw.accept {
+		x.settle(model.StateAcceptQueue)
+	}
+	if l != nil {
+		l.arrive(x, e, c.budget)
+	}
+}
+
+func (c *Collector) clientBegins(x *conn, e *event.Event) {
+	x.settle(model.StateEstablished)
+	if e.PreExisting {
+		return
+	}
+	handshakeFromConnect(x, e)
+	if !c.watched(x) {
+		c.opened.add(e.TS, 1)
+	}
+}
+
+func (c *Collector) accept(e *event.Event) {
+	x := c.connOf(e)
+	if x == nil {
+		c.total.Accepts++
+		if l := c.listenerFor(nil, e); l != nil {
+			l.accept(nil, e, c.budget)
+		}
+		return
+	}
+	c.learn(x, e)
+	if x.saw.accept {
+		fill(e, x)
+		return
+	}
+	c.total.Accepts++
+	x.saw.accept = true
+	x.setRole(event.RoleServer)
+	x.takeOwner(e)
+	waitFromEstablished(x, e)
+	if l := c.joinListener(x, e); l != nil {
+		l.accept(x, e, c.budget)
+	}
+	x.settle(model.StateEstablished)
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+}
+
+func (c *Collector) close(e *event.Event) {
+	if l := c.listeners[e.Conn]; l != nil && e.Known(event.FieldConn) {
+		c.endListener(l, e)
+		return
+	}
+	x := c.connOf(e)
+	if x == nil {
+		c.total.Closes++
+		return
+	}
+	again := x.state == model.StateClosed
+	if !again {
+		durationFromEstablished(x, e)
+		reasonFromReset(x, e)
+	}
+	c.learn(x, e)
+	if again {
+		fill(e, x)
+		return
+	}
+	c.total.Closes++
+	if connectFailed(x, e) {
+		c.total.Failed++
+	}
+	openedFromDuration(x, e)
+	c.finish(x, e)
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+	c.makeRoom(x)
+}
+
+// finish moves x to the closed ones.
+func (c *Collector) finish(x *conn, e *event.Event) {
+	if !staysQueued(x, e) {
+		x.leaveQueue()
+	}
+	x.state = model.StateClosed
+	x.ended = e.TS
+	c.open.remove(x)
+	c.closed.push(x)
+}
+
+func (c *Collector) reset(e *event.Event) {
+	c.total.Resets++
+	x := c.conns[e.Conn] // a RST makes no connection: it may come after the end of one that is forgotten
+	if x == nil || !e.Known(event.FieldConn) {
+		return
+	}
+	c.learn(x, e)
+	if e.Known(event.FieldSide) {
+		x.resetSide = e.Side
+	}
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+}
+
+func (c *Collector) retransmit(e *event.Event) {
+	n := uint64(1)
+	if e.Known(event.FieldCount) {
+		n = e.Count
+	}
+	c.total.Retransmits += n
+	x := c.conns[e.Conn]
+	if x == nil || !e.Known(event.FieldConn) {
+		return
+	}
+	if x.state != model.StateClosed { // the kernel's total at the close has it already
+		x.retransmits += uint32(n)
+		x.have |= 1 << event.FieldRetransmits
+	}
+	c.learn(x, e)
+	fill(e, x)
+	x.tell(e, c.budget.Story)
+}
+
+// settle sets the state of a connection that has not ended.
+func (x *conn) settle(state string) {
+	if state != model.StateAcceptQueue {
+		x.leaveQueue()
+	}
+	if x.state != model.StateClosed {
+		x.state = state
+	}
+}
+
+// leaveQueue takes x out of the list of those that wait for accept.
+func (x *conn) leaveQueue() {
+	if l := x.links[inQueue].in; l != nil {
+		l.remove(x)
+	}
+}
+
+func (x *conn) setRole(role string) {
+	if role == "" {
+		return
+	}
+	x.role = role
+	x.have |= 1 << event.FieldRole
+}
+
+func (x *conn) knows(f event.Field) bool { return x.have&(1<<f) != 0 }

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"time"
+
+	"beltrace/collector/event"
+)
+
+const (
+	// horizon is how much event time is held back where the source gives no watermarks.
+	horizon = int64(time.Second)
+	// maxHeld bounds how many events are held back.
+	maxHeld = 1 << 14
+)
+
+// Ordered returns a source that yields the events of src in the order of their times; equal times keep src's order.
+//
+// A watermark of src releases every earlier event, and is itself passed over. A source without watermarks (a
+// recording, written in order or put together by hand) is held back by one second of its own event time. When too many
+// events are held, those go that every CPU has passed, since the events of one CPU come in order; if that is not
+// enough, the oldest.
+//
+// An event that comes when a later one was already yielded is yielded at once: nothing is dropped. It is counted, and
+// told by an event Lost with Where "order" before the next one in order. Lost events and what existed before the
+// start are excepted: no join depends on their place.
+//
+// Nothing sleeps and no goroutine is started. After Close, Next yields what is held and then io.EOF.
+func Ordered(src event.Source) event.Source { return &ordered{src: src, cpus: map[uint32]int64{}} }
+
+// maxCPUs bounds the CPUs that are told apart; a damaged recording may name any number.
+const maxCPUs = 4096
+
+type ordered struct {
+	src      event.Source
+	held     heap
+	slots    []event.Event // where the held events are; the heap moves only their numbers
+	free     []int
+	seq      uint64
+	cpus     map[uint32]int64 // newest time of each CPU
+	newest   int64
+	mark     int64 // the last watermark
+	marked   bool
+	yielded  int64 // time of the last event in order
+	begun    bool
+	disorder uint64
+	err      error // how src ended
+}
+
+func (o *ordered) Close() error { return o.src.Close() }
+
+// Next yields the next event.
+func (o *ordered) Next(e *event.Event) error {
+	for {
+		switch {
+		case o.late():
+			o.take(e)
+			o.countLate(e)
+			return nil
+		case o.ready():
+			if o.disorder > 0 {
+				o.tellDisorder(e)
+				return nil
+			}
+			o.take(e)
+			o.yielded, o.begun = e.TS, true
+			return nil
+		case o.err != nil && o.disorder > 0:
+			o.tellDisorder(e)
+			return nil
+		case o.err != nil:
+			return o.err
+		}
+		o.read()
+	}
+}
+
+// read takes one event from the source.
+func (o *ordered) read() {
+	i := o.slot()
+	e := &o.slots[i]
+	if err := o.src.Next(e); err != nil {
+		o.err = err
+		o.free = append(o.free, i)
+		return
+	}
+	if e.Kind == event.Watermark {
+		o.mark, o.marked = max(o.mark, e.TS), true
+		o.free = append(o.free, i)
+		return
+	}
+	if o.seq == 0 || e.TS > o.newest {
+		o.newest = e.TS
+	}
+	if e.Known(event.FieldCPU) && (len(o.cpus) < maxCPUs || o.cpus[e.CPU] != 0) {
+		o.cpus[e.CPU] = max(o.cpus[e.CPU], e.TS)
+	}
+	o.seq++
+	o.held.push(held{e.TS, o.seq, i})
+}
+
+func (o *ordered) slot() int {
+	if n := len(o.free); n > 0 {
+		i := o.free[n-1]
+		o.free = o.free[:n-1]
+		return i
+	}
+	o.slots = append(o.slots, event.Event{})
+	return len(o.slots) - 1
+}
+
+// late reports whether the oldest held event is older than what was yielded.
+func (o *ordered) late() bool { return len(o.held) > 0 && o.begun && o.held[0].ts < o.yielded }
+
+// ready reports whether the oldest held event may go.
+func (o *ordered) ready() bool {
+	if len(o.held) == 0 {
+		return false
+	}
+	first := o.held[0].ts
+	switch {
+	case o.err != nil:
+		return true
+	case o.marked && first < o.mark:
+		return true
+	case !o.marked && o.newest-first > horizon:
+		return true
+	}
+	return len(o.held) > maxHeld/2 && first <= o.passed() || len(o.held) > maxHeld
+}
+
+// passed returns the time that every CPU seen so far has reached.
+func (o *ordered) passed() int64 {
+	least := o.newest
+	for _, ts := range o.cpus {
+		least = min(least, ts)
+	}
+	return least
+}
+
+// take moves the oldest held event to e.
+func (o *ordered) take(e *event.Event) {
+	h := o.held.pop()
+	*e = o.slots[h.slot]
+	o.slots[h.slot] = event.Event{} // let go of its strings
+	o.free = append(o.free, h.slot)
+}
+
+// countLate counts an event that came too late, if that can matter.
+func (o *ordered) countLate(e *event.Event) {
+	if e.Kind != event.Lost && !e.PreExisting {
+		o.disorder++
+	}
+}
+
+func (o *ordered) tellDisorder(e *event.Event) {
+	*e = event.Event{TS: o.yielded, Kind: event.Lost, Where: "order", Count: o.disorder}
+	e.Set(event.FieldWhere, event.FieldCount)
+	o.disorder = 0
+}
+
+// held is a held event: its time, its place in the source, its slot.
+type held struct {
+	ts   int64
+	seq  uint64
+	slot int
+}
+
+func (h held) before(o held) bool { return h.ts < o.ts || h.ts == o.ts && h.seq < o.seq }
+
+// heap is a binary min-heap; container/heap would allocate for each event.
+type heap []held
+
+func (h *heap) push(x held) {
+	*h = append(*h, x)
+	a := *h
+	for i := len(a) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !a[i].before(a[up]) {
+			return
+		}
+		a[i], a[up] = a[up], a[i]
+		i = up
+	}
+}
+
+func (h *heap) pop() held {
+	a := *h
+	first, n := a[0], len(a)-1
+	a[0] = a[n]
+	a = a[:n]
+	*h = a
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
+			if a[child].before(a[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		a[i], a[least] = a[least], a[i]
+		i = least
+	}
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// Snapshot returns everything that is known. now is the time on CLOCK_MONOTONIC for rates and histories; one before
+// the newest event counts as that event's time, so a replay may pass 0. Only what changed since the last snapshot is
+// put into words again. The result is never changed; Cost is left to the caller, before it publishes the snapshot.
+func (c *Collector) Snapshot(now int64) *model.Snapshot {
+	now = max(now, c.now)
+	o := &c.opt
+	s := &model.Snapshot{
+		Schema: model.Schema, TS: now, Host: o.Host, Kernel: o.Kernel, Arch: o.Arch, Tier: o.Tier,
+		Probes: o.Probes, Lost: maps.Clone(c.lost),
+		Listeners:   c.listListeners(now),
+		Connections: c.listConns(),
+		Exchanges:   []struct{}{}, Routes: []struct{}{}, Loops: []struct{}{},
+		Rings: []struct{}{}, Workers: []struct{}{}, Findings: []struct{}{},
+		WallOffset: o.WallOffset, Start: o.Start,
+		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),
+		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,
+		Marks:  slices.Clone(c.marks[max(0, len(c.marks)-c.budget.Marks):]),
+		Events: c.log.snapshot(),
+		Total:  c.total,
+	}
+	return s
+}
+
+// listListeners returns those that listen first, then the closed ones, each in the order of their appearance.
+func (c *Collector) listListeners(now int64) []model.Listener {
+	out := make([]model.Listener, 0, len(c.order))
+	for _, closed := range []bool{false, true} {
+		for _, l := range c.order {
+			if (l.state == model.StateClosed) == closed {
+				out = append(out, c.showListener(l, now))
+			}
+		}
+	}
+	return out
+}
+
+func (c *Collector) showListener(l *listener, now int64) model.Listener {
+	return model.Listener{
+		Conn: l.id, Local: addr(l.local), NetNS: l.netns, Process: l.owner.process(), State: l.state,
+		Backlog: l.backlog.opt(), BacklogAsked: l.asked.opt(), SYNQueue: l.synQueue.opt(), AcceptQueue: l.acceptQ.opt(),
+		Established: l.established, Accepted: l.accepts,
+		WaitNS: l.wait.snapshot(), HandshakeNS: l.handshake.snapshot(),
+		SYNDrops: map[string]uint64{}, Overflows: l.overflows.opt(), Drops: l.drops.opt(),
+		Acceptors: l.showAcceptors(), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
+		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
+		Waiting: l.showWaiting(c.budget.Waiting), History: l.history.snapshot(now),
+	}
+}
+
+// showAcceptors returns the threads that accept, the busiest first.
+func (l *listener) showAcceptors() []model.Acceptor {
+	out := make([]model.Acceptor, 0, len(l.acceptors))
+	for _, a := range l.acceptors {
+		out = append(out, model.Acceptor{PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts, Errors: map[string]uint64{}})
+	}
+	slices.SortStableFunc(out, func(a, b model.Acceptor) int {
+		return cmp.Or(cmp.Compare(b.Accepts, a.Accepts), cmp.Compare(a.TID, b.TID))
+	})
+	return out
+}
+
+func (l *listener) showWaiting(budget int) []model.Waiting {
+	var out []model.Waiting
+	for x := range l.waiting.all() {
+		if len(out) == budget {
+			break
+		}
+		x.describe()
+		out = append(out, model.Waiting{Conn: x.id, Remote: x.texts.remote, Since: x.complete})
+	}
+	return out
+}
+
+// listConns returns the open connections in the order of their appearance, then the closed ones, the last ended first.
+func (c *Collector) listConns() []model.Connection {
+	out := make([]model.Connection, 0, c.open.len+c.closed.len)
+	for x := range c.open.all() {
+		out = append(out, model.Connection{})
+		x.show(&out[len(out)-1])
+	}
+	for x := range c.closed.backward() {
+		out = append(out, model.Connection{})
+		x.show(&out[len(out)-1])
+	}
+	return out
+}
+
+// describe puts into words what has changed.
+func (x *conn) describe() {
+	if x.texts.done {
+		return
+	}
+	if x.texts.local == "" && x.knows(event.FieldLocal) {
+		x.texts.local = x.local.String()
+	}
+	if x.texts.remote == "" && x.knows(event.FieldRemote) {
+		x.texts.remote = x.remote.String()
+	}
+	x.texts.story = x.tellAll()
+	x.texts.done = true
+}
+
+func (x *conn) show(m *model.Connection) {
+	x.describe()
+	*m = model.Connection{
+		Conn: x.id, Role: x.role, State: x.state, Local: x.texts.local, Remote: x.texts.remote, NetNS: x.netns,
+		Process: x.owner.process(), Opened: x.opened,
+		TID:         opt(x.owner.have&(1<<event.FieldTID) != 0, x.owner.tid),
+		Closed:      opt(x.state == model.StateClosed, x.ended),
+		HandshakeNS: opt(x.knows(event.FieldHandshakeNS), x.handshake),
+		WaitNS:      opt(x.knows(event.FieldWaitNS), x.wait),
+		RTTNS:       opt(x.knows(event.FieldRTTNS), x.rtt),
+		DurationNS:  opt(x.knows(event.FieldDurationNS), x.duration),
+		BytesIn:     opt(x.knows(event.FieldBytesIn), x.bytesIn),
+		BytesOut:    opt(x.knows(event.FieldBytesOut), x.bytesOut),
+		Retransmits: opt(x.knows(event.FieldRetransmits), x.retransmits),
+		FD:          opt(x.knows(event.FieldFD), x.fd),
+		Errno:       opt(x.knows(event.FieldErrno), x.errno),
+		Reason:      x.reason, PreExisting: x.saw.preExisting,
+		Peer:  opt(x.peer != 0, x.peer),
+		Story: x.texts.story,
+	}
+	if x.listener != nil {
+		m.Listener = model.Some(x.listener.id)
+	}
+}
+
+func opt[T any](known bool, v T) model.Opt[T] {
+	if !known {
+		return model.Opt[T]{}
+	}
+	return model.Some(v)
+}
+
+// addr writes an address; one that is not known is empty.
+func addr(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
