@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# Building, running and `make test` need Go alone; what else a target needs, it names.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# FUZZ=20s also looks for new inputs in each fuzz test; CI does.
+FUZZ    ?= $(if $(CI),20s,0)
+
+CLANG_TOOLS := clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
+LINT_TOOLS  := shellcheck=shellcheck clang-format-16=clang-format-16
+VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-system-arm xz=xz-utils
+
+# need: stops with the command that installs what is missing.
+need = @m=$$(scripts/missing.sh $(1)) || { echo "make $@ needs: $(SUDO) apt-get install -y $$m" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: build demo test test-root test-vm bench lint fmt generate check-generated docs clean help
+
+build: ## build bin/beltrace
+	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/beltrace ./cmd/beltrace
+
+demo: build ## run the first demo: a backend, its clients, and what the kernel saw
+	$(SUDO) bin/beltrace demo request-response
+
+test: ## run all tests that this machine can run, and say which it cannot
+	go run ./test/suite -fuzz $(FUZZ)
+
+test-root: ## run the kernel tests on this machine's kernel (as root, with sudo)
+	go test -count=1 -p=1 -exec '$(if $(SUDO),sudo -E)' ./collector/live ./test/truth
+
+test-vm: ## run the kernel tests in guests: all, or KERNEL=6.1 ARCH=arm64 TIER=kprobe RUN=regexp V=1
+	$(call need,$(VM_TOOLS))
+	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(RUN)') $(if $(V),-v)
+
+bench: build ## measure the cost of tracing against other tools; writes docs/performance.md
+	$(SUDO) env "PATH=$$PATH" go run ./test/bench
+
+lint: ## go vet, staticcheck, gofmt, shellcheck, clang-format
+	$(call need,$(LINT_TOOLS))
+	scripts/lint.sh
+
+fmt: ## format Go and C
+	$(call need,$(LINT_TOOLS))
+	gofmt -w $$(find . -name '*.go' -not -name '*_bpfel.go')
+	clang-format-16 -i bpf/*.h bpf/*.c
+
+generate: ## compile bpf/ with the pinned clang; the results are committed
+	$(call need,$(CLANG_TOOLS))
+	go generate ./bpf
+
+check-generated: ## fail if the committed results of generate are not what the sources make
+	$(call need,$(CLANG_TOOLS))
+	scripts/check-generated.sh
+
+docs: ## write docs/events.md and docs/probes.md from the tables
+	go test . -run TestDocs -update
+
+clean: ## remove what was built here (cached kernels stay in $BELTRACE_CACHE or /var/cache/beltrace)
+	rm -rf bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
