@@ -199,13 +199,15 @@ int BPF_PROG(queue_add_fentry, struct sock *listener, struct request_sock *req, 
 SEC("kprobe/inet_csk_complete_hashdance")
 int queued_kprobe(struct pt_regs *ctx)
 {
-	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG2(ctx), (struct request_sock *)REG_ARG3(ctx));
+	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG2(ctx),
+			 (struct request_sock *)REG_ARG3(ctx));
 }
 
 SEC("kprobe/inet_csk_reqsk_queue_add")
 int queue_add_kprobe(struct pt_regs *ctx)
 {
-	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG3(ctx), (struct request_sock *)REG_ARG2(ctx));
+	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG3(ctx),
+			 (struct request_sock *)REG_ARG2(ctx));
 }
 
 SEC("fentry/__sys_accept4")

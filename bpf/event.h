@@ -48,15 +48,15 @@ enum end_reason {
 
 /* Which fields of an event are known. */
 enum event_has {
-	HAS_OWNER = 1 << 0,	    /* pid, tid, comm */
-	HAS_LOCAL = 1 << 1,	    /* laddr, lport */
-	HAS_REMOTE = 1 << 2,	    /* raddr, rport */
-	HAS_LISTENER = 1 << 3,	    /* listener, and its address */
+	HAS_OWNER = 1 << 0,    /* pid, tid, comm */
+	HAS_LOCAL = 1 << 1,    /* laddr, lport */
+	HAS_REMOTE = 1 << 2,   /* raddr, rport */
+	HAS_LISTENER = 1 << 3, /* listener, and its address */
 	HAS_HANDSHAKE = 1 << 4,
 	HAS_RTT = 1 << 5,
 	HAS_WAIT = 1 << 6,
 	HAS_FD = 1 << 7,
-	HAS_QUEUES = 1 << 8,	    /* accept_queue, backlog */
+	HAS_QUEUES = 1 << 8, /* accept_queue, backlog */
 	HAS_SYN_QUEUE = 1 << 9,
 	HAS_ASKED = 1 << 10,
 	HAS_TOTALS = 1 << 11,
@@ -64,8 +64,8 @@ enum event_has {
 	HAS_DROPS = 1 << 13,
 	HAS_PRE_EXISTING = 1 << 14,
 	HAS_ERROR = 1 << 15,
-	HAS_NEW_COOKIE = 1 << 16,   /* the SYN was answered with a cookie */
-	HAS_QUEUED = 1 << 17,	    /* in an accept queue at the time of the event */
+	HAS_NEW_COOKIE = 1 << 16, /* the SYN was answered with a cookie */
+	HAS_QUEUED = 1 << 17,	  /* in an accept queue at the time of the event */
 };
 
 #define COMM_LEN 16
