@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"beltrace/collector/probes"
+	"beltrace/internal/gofunc"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+var errAboveTier = errors.New("not tried: above the forced tier")
+
+// attachProbe tries the hooks of a probe in turn.
+func (s *Session) attachProbe(p *probes.Probe, c Config) ProbeInfo {
+	info := ProbeInfo{Probe: p}
+	if info.Idle = s.idle(p, c); info.Idle != "" {
+		return info
+	}
+	for i := range p.Hooks {
+		h := &p.Hooks[i]
+		a, err := s.tryHook(p, h, c)
+		if err != nil {
+			info.Failed = append(info.Failed, HookError{h, err})
+			continue
+		}
+		s.hooks[p.Name] = a
+		info.Hook = h
+		break
+	}
+	return info
+}
+
+// idle says why a probe is left out, or nothing.
+func (s *Session) idle(p *probes.Probe, c Config) string {
+	switch p.Name {
+	case probes.Children:
+		if c.PIDs == nil {
+			return "no filter by pid"
+		}
+	case probes.FirstAccept:
+		a := s.hooks[probes.Accept]
+		if a != nil && (a.hook.How == probes.ClassicTP || a.hook.How == probes.TPBTF) {
+			return "the accept probe sees them itself"
+		}
+	case probes.Mark:
+		if len(c.Marks) == 0 {
+			return "no cooperating server"
+		}
+	}
+	return ""
+}
+
+func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached, error) {
+	if c.Tier != "" && c.Tier.Worse(h.Needs) != h.Needs {
+		return nil, errAboveTier
+	}
+	a := &attached{hook: h}
+	if len(h.Progs) == 0 {
+		return a, nil
+	}
+	progs, err := s.loader.load(h.Progs)
+	if err != nil {
+		return nil, err
+	}
+	a.progs = progs
+	if p.Name == probes.FirstAccept {
+		return a, nil // attached when there is somebody to wait for
+	}
+	for i, prog := range progs {
+		links, err := attach(prog, s.loader.spec.Programs[h.Progs[i]], s.maps, c)
+		a.links = append(a.links, links...)
+		if err != nil {
+			a.close()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// attach attaches one program where its section says. Iterators are opened per read: theirs is a link too.
+func attach(prog *ebpf.Program, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, c Config) ([]io.Closer, error) {
+	kind, at, _ := strings.Cut(spec.SectionName, "/")
+	switch kind {
+	case "fentry", "fexit", "tp_btf":
+		return one(link.AttachTracing(link.TracingOptions{Program: prog, AttachType: spec.AttachType}))
+	case "kprobe":
+		return one(link.Kprobe(at, prog, nil))
+	case "kretprobe":
+		return one(link.Kretprobe(at, prog, &link.KprobeOptions{RetprobeMaxActive: 4096}))
+	case "tracepoint":
+		group, name, _ := strings.Cut(at, "/")
+		return one(attachTracepoint(group, name, prog))
+	case "iter":
+		opts := link.IterOptions{Program: prog}
+		if at == "bpf_sk_storage_map" {
+			opts.Map = maps["listeners"]
+		}
+		return one(link.AttachIter(opts))
+	case "uprobe":
+		return attachMarks(prog, c)
+	}
+	return nil, fmt.Errorf("section %q: no such mechanism", spec.SectionName)
+}
+
+func one[L io.Closer](l L, err error) ([]io.Closer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []io.Closer{l}, nil
+}
+
+// attachMarks puts the uprobe on the mark function of every cooperating executable.
+func attachMarks(prog *ebpf.Program, c Config) ([]io.Closer, error) {
+	var links []io.Closer
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(c.Marks))) {
+		offset, err := gofunc.Offset(path, c.MarkSymbol)
+		if err != nil {
+			return links, fmt.Errorf("%s: %w", path, err)
+		}
+		exe, err := link.OpenExecutable(path)
+		if err != nil {
+			return links, err
+		}
+		l, err := exe.Uprobe(c.MarkSymbol, prog, &link.UprobeOptions{Address: offset})
+		if err != nil {
+			return links, err
+		}
+		links = append(links, l)
+	}
+	return links, nil
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// capability is one that watching needs, by its number in linux/capability.h.
+type capability struct {
+	name string
+	bit  uint
+	why  string
+}
+
+var needed = []capability{
+	{"CAP_BPF", unix.CAP_BPF, "load BPF programs"},
+	{"CAP_PERFMON", unix.CAP_PERFMON, "attach them to tracepoints and functions"},
+	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, "look into other network namespaces and processes"},
+	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "see what other processes' threads are blocked in"},
+}
+
+const sysAdmin = 1 << unix.CAP_SYS_ADMIN
+
+// effective reads this process's effective capabilities.
+func effective() uint64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if hex, ok := strings.CutPrefix(line, "CapEff:"); ok {
+			var caps uint64
+			fmt.Sscanf(strings.TrimSpace(hex), "%x", &caps)
+			return caps
+		}
+	}
+	return 0
+}
+
+// missing lists the capabilities that are needed and not there.
+func missing() []string {
+	caps := effective()
+	var out []string
+	for _, c := range needed {
+		if caps&(1<<c.bit) == 0 && !(caps&sysAdmin != 0 && c.bit != unix.CAP_SYS_PTRACE) {
+			out = append(out, c.name)
+		}
+	}
+	return out
+}
+
+// requirements checks what no hook can do without.
+func requirements() error {
+	if m := missing(); len(m) > 0 {
+		return &Unsupported{
+			What: "no privilege to watch the kernel: missing " + strings.Join(m, ", "),
+			Do:   "run it with sudo",
+			Err:  unix.EPERM,
+		}
+	}
+	kernel, _ := uname()
+	if major, minor, ok := version(kernel); ok && (major < 5 || major == 5 && minor < 8) {
+		return &Unsupported{
+			What: fmt.Sprintf("linux %s is too old: BPF ring buffers came with 5.8", kernel),
+			Do:   "use a newer kernel, or 'beltrace replay' with a recording",
+		}
+	}
+	return nil
+}
+
+// noBTF is what Open says when the kernel's types cannot be read.
+func noBTF(err error) error {
+	kernel, _ := uname()
+	return &Unsupported{
+		What: fmt.Sprintf("linux %s has no BTF (/sys/kernel/btf/vmlinux)", kernel),
+		Do:   "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it, and mount sysfs",
+		Err:  err,
+	}
+}
+
+func version(release string) (major, minor int, ok bool) {
+	n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor)
+	return major, minor, n == 2
+}
+
+// Doctor says what this kernel and these privileges let us see. It never fails, and needs no privilege itself.
+func Doctor() Report {
+	r := Report{}
+	r.Kernel, r.Host = uname()
+	r.Checks = append(r.Checks, checkBTF(), checkTracefs(), checkLockdown(), checkCapabilities())
+	return r
+}
+
+func checkBTF() Check {
+	st, err := os.Stat("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		return Check{"BTF", false, "none at /sys/kernel/btf/vmlinux", "use a kernel with CONFIG_DEBUG_INFO_BTF=y"}
+	}
+	return Check{"BTF", true, fmt.Sprintf("/sys/kernel/btf/vmlinux, %.1f MB", float64(st.Size())/1e6), ""}
+}
+
+func checkTracefs() Check {
+	for _, root := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		if _, err := os.Stat(root + "/events"); err == nil {
+			return Check{"tracefs", true, "mounted at " + root, ""}
+		} else if errors.Is(err, os.ErrPermission) {
+			return Check{"tracefs", false, "not readable for this user", "run it with sudo"}
+		}
+	}
+	if _, err := readDetached("events/sched/sched_switch/id"); err != nil {
+		return Check{"tracefs", false, "not mounted, and mounting it for ourselves does not work: " + err.Error(),
+			"mount -t tracefs nodev /sys/kernel/tracing; without it system calls are watched by a dearer hook"}
+	}
+	return Check{"tracefs", true, "not mounted; read through a mount of our own", ""}
+}
+
+func checkLockdown() Check {
+	text, err := os.ReadFile("/sys/kernel/security/lockdown")
+	if err != nil {
+		return Check{"lockdown", true, "none", ""}
+	}
+	s := strings.TrimSpace(string(text))
+	if strings.Contains(s, "[confidentiality]") {
+		return Check{"lockdown", false, s, "kernel lockdown in confidentiality mode keeps BPF from reading kernel memory: boot with lockdown=integrity"}
+	}
+	return Check{"lockdown", true, s, ""}
+}
+
+func checkCapabilities() Check {
+	if m := missing(); len(m) > 0 {
+		return Check{"capabilities", false, "missing " + strings.Join(m, ", "), "run it with sudo"}
+	}
+	return Check{"capabilities", true, "all that are needed", ""}
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package live loads the BPF programs, attaches them, and turns what they send into events.
+//
+// Open tries the hooks of each probe in the order of the table; the attach is the feature test. A Session owns no
+// goroutine: Next reads the ring from the caller's, in batches every few milliseconds, and never waits for a wake-up.
+package live
+
+import (
+	"fmt"
+
+	"beltrace/collector/probes"
+)
+
+// Config says what to watch. The zero value watches the whole host.
+type Config struct {
+	Ports      []uint16    // local or remote; at most 16
+	PIDs       []uint32    // processes, with their children from now on
+	Comm       string      // name of a process (its first thread), exact, at most 15 bytes
+	NetNS      string      // path of a network namespace
+	Tier       probes.Tier // "": the best that works; else hooks above it are not tried
+	SYN        bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
+	Marks      []string    // executables whose mark function is watched
+	MarkSymbol string      // its symbol, import/path.Func
+	RingBytes  int         // size of the ring buffer, a power of two; 0: 4 MiB
+}
+
+// Info describes a session. It does not change.
+type Info struct {
+	Host, Kernel, Arch string
+	Tier               probes.Tier
+	BootOffset         int64 // add to a CLOCK_MONOTONIC time to get unix ns
+	Start              int64 // when everything was attached, CLOCK_MONOTONIC
+	Probes             []ProbeInfo
+	Filters            []string // as command-line words
+	Sets               []string
+}
+
+// ProbeInfo says how a probe is served.
+type ProbeInfo struct {
+	Probe  *probes.Probe
+	Hook   *probes.Hook // nil: no hook worked
+	Failed []HookError  // the better hooks that did not
+	Idle   string       // why a probe was not attached although it could be: nothing needs it
+}
+
+// HookError says why a hook was not used.
+type HookError struct {
+	Hook *probes.Hook
+	Err  error
+}
+
+// Unsupported is returned by Open when the kernel or the privileges do not allow to watch.
+type Unsupported struct {
+	What string // what is missing
+	Do   string // what the user can do
+	Err  error  // the cause, if there is one
+}
+
+// Error returns one line: what is missing, and what to do.
+func (u *Unsupported) Error() string {
+	if u.Do == "" {
+		return u.What
+	}
+	return fmt.Sprintf("%s: %s", u.What, u.Do)
+}
+
+// Unwrap returns the cause.
+func (u *Unsupported) Unwrap() error { return u.Err }
+
+// filters renders the configuration as the command-line words that make it.
+func (c *Config) filters() []string {
+	var out []string
+	for _, p := range c.Ports {
+		out = append(out, fmt.Sprintf("--port %d", p))
+	}
+	for _, p := range c.PIDs {
+		out = append(out, fmt.Sprintf("--pid %d", p))
+	}
+	if c.Comm != "" {
+		out = append(out, "--comm "+c.Comm)
+	}
+	if c.NetNS != "" {
+		out = append(out, "--netns "+c.NetNS)
+	}
+	return out
+}
+
+// Report is what Doctor found.
+type Report struct {
+	Host, Kernel string
+	Checks       []Check
+}
+
+// Check is one requirement.
+type Check struct {
+	Name  string
+	OK    bool
+	Found string
+	Do    string // what to do when it is not OK
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package live
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// Session is never made on this system.
+type Session struct{}
+
+// Open says that there is no Linux kernel to watch.
+func Open(context.Context, Config) (*Session, error) {
+	return nil, &Unsupported{
+		What: runtime.GOOS + " has no Linux kernel to watch",
+		Do:   "run it in the virtual machine (make vm), or 'beltrace replay' with a recording",
+	}
+}
+
+// Next returns io.EOF.
+func (*Session) Next(*event.Event) error { return io.EOF }
+
+// Close does nothing.
+func (*Session) Close() error { return nil }
+
+// Info returns nothing.
+func (*Session) Info() Info { return Info{} }
+
+// WatchPID does nothing.
+func (*Session) WatchPID(uint32) error { return nil }
+
+// Cost is not known.
+func (*Session) Cost() (model.Cost, bool) { return model.Cost{}, false }
+
+// Doctor says what is missing.
+func Doctor() Report {
+	return Report{Kernel: runtime.GOOS, Checks: []Check{{
+		Name: "kernel", Found: runtime.GOOS, Do: "run it in the virtual machine (make vm)",
+	}}}
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxPorts = 16 // MAX_PORTS in config.bpf.h
+	commLen  = 16 // COMM_LEN in event.h
+)
+
+// configure writes the settings into the spec's read-only data.
+func configure(spec *ebpf.CollectionSpec, c Config) error {
+	if len(c.Ports) > maxPorts {
+		return fmt.Errorf("%d ports to filter by: at most %d", len(c.Ports), maxPorts)
+	}
+	if len(c.Comm) >= commLen {
+		return fmt.Errorf("comm %q: the kernel keeps 15 bytes of a name", c.Comm)
+	}
+	settings := map[string]any{
+		"self_tgid":    uint32(os.Getpid()),
+		"filter_ports": uint32(len(c.Ports)),
+		"filter_pids":  c.PIDs != nil,
+		"filter_comm":  c.Comm != "",
+		"emit_syn":     c.SYN,
+	}
+	var ports [maxPorts]uint16
+	copy(ports[:], c.Ports)
+	settings["filter_port"] = ports
+	var comm [commLen]byte
+	copy(comm[:], c.Comm)
+	settings["filter_comm_name"] = comm
+	if c.NetNS != "" {
+		inode, err := netnsInode(c.NetNS)
+		if err != nil {
+			return err
+		}
+		settings["filter_netns"] = inode
+	}
+	for name, value := range settings {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	if c.RingBytes != 0 {
+		spec.Maps["events"].MaxEntries = uint32(c.RingBytes)
+	}
+	return nil
+}
+
+// netnsInode returns the number by which the kernel knows a network namespace.
+func netnsInode(path string) (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("network namespace %s: %w", path, err)
+	}
+	return uint32(st.Ino), nil
+}
+
+// loader makes programs that share one set of maps, a few at a time.
+type loader struct {
+	spec  *ebpf.CollectionSpec
+	maps  map[string]*ebpf.Map
+	cache *btf.Cache
+}
+
+// newLoader creates the maps.
+func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("lift the memory lock limit: %w", err)
+	}
+	l := &loader{spec: spec, cache: btf.NewCache()}
+	if _, err := l.cache.Kernel(); err != nil {
+		return nil, noBTF(err)
+	}
+	bare := spec.Copy()
+	clear(bare.Programs)
+	coll, err := ebpf.NewCollectionWithOptions(bare, ebpf.CollectionOptions{Cache: l.cache})
+	if err != nil {
+		return nil, fmt.Errorf("create maps: %w", err)
+	}
+	l.maps = coll.Maps
+	return l, nil
+}
+
+// load loads the named programs.
+func (l *loader) load(names []string) ([]*ebpf.Program, error) {
+	some := l.spec.Copy()
+	for name := range some.Programs {
+		if !slices.Contains(names, name) {
+			delete(some.Programs, name)
+		}
+	}
+	coll, err := ebpf.NewCollectionWithOptions(some, ebpf.CollectionOptions{MapReplacements: l.maps, Cache: l.cache})
+	if err != nil {
+		return nil, loadError(err)
+	}
+	for _, m := range coll.Maps {
+		m.Close() // clones
+	}
+	var out []*ebpf.Program
+	for _, name := range names {
+		out = append(out, coll.Programs[name])
+	}
+	return out, nil
+}
+
+// loadError drops the advice about memory limits, which is wrong here: they are lifted.
+func loadError(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("load: %w", unix.EPERM)
+	}
+	return err
+}
+
+// release frees what is needed for loading only: the kernel's types take tens of megabytes.
+func (l *loader) release() {
+	l.cache = nil
+	debug.FreeOSMemory()
+}
+
+func (l *loader) close() {
+	for _, m := range l.maps {
+		m.Close()
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"io"
+	"time"
+
+	"beltrace/collector/event"
+
+	"github.com/cilium/ebpf"
+)
+
+const (
+	// tickPeriod is how often the ring is read. Waking the reader for each record would cost nine times as much.
+	tickPeriod = 20 * time.Millisecond
+	// samplePeriod is how often the queues are sampled and the loss counters read.
+	samplePeriod = time.Second
+	// slack is how long before a drain an event may have been stamped and not be in the ring yet: a program that was
+	// interrupted between stamp and reservation, or a connect that is written when its call returns.
+	slack = 2 * time.Millisecond
+)
+
+// lossCounters are the values up to which losses have been reported.
+type lossCounters struct{ ring, maps uint64 }
+
+// Next returns the next event: what existed at start, then live events, a Watermark after each read of the ring, and
+// once a second samples of the queues and what was lost.
+func (s *Session) Next(e *event.Event) error {
+	s.read.Lock()
+	defer s.read.Unlock()
+	for {
+		select {
+		case <-s.done:
+			return io.EOF
+		default:
+		}
+		if len(s.pending) > 0 {
+			*e = s.pending[0]
+			s.pending = s.pending[1:]
+			return nil
+		}
+		if s.draining {
+			if s.drain(e) {
+				return nil
+			}
+			continue
+		}
+		if !s.wait() {
+			return io.EOF
+		}
+		s.pending = s.pending[:0]
+		s.began, s.draining = monotonic(), true
+		s.ring.begin()
+	}
+}
+
+// drain delivers the next event of the ring, or the watermark that ends the drain. False: nothing to deliver.
+func (s *Session) drain(e *event.Event) bool {
+	for {
+		raw, complete := s.ring.next()
+		if raw != nil {
+			s.meter.records++
+			if err := s.decoder.decode(raw, e); err != nil {
+				continue // a record of another version cannot be: both ends are in this binary
+			}
+			return true
+		}
+		s.draining = false
+		if s.began-s.sampled >= int64(samplePeriod) {
+			s.sampled = s.began
+			s.periodic()
+		}
+		if !complete {
+			return false
+		}
+		*e = event.Event{Kind: event.Watermark, TS: s.began - int64(slack)}
+		return true
+	}
+}
+
+// wait sleeps until the next read is due. It gives up the lock meanwhile, so that Close need not wait.
+func (s *Session) wait() bool {
+	s.read.Unlock()
+	defer s.read.Lock()
+	t := time.NewTimer(s.tick)
+	defer t.Stop()
+	select {
+	case <-s.done:
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// periodic queues what is asked of the kernel once a second.
+func (s *Session) periodic() {
+	s.sampleQueues()
+	s.checkBlockedAcceptors()
+	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {
+		s.cost.Store(&cost)
+	}
+	s.reportLoss("ring", s.lost(0), &s.counted.ring)
+	s.reportLoss("map", s.lost(1), &s.counted.maps)
+}
+
+// lost adds up one per-CPU loss counter.
+func (s *Session) lost(where uint32) uint64 {
+	var perCPU []uint64
+	if err := s.maps["lost"].Lookup(where, &perCPU); err != nil {
+		return 0
+	}
+	var sum uint64
+	for _, n := range perCPU {
+		sum += n
+	}
+	return sum
+}
+
+// reportLoss queues a Lost event for what was lost since the last report.
+func (s *Session) reportLoss(where string, total uint64, reported *uint64) {
+	if total <= *reported {
+		return
+	}
+	e := event.Event{TS: monotonic(), Kind: event.Lost, Where: where, Count: total - *reported}
+	s.pending = append(s.pending, *e.Set(event.FieldWhere, event.FieldCount))
+	*reported = total
+}
+
+// iterate reads everything that an iterator writes.
+func iterate(open func() (io.ReadCloser, error)) ([]byte, error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+var _ event.Source = (*Session)(nil)
+
+// keys lists the keys of a small map.
+func keys(m *ebpf.Map) []uint32 {
+	var out []uint32
+	var k uint32
+	var v uint8
+	it := m.Iterate()
+	for it.Next(&k, &v) {
+		out = append(out, k)
+	}
+	return out
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// seed queues what existed before: the sockets of every network namespace, then their owners.
+func (s *Session) seed(ctx context.Context, c Config) error {
+	spaces := namespaces(c.NetNS)
+	for _, path := range spaces {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		raw, err := readIn(path, s.hooks[probes.Seed].links[0].(*link.Iter))
+		if err != nil {
+			continue // a namespace that has gone meanwhile
+		}
+		s.queueRecords(raw)
+	}
+	s.addOwners()
+	if c.PIDs == nil && c.Comm == "" {
+		return nil
+	}
+	watched := s.pending[:0]
+	for _, e := range s.pending {
+		if e.Known(event.FieldPID) && s.watches(&e, c) {
+			watched = append(watched, e)
+		}
+	}
+	s.pending = watched
+	return nil
+}
+
+// watches repeats process_wanted of sock.bpf.h for sockets that were there before.
+func (s *Session) watches(e *event.Event, c Config) bool {
+	if c.Comm != "" && e.Comm != c.Comm {
+		return false
+	}
+	if c.PIDs == nil {
+		return true
+	}
+	var v uint8
+	return s.maps["watched_pids"].Lookup(e.PID, &v) == nil
+}
+
+// queueRecords decodes what an iterator wrote: whole events, one after the other.
+func (s *Session) queueRecords(raw []byte) {
+	for len(raw) > 0 {
+		var e event.Event
+		if s.decoder.decode(raw, &e) != nil {
+			return
+		}
+		s.pending = append(s.pending, e)
+		raw = raw[recordSize(e.Kind):]
+	}
+}
+
+// recordSize is the size of the wire struct that an iterator writes for a kind.
+func recordSize(k event.Kind) int {
+	if k == event.Established {
+		return int(unsafe.Sizeof(bpf.KernelEstablishedEvent{}))
+	}
+	return int(unsafe.Sizeof(bpf.KernelQueueEvent{}))
+}
+
+// addOwners finds the processes that hold the queued sockets. Of several (a pre-fork server) it names the first, unless
+// only a later one is watched.
+func (s *Session) addOwners() {
+	a := s.hooks[probes.Owners]
+	if a == nil {
+		return
+	}
+	raw, err := iterate(a.links[0].(*link.Iter).Open)
+	if err != nil {
+		return
+	}
+	owners := map[uint64]*bpf.KernelOwner{}
+	for size := int(unsafe.Sizeof(bpf.KernelOwner{})); len(raw) >= size; raw = raw[size:] {
+		o := record[bpf.KernelOwner](raw)
+		if first := owners[o.Conn]; first == nil || first.Watched == 0 && o.Watched != 0 {
+			owners[o.Conn] = o
+		}
+	}
+	for i := range s.pending {
+		e := &s.pending[i]
+		if o := owners[e.Conn]; o != nil {
+			e.PID, e.TID, e.Comm = o.Pid, o.Tid, s.decoder.name(o.Comm)
+			e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
+		}
+	}
+}
+
+// sampleQueues queues a sample of each listener.
+func (s *Session) sampleQueues() {
+	a := s.hooks[probes.QueueSample]
+	if a == nil {
+		return
+	}
+	it := a.links[0].(*link.Iter)
+	if a.hook.At != "tcp" {
+		if raw, err := iterate(it.Open); err == nil {
+			s.queueRecords(raw)
+		}
+		return
+	}
+	for _, path := range namespaces("") {
+		if raw, err := readIn(path, it); err == nil {
+			s.queueRecords(raw)
+		}
+	}
+}
+
+// namespaces lists one path for each network namespace that a process or a mount holds, our own first; or only the
+// one that is asked for.
+func namespaces(only string) []string {
+	if only != "" {
+		return []string{only}
+	}
+	paths := []string{"/proc/self/ns/net"}
+	for _, pattern := range []string{"/proc/[0-9]*/ns/net", "/run/netns/*", "/run/docker/netns/*"} {
+		more, _ := filepath.Glob(pattern)
+		paths = append(paths, more...)
+	}
+	seen := map[uint64]bool{}
+	var out []string
+	for _, p := range paths {
+		var st unix.Stat_t
+		if unix.Stat(p, &st) != nil || seen[st.Ino] {
+			continue
+		}
+		seen[st.Ino] = true
+		out = append(out, p)
+	}
+	return out
+}
+
+// readIn reads an iterator as seen from a network namespace. It enters the namespace on a thread of its own, which
+// ends with it.
+func readIn(path string, it *link.Iter) ([]byte, error) {
+	type answer struct {
+		r   io.ReadCloser
+		err error
+	}
+	ch := make(chan answer)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread is not used again
+		f, err := os.Open(path)
+		if err != nil {
+			ch <- answer{nil, err}
+			return
+		}
+		defer f.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			ch <- answer{nil, fmt.Errorf("enter %s: %w", path, err)}
+			return
+		}
+		r, err := it.Open() // the reader keeps the namespace of its opener
+		ch <- answer{r, err}
+	}()
+	a := <-ch
+	if a.err != nil {
+		return nil, a.err
+	}
+	defer a.r.Close()
+	return io.ReadAll(a.r)
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Session is a running collection: an event.Source, and what is attached for it.
+type Session struct {
+	info    Info
+	maps    map[string]*ebpf.Map
+	loader  *loader
+	hooks   map[string]*attached // by probe
+	ring    *ring
+	decoder decoder
+	tick    time.Duration
+
+	pending  []event.Event // to be delivered before the ring is read again
+	draining bool
+	began    int64 // when the present drain began
+	sampled  int64 // when the queues were last sampled
+	counted  lossCounters
+	meter    meter
+	cost     atomic.Pointer[model.Cost]
+
+	done  chan struct{}
+	close sync.Once
+	read  sync.Mutex // held by Next and Close: the ring is unmapped only between reads
+}
+
+// attached is a probe's hook in use.
+type attached struct {
+	hook  *probes.Hook
+	progs []*ebpf.Program
+	links []io.Closer
+}
+
+// Open loads and attaches what the configuration asks for. Everything is attached when it returns. Its error is an
+// *Unsupported when kernel or privileges stand in the way.
+func Open(ctx context.Context, c Config) (*Session, error) {
+	if err := requirements(); err != nil {
+		return nil, err
+	}
+	s := &Session{hooks: map[string]*attached{}, done: make(chan struct{}), tick: tickPeriod, decoder: newDecoder()}
+	if err := s.open(ctx, c); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Session) open(ctx context.Context, c Config) error {
+	spec, err := bpf.LoadKernel()
+	if err != nil {
+		return fmt.Errorf("read the embedded programs: %w", err)
+	}
+	if err := configure(spec, c); err != nil {
+		return err
+	}
+	if s.loader, err = newLoader(spec); err != nil {
+		return err
+	}
+	s.maps = s.loader.maps
+	for _, pid := range c.PIDs {
+		if err := s.WatchPID(pid); err != nil {
+			return err
+		}
+	}
+	if s.ring, err = newRing(s.maps["events"]); err != nil {
+		return err
+	}
+	s.describe(c)
+	if err := s.attachAll(ctx, c); err != nil {
+		return err
+	}
+	s.info.Start = monotonic()
+	if err := s.seed(ctx, c); err != nil {
+		return err
+	}
+	if err := s.watchBlockedAcceptors(); err != nil {
+		return err
+	}
+	s.loader.release()
+	s.meter = startMeter()
+	return nil
+}
+
+// attachAll tries the probes in turn and works out the session's tier.
+func (s *Session) attachAll(ctx context.Context, c Config) error {
+	tier := probes.Full
+	for _, p := range probes.Table() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		info := s.attachProbe(&p, c)
+		s.info.Probes = append(s.info.Probes, info)
+		if info.Hook != nil {
+			if p.Required || p.Name == "queued" || p.Name == "connect" {
+				tier = tier.Worse(info.Hook.Serves)
+			}
+			continue
+		}
+		if p.Required {
+			return refused(info)
+		}
+	}
+	s.info.Tier = tier
+	return nil
+}
+
+// refused makes the error of a required probe without a hook.
+func refused(info ProbeInfo) error {
+	var reasons []error
+	for _, f := range info.Failed {
+		reasons = append(reasons, fmt.Errorf("%s %s: %w", f.Hook.How, f.Hook.At, f.Err))
+	}
+	err := errors.Join(reasons...)
+	return &Unsupported{
+		What: fmt.Sprintf("this kernel does not let us watch %q (%s)", info.Probe.Name, info.Probe.Why),
+		Do:   "see 'beltrace doctor' for each hook that was tried",
+		Err:  err,
+	}
+}
+
+// describe fills in what is known before anything is attached.
+func (s *Session) describe(c Config) {
+	kernel, host := uname()
+	s.info = Info{
+		Host: host, Kernel: kernel, Arch: runtime.GOARCH, BootOffset: bootOffset(),
+		Filters: c.filters(), Sets: []string{string(probes.Lifecycle)},
+	}
+	if len(c.Marks) > 0 {
+		s.info.Sets = append(s.info.Sets, string(probes.Marks))
+	}
+}
+
+// Info describes the session.
+func (s *Session) Info() Info { return s.info }
+
+// Cost is what watching cost in the last second; false while it is not known. Any goroutine may ask.
+func (s *Session) Cost() (model.Cost, bool) {
+	if c := s.cost.Load(); c != nil {
+		return *c, true
+	}
+	return model.Cost{}, false
+}
+
+// WatchPID adds a process, and the children that it has from now on, to the pid filter. It has no effect in a session
+// that was opened without one.
+func (s *Session) WatchPID(pid uint32) error {
+	if err := s.maps["watched_pids"].Put(pid, uint8(1)); err != nil {
+		return fmt.Errorf("watch pid %d: %w", pid, err)
+	}
+	return nil
+}
+
+// Close detaches everything and makes Next return io.EOF. It may be called more than once, from any goroutine.
+func (s *Session) Close() error {
+	s.close.Do(func() {
+		close(s.done)
+		s.read.Lock()
+		defer s.read.Unlock()
+		for _, a := range s.hooks {
+			a.close()
+		}
+		s.meter.close()
+		if s.ring != nil {
+			s.ring.close()
+		}
+		if s.loader != nil {
+			s.loader.close()
+		}
+	})
+	return nil
+}
+
+func (a *attached) close() {
+	for _, l := range a.links {
+		l.Close()
+	}
+	for _, p := range a.progs {
+		p.Close()
+	}
+	a.links, a.progs = nil, nil
+}
+
+// monotonic is the clock of bpf_ktime_get_ns.
+func monotonic() int64 {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
+}
+
+// bootOffset measures unix time minus CLOCK_MONOTONIC: the reading with the shortest gap of a few counts.
+func bootOffset() int64 {
+	var best, gap int64
+	for i := range 5 {
+		before := monotonic()
+		wall := time.Now().UnixNano()
+		after := monotonic()
+		if i == 0 || after-before < gap {
+			best, gap = wall-(before+after)/2, after-before
+		}
+	}
+	return best
+}
+
+func uname() (kernel, host string) {
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	host, _ = os.Hostname()
+	return kernel, host
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// Names of probes that other code asks for.
+const (
+	Accept      = "accept"
+	FirstAccept = "first_accept"
+	QueueSample = "queue"
+	Seed        = "seed"
+	Owners      = "owners"
+	Mark        = "mark"
+	Children    = "children"
+)
+
+// Names of facts: the keys of a listener's fidelity, and what claims may need.
+const (
+	FactConnect     = "connect"
+	FactSYN         = "syn"
+	FactHandshake   = "handshake_ns"
+	FactEstablished = "established"
+	FactListener    = "listener"
+	FactWait        = "wait_ns"
+	FactAccept      = "accept"
+	FactFD          = "fd"
+	FactSYNQueue    = "syn_queue"
+	FactAcceptQueue = "accept_queue"
+	FactBacklog     = "backlog"
+	FactAsked       = "backlog_asked"
+	FactRetransmit  = "retransmit"
+	FactReset       = "reset"
+	FactClose       = "close"
+	FactMark        = "mark"
+)
+
+// Table returns all probes, in the order in which they are attached: what leaves something behind for a later hook
+// comes before it. The caller may change what it gets.
+func Table() []Probe {
+	return []Probe{
+		connectProbe(), synProbe(), lineageProbe(), stateProbe(), acceptProbe(), firstAcceptProbe(),
+		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), markProbe(),
+	}
+}
+
+func connectProbe() Probe {
+	return Probe{
+		Name: "connect", Set: Lifecycle, Yields: []event.Kind{event.Connect, event.Close}, Facts: []string{FactConnect},
+		Why: "the local port of a connect, and connects that fail before the first SYN",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: "tcp_v4_connect, tcp_v6_connect", Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"connect4_fexit", "connect6_fexit", "connect4_fentry", "connect6_fentry"},
+			},
+			{
+				How: KprobeMech, At: "tcp_v4_connect, tcp_v6_connect", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"connect4_kretprobe", "connect6_kretprobe", "connect4_kprobe", "connect6_kprobe"},
+			},
+			{
+				How: TPBTF, At: "inet_sock_set_state", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
+				Note: "no local port in connect events; a connect that fails before its SYN (no route) is not seen",
+			},
+		},
+	}
+}
+
+func synProbe() Probe {
+	return Probe{
+		Name: "syn", Set: Lifecycle, Yields: []event.Kind{event.SYN}, Facts: []string{FactSYN},
+		Why: "when a SYN reached a listener: the start of the server's handshake",
+		Hooks: []Hook{
+			{How: Fentry, At: "inet_csk_reqsk_queue_hash_add", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"request_fentry"}},
+			{How: KprobeMech, At: "inet_csk_reqsk_queue_hash_add", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Progs: []string{"request_kprobe"}},
+		},
+	}
+}
+
+func lineageProbe() Probe {
+	return Probe{
+		Name: "queued", Set: Lifecycle, Facts: []string{FactListener, FactWait, FactHandshake},
+		Why: "whose child a connection is, and when it entered the accept queue",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: "inet_csk_complete_hashdance, inet_csk_reqsk_queue_add", Serves: Full, Needs: Full,
+				Fidelity: model.Exact, Progs: []string{"queued_fentry", "queue_add_fentry"},
+			},
+			{
+				How: KprobeMech, At: "inet_csk_complete_hashdance, inet_csk_reqsk_queue_add", Serves: Kprobe, Needs: Kprobe,
+				Fidelity: model.Exact, Progs: []string{"queued_kprobe", "queue_add_kprobe"},
+			},
+			{
+				How: TPBTF, At: "inet_sock_set_state with cloned socket storage", Serves: Tracepoint, Needs: Tracepoint,
+				Fidelity: model.Exact, Progs: []string{"lineage_set_state"},
+				Facts: map[string]model.Fidelity{FactWait: model.Derived, FactHandshake: model.Derived},
+				Note:  "the wait begins when the child is made, about 1 µs before it is queued; the handshake is the SYN-ACK's round trip",
+			},
+			{
+				How: TPBTF, At: "inet_sock_set_state", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
+				Note: "the listener is found by network namespace and port: with SO_REUSEPORT it is unknown",
+			},
+		},
+	}
+}
+
+func stateProbe() Probe {
+	return Probe{
+		Name: "state", Set: Lifecycle, Required: true,
+		Yields: []event.Kind{event.Connect, event.Established, event.Close, event.Listen, event.Unlisten},
+		Facts:  []string{FactEstablished, FactClose, FactAsked},
+		Why:    "every change of state of a TCP socket",
+		Hooks: []Hook{
+			{How: TPBTF, At: "inet_sock_set_state", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"set_state"}},
+			{
+				How: TPBTF, At: "inet_sock_set_state", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"set_state_old"},
+				Facts: map[string]model.Fidelity{FactAsked: model.Unknown},
+				Note:  "no cookie helper (before 5.15): connections have numbers of our own; what listen() asked for is unknown",
+			},
+		},
+	}
+}
+
+func acceptProbe() Probe {
+	entry := "inet_csk_accept, __sys_accept4"
+	return Probe{
+		Name: Accept, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Accept}, Facts: []string{FactAccept, FactFD, FactAcceptQueue},
+		Why: "accept returned: which connection, of which listener, to which thread, as which fd",
+		Hooks: []Hook{
+			{How: Fentry, At: entry, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"accept_fexit", "taken_fexit", "accept_fentry"}},
+			{How: Fentry, At: entry, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"accept_fexit", "taken_fexit_old", "accept_fentry"}},
+			{
+				How: KprobeMech, At: entry, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"accept_kretprobe", "taken_kretprobe", "taking_kprobe", "accept_kprobe"},
+			},
+			{
+				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"accept_sys_exit", "accept4_sys_exit"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Derived},
+				Note: "accepts by io_uring are not seen; the queue's length is read at the end of the call",
+			},
+			{
+				How: TPBTF, At: "sys_exit", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"any_sys_exit"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Derived},
+				Note: "as above, without tracefs: it runs at the end of every system call",
+			},
+			{
+				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"accept_sys_exit_old", "accept4_sys_exit_old"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Unknown},
+				Note: "accepts by io_uring are not seen; nor is the queue's length at an accept",
+			},
+		},
+	}
+}
+
+func firstAcceptProbe() Probe {
+	return Probe{
+		Name: FirstAccept, Set: Lifecycle, Yields: []event.Kind{event.Accept},
+		Why: "the first return of threads that were blocked in accept already: hooks at its entry missed them",
+		Hooks: []Hook{
+			{
+				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"first_accept", "first_accept4"}, Note: "detached when each of them has returned once",
+			},
+			{
+				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"first_accept_old", "first_accept4_old"}, Note: "detached when each of them has returned once",
+			},
+		},
+	}
+}
+
+func retransmitProbe() Probe {
+	return Probe{
+		Name: "retransmit", Set: Lifecycle, Yields: []event.Kind{event.Retransmit}, Facts: []string{FactRetransmit},
+		Why: "segments and SYN-ACKs that were sent again",
+		Hooks: []Hook{{
+			How: TPBTF, At: "tcp_retransmit_skb, tcp_retransmit_synack", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+			Progs: []string{"retransmit", "retransmit_synack"},
+		}},
+	}
+}
+
+func resetProbe() Probe {
+	return Probe{
+		Name: "reset", Set: Lifecycle, Yields: []event.Kind{event.Reset}, Facts: []string{FactReset},
+		Why: "RSTs sent and received",
+		Hooks: []Hook{{
+			How: TPBTF, At: "tcp_send_reset, tcp_receive_reset", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+			Progs: []string{"reset_sent", "reset_received"},
+		}},
+	}
+}
+
+func endProbe() Probe {
+	return Probe{
+		Name: "end", Set: Lifecycle, Required: true,
+		Why: "a socket's memory goes: so does what we keep of it in the kernel",
+		Hooks: []Hook{{
+			How: TPBTF, At: "tcp_destroy_sock", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"destroy_sock"},
+		}},
+	}
+}
+
+func childrenProbe() Probe {
+	return Probe{
+		Name: Children, Set: Lifecycle,
+		Why: "children of the processes that --pid and run watch (attached only with such a filter)",
+		Hooks: []Hook{{
+			How: TPBTF, At: "sched_process_fork, sched_process_exit", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+			Progs: []string{"process_fork", "process_exit"},
+		}},
+	}
+}
+
+func seedProbe() Probe {
+	return Probe{
+		Name: Seed, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Listen, event.Established},
+		Why: "listeners and connections that were there before, in every network namespace",
+		Hooks: []Hook{
+			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp"}},
+			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp_old"}},
+		},
+	}
+}
+
+func ownersProbe() Probe {
+	return Probe{
+		Name: Owners, Set: Lifecycle,
+		Why: "which process holds a socket that was there before",
+		Hooks: []Hook{{
+			How: Iter, At: "task_file", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_owners"},
+		}},
+	}
+}
+
+func queueProbe() Probe {
+	return Probe{
+		Name: QueueSample, Set: Lifecycle, Yields: []event.Kind{event.Queue}, Facts: []string{FactSYNQueue, FactBacklog},
+		Why: "how full both queues of each listener are, once a second: a stuck server gives no other event",
+		Hooks: []Hook{
+			{How: Iter, At: "bpf_sk_storage_map", Serves: Full, Needs: Tracepoint, Fidelity: model.Sampled, Progs: []string{"sample_listeners"}},
+			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Sampled, Progs: []string{"sample_tcp"}},
+		},
+	}
+}
+
+func markProbe() Probe {
+	return Probe{
+		Name: Mark, Set: Marks, Yields: []event.Kind{event.Mark}, Facts: []string{FactMark},
+		Why: "application moments that a cooperating server notes",
+		Hooks: []Hook{{
+			How: Uprobe, At: "demo.markPoint", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"mark"},
+		}},
+	}
+}
