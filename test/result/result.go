@@ -160,11 +160,22 @@ func (l *Log) Failures() []string {
 	}
 	slices.Sort(out)
 	for _, t := range l.failed {
-		if text := strings.Join(l.output[t], ""); !l.blamed(t) || strings.Contains(text, "_test.go:") {
+		if text := shorten(l.output[t]); !l.blamed(t) || strings.Contains(text, "_test.go:") {
 			out = append(out, fmt.Sprintf("--- %s %s\n%s", t.Package, t.Name, text))
 		}
 	}
 	return out
+}
+
+// maxOutput is how many lines of a failed test are shown: one broken fact can fail for each of a thousand events.
+const maxOutput = 40
+
+// shorten returns the first lines and says how many more there are.
+func shorten(lines []string) string {
+	if len(lines) <= maxOutput {
+		return strings.Join(lines, "")
+	}
+	return strings.Join(lines[:maxOutput], "") + fmt.Sprintf("    ... and %d more lines\n", len(lines)-maxOutput)
 }
 
 // Skips returns the reasons why tests were skipped, with how many tests each kept from running.
