@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connectaccept
+
+import (
+	"fmt"
+	"testing"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/demos/demo"
+	"beltrace/demos/demotest"
+)
+
+const (
+	server = "127.0.0.1:8080"
+	us     = int64(1000)
+	ms     = 1000 * us
+)
+
+// play returns what is seen of a run in which everything is as it should be: connections 1 ms apart, accepted 300 ms
+// after the first and then 10 ms apart. Times start at 1 s.
+func play() demo.Seen {
+	s := demo.Seen{
+		Snapshot: &model.Snapshot{TS: 3000 * ms},
+		Server:   demo.Party{PID: 7, Addr: server},
+		Steps:    []int64{1000 * ms, 1006 * ms, 1312 * ms},
+		Notes:    map[string]float64{"slept_ns": float64(300 * ms)},
+		Done:     true,
+	}
+	for i := range int64(Connections) {
+		client := fmt.Sprintf("127.0.0.1:%d", 40000+i)
+		at := (1001 + i) * ms
+		taken := (1302 + 10*i) * ms
+		s.Connections = append(s.Connections,
+			demotest.Life{Role: event.RoleServer, Local: server, Remote: client, Established: at, Accepted: taken, Handshake: 30 * us}.Connection(),
+			demotest.Life{Role: event.RoleClient, Local: client, Remote: server, Established: at, Handshake: 60 * us}.Connection())
+		s.Notes[connectedNote(client)] = float64(at + 80*us)
+		s.Notes[acceptedNote(client)] = float64(taken + 5*us)
+	}
+	return s
+}
+
+func TestClaims(t *testing.T) {
+	sockets := func(s demo.Seen, i int) *model.Connection { return &s.Connections[2*i] }
+	accepted := func(c *model.Connection, at int64) {
+		c.Story[1].TS, c.WaitNS = at, model.Some(at-c.Story[0].TS)
+	}
+	tests := []struct {
+		name   string
+		change func(*demo.Seen)
+		check  func(demo.Seen) demo.Verdict
+		want   demo.State
+	}{
+		{"before", nil, checkBefore, demo.Proven},
+		{"connect", nil, checkConnect, demo.Proven},
+		{"held", nil, checkHeld, demo.Proven},
+		{"delay", nil, checkDelay, demo.Proven},
+		{"order", nil, checkOrder, demo.Proven},
+		{"clocks", nil, checkClocks, demo.Proven},
+		{"accepted at once", func(s *demo.Seen) { accepted(sockets(*s, 0), 1002*ms) }, checkBefore, demo.Refuted},
+		{"accepted at once: held fewer", func(s *demo.Seen) { accepted(sockets(*s, 0), 1001*ms+1) }, checkHeld, demo.Refuted},
+		{"wait too short", func(s *demo.Seen) { accepted(sockets(*s, 0), 1300*ms) }, checkDelay, demo.Refuted},
+		{"last first", func(s *demo.Seen) { accepted(sockets(*s, 4), 1301*ms) }, checkOrder, demo.Refuted},
+		{"clocks far apart", func(s *demo.Seen) { sockets(*s, 2).WaitNS.V += 20 * ms }, checkClocks, demo.Refuted},
+		{"clocks within bounds", func(s *demo.Seen) { sockets(*s, 2).WaitNS.V += 15 * ms }, checkClocks, demo.Proven},
+		{"wait unknown", func(s *demo.Seen) { sockets(*s, 0).WaitNS.Known = false }, checkDelay, demo.Unproven},
+		{"a note is missing", func(s *demo.Seen) { delete(s.Notes, acceptedNote("127.0.0.1:40003")) }, checkClocks, demo.Unproven},
+		{"slow connect", func(s *demo.Seen) { s.Connections[1].HandshakeNS.V = 400 * ms }, checkConnect, demo.Refuted},
+		{"one connection missing", func(s *demo.Seen) { s.Connections = s.Connections[2:] }, checkHeld, demo.Refuted},
+		{"one connection missing so far", func(s *demo.Seen) { s.Connections, s.Done = s.Connections[2:], false }, checkHeld, demo.Waiting},
+		{"not accepted yet", func(s *demo.Seen) { sockets(*s, 4).Story, s.Done = sockets(*s, 4).Story[:1], false }, checkClocks, demo.Waiting},
+		{"the run before does not count", func(s *demo.Seen) { s.Steps[0] = 1003 * ms }, checkOrder, demo.Refuted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := play()
+			if tt.change != nil {
+				tt.change(&s)
+			}
+			if v := tt.check(s); v.State != tt.want {
+				t.Errorf("%s (%s) %v, want %s", v.State, v.Why, v.Evidence, tt.want)
+			}
+		})
+	}
+}
