@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -91,10 +92,8 @@ func attach(prog *ebpf.Program, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Ma
 	switch kind {
 	case "fentry", "fexit", "tp_btf":
 		return one(link.AttachTracing(link.TracingOptions{Program: prog, AttachType: spec.AttachType}))
-	case "kprobe":
-		return one(link.Kprobe(at, prog, nil))
-	case "kretprobe":
-		return one(link.Kretprobe(at, prog, &link.KprobeOptions{RetprobeMaxActive: 4096}))
+	case "kprobe", "kretprobe":
+		return attachKprobe(kind, at, prog)
 	case "tracepoint":
 		group, name, _ := strings.Cut(at, "/")
 		return one(attachTracepoint(group, name, prog))
@@ -115,6 +114,18 @@ func one[L io.Closer](l L, err error) ([]io.Closer, error) {
 		return nil, err
 	}
 	return []io.Closer{l}, nil
+}
+
+// attachKprobe attaches to the entry or the return of a function. Many threads may sit in accept at once, each of which
+// needs a slot of a return probe.
+func attachKprobe(kind, at string, prog *ebpf.Program) ([]io.Closer, error) {
+	if _, err := os.Stat("/sys/bus/event_source/devices/kprobe"); err != nil {
+		return nil, errors.New("this kernel is built without kprobes")
+	}
+	if kind == "kprobe" {
+		return one(link.Kprobe(at, prog, nil))
+	}
+	return one(link.Kretprobe(at, prog, &link.KprobeOptions{RetprobeMaxActive: 4096}))
 }
 
 // attachMarks puts the uprobe on the mark function of every cooperating executable.
