@@ -113,7 +113,9 @@ func (c *Collector) again(x *conn, ts int64) {
 	if k := x.pair(); c.pairs[k] == x {
 		delete(c.pairs, k)
 	}
-	*x = conn{id: x.id, opened: ts, story: x.story}
+	past := x.tellAll()
+	past = past[max(0, len(past)-c.budget.Story):]
+	*x = conn{id: x.id, opened: ts, story: story{past: past}}
 	c.open.push(x)
 }
 
@@ -291,6 +293,9 @@ func (c *Collector) retransmit(e *event.Event) {
 	c.total.Retransmits += n
 	x := c.conns[e.Conn]
 	if x == nil || !e.Known(event.FieldConn) {
+		if l := c.listenerOf(e); l != nil { // a SYN-ACK is sent by the listener
+			l.owner.giveTo(e)
+		}
 		return
 	}
 	if x.state != model.StateClosed { // the kernel's total at the close has it already

@@ -209,6 +209,9 @@ func (l *listener) arrive(x *conn, e *event.Event, b Budget) {
 		l.handshake.add(e.HandshakeNS, b.Reservoir)
 	}
 	l.depth(e)
+	if !e.Known(event.FieldAcceptQueue) && !x.saw.accept {
+		l.step(1, e.TS)
+	}
 	if x.state == model.StateAcceptQueue && l.state != model.StateClosed {
 		l.waiting.push(x)
 	}
@@ -225,6 +228,9 @@ func (l *listener) accept(x *conn, e *event.Event, b Budget) {
 		x.leaveQueue()
 	}
 	l.depth(e)
+	if !e.Known(event.FieldAcceptQueue) {
+		l.step(-1, e.TS)
+	}
 	if !l.owner.known() { // whoever accepts holds the socket
 		l.owner = ownerOf(e)
 	}
@@ -270,9 +276,14 @@ func (c *Collector) endListener(l *listener, e *event.Event) {
 		e.Listener = l.local
 		e.Set(event.FieldListener)
 	}
+	if !e.Known(event.FieldNetNS) && l.netns != 0 {
+		e.NetNS = l.netns
+		e.Set(event.FieldNetNS)
+	}
 	if l.state == model.StateClosed {
 		return
 	}
+	l.depth(e)
 	l.state, l.ended = model.StateClosed, e.TS
 	for x := range l.waiting.all() { // the kernel resets those that still wait; each has a close of its own
 		if x.state == model.StateClosed {

@@ -33,6 +33,14 @@ func (l *listener) depth(e *event.Event) {
 	}
 }
 
+// step moves the accept queue's last stated depth by one connection that came or went without stating it. Beside a
+// sample it may be off by one, until the next: the kernel shortens the queue a little before accept returns.
+func (l *listener) step(by int, ts int64) {
+	if l.acceptQ.known && ts >= l.acceptQ.ts && int(l.acceptQ.v)+by >= 0 {
+		l.acceptQ.set(uint32(int(l.acceptQ.v)+by), ts)
+	}
+}
+
 // listenerOf returns the listener that an event is about, by cookie or address; nil if it names none.
 func (c *Collector) listenerOf(e *event.Event) *listener {
 	if !e.Known(event.FieldListenerConn) && e.Known(event.FieldConn) && c.listeners[e.Conn] != nil {

@@ -11,6 +11,7 @@ import (
 type note struct {
 	ts           int64
 	n            [4]int64 // by kind, see noteOf
+	comm         string
 	side, reason string
 	pid          uint32
 	has          uint8 // which of n are known
@@ -27,6 +28,8 @@ type story struct {
 	first [inlineNotes]note
 	more  []note
 	len   int
+	// past is the story of the socket's earlier connections, in words, since their addresses are gone.
+	past []model.EventLine
 }
 
 func (s *story) add(n note, budget int) {
@@ -77,7 +80,7 @@ var (
 )
 
 func noteOf(e *event.Event) note {
-	n := note{ts: e.TS, kind: e.Kind, pid: e.PID, side: e.Side, reason: e.Reason}
+	n := note{ts: e.TS, kind: e.Kind, pid: e.PID, comm: e.Comm, side: e.Side, reason: e.Reason}
 	for i, f := range numbers(e.Kind) {
 		if e.Known(f) {
 			n.n[i] = number(e, f)
@@ -159,19 +162,17 @@ func (n *note) event(x *conn) event.Event {
 		}
 	}
 	fill(&e, x)
-	e.PID = n.pid
-	if n.pid != x.owner.pid {
-		e.Comm = ""
-	}
+	e.PID, e.Comm = n.pid, n.comm
 	return e
 }
 
 // tellAll returns the story in words.
 func (x *conn) tellAll() []model.EventLine {
-	lines := make([]model.EventLine, x.story.len)
-	for i := range lines {
+	lines := make([]model.EventLine, 0, len(x.story.past)+x.story.len)
+	lines = append(lines, x.story.past...)
+	for i := range x.story.len {
 		e := x.story.at(i).event(x)
-		lines[i] = lineOf(&e)
+		lines = append(lines, lineOf(&e))
 	}
 	return lines
 }
