@@ -168,7 +168,7 @@ func (l *Log) Failures() []string {
 }
 
 // maxOutput is how many lines of a failed test are shown: one broken fact can fail for each of a thousand events.
-const maxOutput = 40
+const maxOutput = 20
 
 // shorten returns the first lines and says how many more there are.
 func shorten(lines []string) string {
