@@ -51,7 +51,7 @@ func Start(t testing.TB, role string, o ChildOptions) *Child {
 		self = link
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), roleEnv+"="+role)
+	cmd.Env = append(os.Environ(), RoleEnv+"="+role)
 	cmd.ExtraFiles = o.Files
 	return Run(t, cmd, o.NetNS)
 }

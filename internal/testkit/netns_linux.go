@@ -3,7 +3,6 @@
 package testkit
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,17 +22,27 @@ type NetNS struct {
 func NewNetNS(t testing.TB) *NetNS {
 	t.Helper()
 	ns := new(NetNS)
-	made := make(chan error)
-	go func() {
-		// The thread is never unlocked: it ends with the goroutine and its namespace is never used for anything else.
-		runtime.LockOSThread()
-		made <- ns.make()
-	}()
-	if err := <-made; err != nil {
+	if err := onThread(ns.make); err != nil {
 		t.Fatalf("make network namespace: %v", err)
 	}
 	t.Cleanup(func() { ns.file.Close() })
 	return ns
+}
+
+// onThread runs f on a thread that ends with it, so that whatever f does to the thread is gone. It is never the first
+// thread, which cannot end and is what /proc/self shows.
+func onThread(f func() error) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			result <- onThread(f) // on another one, since this one is taken
+			runtime.UnlockOSThread()
+			return
+		}
+		result <- f()
+	}()
+	return <-result
 }
 
 func (ns *NetNS) make() error {
@@ -78,28 +87,12 @@ func (ns *NetNS) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(
 
 // Do runs f on a thread that is inside the namespace; processes and sockets that f makes stay there.
 func (ns *NetNS) Do(f func() error) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		home, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			result <- err
-			return
-		}
-		defer home.Close()
+	return onThread(func() error {
 		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
-			result <- fmt.Errorf("enter network namespace: %w", err)
-			return
+			return fmt.Errorf("enter network namespace: %w", err)
 		}
-		err = f()
-		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-			err = errors.Join(err, fmt.Errorf("leave network namespace: %w", back)) // and the thread ends, still locked
-		} else {
-			runtime.UnlockOSThread()
-		}
-		result <- err
-	}()
-	return <-result
+		return f()
+	})
 }
 
 // Sysctl sets a value below net/ in this namespace, like ipv4/tcp_fastopen.

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// roleEnv names the role that a test binary plays instead of running its tests.
-const roleEnv = "BELTRACE_TEST_ROLE"
+// RoleEnv is the environment variable that names the role that a test binary plays instead of running its tests.
+const RoleEnv = "BELTRACE_TEST_ROLE"
 
 // Role is a program that a test binary can become. It ends when it returns, or when its parent is gone.
 type Role func(*Talk) error
@@ -36,7 +36,7 @@ func (t *Talk) Say(v any) error {
 
 // Main is what TestMain calls: it plays the role that the environment names, or else runs the tests.
 func Main(m *testing.M, roles map[string]Role) {
-	name, playing := os.LookupEnv(roleEnv)
+	name, playing := os.LookupEnv(RoleEnv)
 	if !playing {
 		os.Exit(m.Run())
 	}

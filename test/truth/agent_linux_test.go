@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testkit.Main(m, map[string]testkit.Role{"agent": runAgent, "heir": runHeir})
+	testkit.Main(m, map[string]testkit.Role{"agent": runAgent, "heir": runHeir, "dialer": runDialer})
 }
 
 // request asks an agent for one operation; operations run side by side, each on a thread of its own.
@@ -48,11 +48,13 @@ func operations() map[string]operation {
 		"listen":  op(opListen),
 		"serve":   op(opServe),
 		"poke":    op(opPoke),
+		"waiting": op(opWaiting),
 		"dial":    op(opDial),
 		"finish":  op(opFinish),
 		"goserve": op(opGoServe),
 		"bequest": op(opBequest),
 		"ring":    op(opRing),
+		"child":   op(opChild),
 	}
 }
 

@@ -57,7 +57,6 @@ func (s *socket) dial(a dialArgs) error {
 		return err
 	}
 	if s.Errno != 0 {
-		s.Remote = a.Addr
 		return s.end(endClose)
 	}
 	time.Sleep(a.Pause)
@@ -82,6 +81,7 @@ func (s *socket) connect(a dialArgs) error {
 	if err := prepare(fd, a.How); err != nil {
 		return err
 	}
+	s.Fast, s.NonBlocking = a.How == fastConnect || a.How == fastSend, a.How == nonBlocking
 	s.Called = testkit.Mono()
 	switch a.How {
 	case fastSend:
@@ -95,6 +95,10 @@ func (s *socket) connect(a dialArgs) error {
 		err = unix.Connect(fd, sa)
 	}
 	s.Returned = testkit.Mono()
+	s.Remote = a.Addr // the kernel names no peer before the handshake is done
+	if a.How == fastSend {
+		s.Written = s.Returned
+	}
 	if errno := unix.Errno(0); errors.As(err, &errno) {
 		s.Errno = int32(errno)
 	}

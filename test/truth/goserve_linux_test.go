@@ -4,11 +4,8 @@ package truth
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
 
 	"golang.org/x/sys/unix"
 
@@ -77,48 +74,4 @@ func goServeOne(l net.Listener) (s socket, err error) {
 	err = c.Close()
 	s.CloseReturned = testkit.Mono()
 	return s, err
-}
-
-type bequestArgs struct {
-	Socket socket
-	Write  int
-}
-
-// opBequest leaves a socket to a new child process, which writes to it and closes it last.
-func opBequest(a bequestArgs) (s socket, err error) {
-	s = a.Socket
-	file := os.NewFile(uintptr(s.FD), "socket")
-	heir := exec.Command("/proc/self/exe")
-	heir.Env = append(os.Environ(), "BELTRACE_TEST_ROLE=heir")
-	heir.ExtraFiles = []*os.File{file}
-	heir.Stderr = os.Stderr
-	stdin, err := heir.StdinPipe()
-	if err != nil {
-		return s, err
-	}
-	if err := heir.Start(); err != nil {
-		return s, err
-	}
-	file.Close() // the socket lives on in the heir
-	s.CloseCalled = testkit.Mono()
-	if _, err := fmt.Fprintln(stdin, a.Write); err != nil {
-		return s, err
-	}
-	err = heir.Wait()
-	s.CloseReturned = testkit.Mono()
-	s.Out += uint64(a.Write)
-	return s, err
-}
-
-// runHeir is the role of a process that was born with a socket as descriptor 3.
-func runHeir(talk *testkit.Talk) error {
-	var n int
-	if err := talk.Hear(&n); err != nil {
-		return err
-	}
-	s := socket{FD: 3}
-	if err := s.write(n); err != nil {
-		return err
-	}
-	return s.end(endClose)
 }

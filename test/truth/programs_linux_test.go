@@ -25,6 +25,12 @@ var (
 	noRoute   = netip.MustParseAddrPort("192.0.2.1:80") // in a namespace that has only a loopback device
 )
 
+// Names of the two processes.
+const (
+	serverName = "truth-server"
+	clientName = "truth-client"
+)
+
 // pair is a server and a client in a network namespace of their own.
 type pair struct {
 	ns             *testkit.NetNS
@@ -38,8 +44,8 @@ func newPair(t testing.TB) *pair {
 	ns.Sysctl(t, "ipv4/tcp_tw_reuse", "0") // a port is used once in a test
 	return &pair{
 		ns:     ns,
-		server: startAgent(t, testkit.ChildOptions{Comm: "truth-server", NetNS: ns}),
-		client: startAgent(t, testkit.ChildOptions{Comm: "truth-client", NetNS: ns}),
+		server: startAgent(t, testkit.ChildOptions{Comm: serverName, NetNS: ns}),
+		client: startAgent(t, testkit.ChildOptions{Comm: clientName, NetNS: ns}),
 	}
 }
 

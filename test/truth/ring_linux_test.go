@@ -119,7 +119,7 @@ func opRing(a serveArgs) ([]socket, error) {
 	defer r.close()
 	var served []socket
 	for range a.N {
-		s := socket{Listener: a.Listener.Cookie, Called: testkit.Mono()}
+		s := socket{Ring: true, Listener: a.Listener.Cookie, Called: testkit.Mono()}
 		fd, err := r.accept(a.Listener.FD)
 		if err != nil {
 			return nil, err

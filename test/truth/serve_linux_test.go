@@ -146,3 +146,12 @@ func opPoke(a pokeArgs) (int, error) {
 	}
 	return empty, nil
 }
+
+// opWaiting returns the length of a listener's accept queue.
+func opWaiting(l socket) (int, error) {
+	info, err := unix.GetsockoptTCPInfo(l.FD, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, fmt.Errorf("TCP_INFO: %w", err)
+	}
+	return int(info.Unacked), nil // of a listener: sk_ack_backlog
+}

@@ -22,12 +22,18 @@ type socket struct {
 	Remote   netip.AddrPort
 
 	Called, Returned           int64 // connect or accept; listen for a listener
-	Wrote                      int64 // before the first byte was written
+	Wrote, Written             int64 // before the first byte was written, after the last
 	CloseCalled, CloseReturned int64
 	In, Out                    uint64 // bytes
 	Errno                      int32  // of connect
 
 	Listener uint64 // cookie of the listener that it was accepted from
+
+	// How a client opened it.
+	Fast        bool // by TCP Fast Open: the SYN left with the first write
+	NonBlocking bool // connect returned before the handshake was done
+	Deferred    bool // its listener waits for the first data (the test's word, not the client's)
+	Ring        bool // accepted by io_uring
 }
 
 // self fills in who is calling and what the kernel says about the descriptor.
@@ -84,7 +90,9 @@ func (s *socket) write(n int) error {
 	if n == 0 {
 		return nil
 	}
-	s.Wrote = testkit.Mono()
+	if s.Wrote == 0 {
+		s.Wrote = testkit.Mono()
+	}
 	for buf := make([]byte, n); len(buf) > 0; {
 		done, err := unix.Write(s.FD, buf)
 		if err != nil {
@@ -92,6 +100,7 @@ func (s *socket) write(n int) error {
 		}
 		s.Out, buf = s.Out+uint64(done), buf[done:]
 	}
+	s.Written = testkit.Mono()
 	return nil
 }
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+)
+
+// fact is something that an event can say, and where a kernel can know it. What is not knowable must be absent.
+type fact struct {
+	name  string
+	tiers []probes.Tier // that know it
+	old   []probes.Tier // that know it on kernels before 5.15, which lack the cookie and register helpers
+}
+
+var (
+	everywhere = []probes.Tier{probes.Full, probes.Kprobe, probes.Tracepoint}
+	functions  = []probes.Tier{probes.Full, probes.Kprobe}
+	nowhere    = []probes.Tier{}
+)
+
+// Facts that do not hold everywhere. Every other field that a test asks for must be there on every tier.
+const (
+	knowsLocalPort   = "local address of a connect"
+	knowsUnsent      = "a connect that fails before its SYN"
+	knowsRingAccept  = "an accept by io_uring"
+	knowsSYN         = "a SYN's arrival"
+	knowsAsked       = "backlog_asked"
+	knowsCookie      = "socket cookie"
+	knowsReusePort   = "which of several listeners on one port"
+	knowsAcceptQueue = "accept queue at an accept"
+)
+
+func facts() []fact {
+	return []fact{
+		{knowsLocalPort, functions, functions},
+		{knowsUnsent, functions, functions},
+		{knowsRingAccept, functions, functions},
+		{knowsSYN, functions, functions},
+		{knowsAsked, everywhere, nowhere},
+		{knowsCookie, everywhere, nowhere},
+		{knowsReusePort, everywhere, functions},
+		{knowsAcceptQueue, everywhere, functions},
+	}
+}
+
+// fidelities are what the table of probes must say of a fact on each tier.
+func fidelities() map[string]map[probes.Tier]model.Fidelity {
+	const exact, derived, unknown = model.Exact, model.Derived, model.Unknown
+	return map[string]map[probes.Tier]model.Fidelity{
+		probes.FactConnect:     {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: derived},
+		probes.FactSYN:         {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: unknown},
+		probes.FactHandshake:   {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: derived},
+		probes.FactWait:        {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: derived},
+		probes.FactEstablished: {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactAccept:      {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactFD:          {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactClose:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactRetransmit:  {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactReset:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+	}
+}
+
+// oldKernel reports whether this kernel is older than 5.15.
+func oldKernel(t testing.TB) bool {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	return len(release) > 3 && (release[:2] == "4." || release[:3] == "5.8" || release[:3] == "5.9" || release[:4] == "5.10")
+}
+
+// verifyNoSYN checks that there are no syn events: nobody asked for them, or this tier cannot see them.
+func (w *watch) verifyNoSYN() {
+	w.t.Helper()
+	for _, e := range w.seen() {
+		if e.Kind == event.SYN {
+			w.wrong("an event that must not be: %s", e.AppendJSON(nil))
+		}
+	}
+}
+
+// TestFidelity: each probe says of each fact what kernel.md found for the tier in use.
+func TestFidelity(t *testing.T) {
+	p := newPair(t)
+	info := p.openWatch(t, live.Config{}).session.Info()
+	if forced := forcedTier(t); forced != "" && info.Tier != forced {
+		t.Errorf("the tier is %s, forced was %s", info.Tier, forced)
+	}
+	said := map[string]model.Fidelity{}
+	for _, probe := range info.Probes {
+		for _, name := range probe.Probe.Facts {
+			said[name] = probes.Fact(probe.Hook, name)
+		}
+		if probe.Hook == nil && probe.Idle == "" && len(probe.Failed) == 0 && forcedTier(t) == "" {
+			t.Errorf("probe %s has no hook and says no reason", probe.Probe.Name)
+		}
+	}
+	for name, by := range fidelities() {
+		if said[name] != by[info.Tier] {
+			t.Errorf("on the tier %s the fidelity of %s is %q, want %q", info.Tier, name, said[name], by[info.Tier])
+		}
+	}
+}

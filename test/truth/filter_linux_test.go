@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/internal/testkit"
+)
+
+var (
+	onePort   = netip.MustParseAddrPort("127.0.0.1:4711")
+	otherPort = netip.MustParseAddrPort("127.0.0.1:4712")
+)
+
+// sibling returns a pair in the same network namespace whose processes have other names.
+func (p *pair) sibling(t testing.TB) *pair {
+	return &pair{
+		ns:     p.ns,
+		server: startAgent(t, testkit.ChildOptions{Comm: "other-server", NetNS: p.ns}),
+		client: startAgent(t, testkit.ChildOptions{Comm: "other-client", NetNS: p.ns}),
+	}
+}
+
+// talkOn makes a listener and five short connections to it.
+func (p *pair) talkOn(w *watch, addr netip.AddrPort) (served, dialed []socket) {
+	l := do[socket](p.server, "listen", listenArgs{Addr: addr, Backlog: 16})
+	w.knowListener(l, 16)
+	serve, dial := short(l, 5)
+	return p.exchange(serve, dial)
+}
+
+// of keeps the ends of one role.
+func of(ends []end, role string) []end {
+	return slices.DeleteFunc(ends, func(x end) bool { return x.role != role })
+}
+
+func TestFilterPort(t *testing.T) {
+	p := newPair(t)
+	other := p.sibling(t)
+	w := p.openWatch(t, live.Config{Ports: []uint16{onePort.Port(), settlePort}})
+	served, dialed := p.talkOn(w, onePort)
+	other.talkOn(w, otherPort)
+	w.settle(p.client)
+	w.verify(wholes(t, served, dialed))
+	w.counts(onePort, event.Listen, 1)
+	w.counts(otherPort, event.Listen, 0)
+}
+
+func TestFilterPIDWithChildren(t *testing.T) {
+	p := newPair(t)
+	other := p.sibling(t)
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	w.strict = true
+	served, dialed := p.talkOn(w, onePort)
+	other.talkOn(w, otherPort)
+
+	// A child that the watched process has from now on makes connections to a process that is not watched.
+	l := do[socket](other.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	serve, dial := short(l, 3)
+	serving := begin[[]socket](other.server, "serve", serve)
+	byChild := do[[]socket](p.server, "child", dial)
+	toOther := serving.result()
+	w.comms[byChild[0].PID] = "exe" // the name of /proc/self/exe
+	w.settle(p.server)
+	ends := of(wholes(t, served, dialed), event.RoleServer)
+	w.verify(append(ends, of(wholes(t, toOther, byChild), event.RoleClient)...))
+	w.counts(onePort, event.Listen, 1)
+	w.counts(otherPort, event.Listen, 0)
+}
+
+func TestFilterComm(t *testing.T) {
+	p := newPair(t)
+	other := p.sibling(t)
+	w := p.openWatch(t, live.Config{Comm: clientName})
+	w.strict = true
+	served, dialed := p.talkOn(w, onePort)
+	other.talkOn(w, otherPort)
+	w.settle(p.client)
+	w.verify(of(wholes(t, served, dialed), event.RoleClient))
+	w.counts(onePort, event.Listen, 0)
+}
+
+func TestFilterNetNS(t *testing.T) {
+	p, other := newPair(t), newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w.strict = true
+	served, dialed := p.talkOn(w, onePort)
+	other.talkOn(w, onePort)
+	w.settle(p.client)
+	w.verify(wholes(t, served, dialed))
+	for _, e := range w.seen() {
+		if e.Known(event.FieldNetNS) && e.NetNS != p.ns.ID {
+			t.Errorf("event of namespace %d: %s", e.NetNS, e.AppendJSON(nil))
+		}
+	}
+}
+
+// TestOwnProcessIsExcluded: connections of the process that runs the session are not told; their other ends are.
+func TestOwnProcessIsExcluded(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+	serving := begin[[]socket](p.server, "serve", serveArgs{Listener: l, N: 3, Talk: talk{Read: 4, End: endDrain}})
+	err := p.ns.Do(func() error {
+		for range 3 {
+			c, err := net.DialTimeout("tcp", l.Local.String(), time.Second)
+			if err != nil {
+				return err
+			}
+			if _, err := c.Write([]byte("ping")); err != nil {
+				return err
+			}
+			if err := c.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := serving.result()
+	w.settle(p.client)
+	var ends []end
+	for _, s := range served {
+		x := whole(s, socket{CloseCalled: s.Called})[1]
+		x.peer = socket{}
+		ends = append(ends, x)
+	}
+	w.verify(ends)
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"slices"
+	"testing"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+)
+
+// TestHeir: an accepted socket that a forked child uses and closes stays one connection, of the process that accepted it.
+func TestHeir(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+	reading := begin[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{Write: 3, Read: 70, End: endDrain}})
+	served := do[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: talk{Read: 3, End: endKeep}})
+	left := do[socket](p.server, "bequest", bequestArgs{served[0], 70})
+	dialed := reading.result()
+	w.settle(p.client)
+	w.verify(wholes(t, []socket{left}, dialed))
+}
+
+// TestRingAccept: io_uring's accept makes no system call accept. It is told on the tiers that hook functions.
+func TestRingAccept(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+	serve, dial := short(l, 10)
+	serving := begin[[]socket](p.server, "ring", serve)
+	dialing := begin[[]socket](p.client, "dial", dial)
+	served := serving.result()
+	if served == nil {
+		t.Skip("this kernel has no io_uring for us")
+	}
+	dialed := dialing.result()
+	w.settle(p.client)
+	ends := wholes(t, served, dialed)
+	for i := range ends {
+		if ends[i].role == event.RoleServer && !w.knows(knowsRingAccept) {
+			ends[i].kinds = slices.DeleteFunc(ends[i].kinds, func(k event.Kind) bool { return k == event.Accept })
+		}
+	}
+	w.verify(ends)
+}
+
+// TestNonBlockingConnect: connect returns before the handshake is done.
+func TestNonBlockingConnect(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+	serve, dial := short(l, 20)
+	dial.How = nonBlocking
+	served, dialed := p.exchange(serve, dial)
+	w.settle(p.client)
+	w.verify(wholes(t, served, dialed))
+}
+
+// TestLossIsCounted: the ring is far too small. What is missing is counted: delivered and lost are all that was made.
+func TestLossIsCounted(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{RingBytes: 4096, NetNS: p.ns.Path()})
+	w.strict = true
+	l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 256})
+	serve, dial := short(l, 300)
+	dial.Lanes = 8
+	p.exchange(serve, dial)
+	made := uint64(1 + 7*serve.N) // listen; and 3 events of each client, 4 of each server
+	var lost, delivered uint64
+	defer func() { t.Logf("made %d, delivered %d, lost %d", made, delivered, lost) }()
+	w.until("the count of what is lost", func(e *event.Event) bool {
+		switch e.Kind {
+		case event.Lost:
+			lost += e.Count
+		case event.Queue:
+		default:
+			delivered++
+		}
+		return lost+delivered == made
+	})
+	if lost == 0 {
+		t.Errorf("%d events went through a ring for two dozen and none is lost", delivered)
+	}
+	if got := w.snapshot().Lost["ring"]; got != lost {
+		t.Errorf("the snapshot says %d lost in the ring, want %d", got, lost)
+	}
+}

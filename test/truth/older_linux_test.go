@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/internal/testkit"
+)
+
+// older is a listener with connections that were there before beltrace.
+type older struct {
+	listener       socket
+	served, dialed []socket // in the hands of their programs
+	queued         socket   // the client's end of one that nobody has accepted
+}
+
+func (p *pair) age(t testing.TB) older {
+	t.Helper()
+	l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	served, dialed := p.exchange(
+		serveArgs{Listener: l, N: 3, Talk: talk{Read: 11, Write: 22, End: endKeep}},
+		dialArgs{Addr: l.Local, N: 3, Talk: talk{Write: 11, Read: 22, End: endKeep}})
+	matched(t, served, dialed)
+	queued := do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endKeep}})
+	return older{l, served, dialed, queued[0]}
+}
+
+// TestOlder: listeners and connections that are older than beltrace, in its own network namespace and in another.
+func TestOlder(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pair func(testing.TB) *pair
+	}{
+		{"own network namespace", pairAtHome},
+		{"another network namespace", newPair},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := c.pair(t)
+			o := p.age(t)
+			w := p.openWatch(t, live.Config{})
+			w.knowListener(o.listener, 16)
+			w.seeded(o)
+			w.endOlder(p, o)
+		})
+	}
+}
+
+// pairAtHome is a pair in the test's own network namespace.
+func pairAtHome(t testing.TB) *pair {
+	t.Helper()
+	testkit.Root(t)
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
+		t.Fatal(err)
+	}
+	return &pair{
+		ns:     &testkit.NetNS{ID: uint32(st.Ino)},
+		server: startAgent(t, testkit.ChildOptions{Comm: serverName}),
+		client: startAgent(t, testkit.ChildOptions{Comm: clientName}),
+	}
+}
+
+// seeded checks what is told at the start.
+func (w *watch) seeded(o older) {
+	w.t.Helper()
+	listen := w.until("the listener", func(e *event.Event) bool { return e.Kind == event.Listen && e.Local == o.listener.Local })
+	c := &checker{e: &listen}
+	is(c, event.FieldPreExisting, listen.PreExisting, true)
+	is(c, event.FieldPID, listen.PID, o.listener.PID)
+	is(c, event.FieldComm, listen.Comm, serverName)
+	is(c, event.FieldNetNS, listen.NetNS, w.ns)
+	is(c, event.FieldBacklog, listen.Backlog, 16)
+	c.absent(event.FieldBacklogAsked)
+	w.report(c)
+	for _, s := range o.dialed {
+		w.seededEnd(s, event.RoleClient, clientName)
+	}
+	for _, s := range o.served {
+		w.seededEnd(s, event.RoleServer, serverName)
+	}
+	w.seededEnd(o.queued, event.RoleClient, clientName)
+}
+
+func (w *watch) seededEnd(s socket, role, comm string) {
+	w.t.Helper()
+	e := w.until("a connection that was there", func(e *event.Event) bool {
+		return e.Kind == event.Established && e.Local == s.Local && e.Remote == s.Remote && e.NetNS == w.ns
+	})
+	c := &checker{e: &e}
+	is(c, event.FieldPreExisting, e.PreExisting, true)
+	is(c, event.FieldPID, e.PID, s.PID)
+	is(c, event.FieldComm, e.Comm, comm)
+	c.absent(event.FieldHandshakeNS)
+	if e.Known(event.FieldRole) {
+		is(c, event.FieldRole, e.Role, role)
+	}
+	if w.knows(knowsCookie) {
+		is(c, event.FieldConn, e.Conn, s.Cookie)
+	}
+	w.report(c)
+}
+
+// report fails the test with a checker's problems.
+func (w *watch) report(c *checker) {
+	w.t.Helper()
+	for _, problem := range c.problems {
+		w.wrong("%s: %s", problem, c.e.AppendJSON(nil))
+	}
+}
+
+// endOlder lets the programs go on and checks what is told about it: no start is invented for what was there.
+func (w *watch) endOlder(p *pair, o older) {
+	w.t.Helper()
+	serving := begin[[]socket](p.server, "serve", serveArgs{Listener: o.listener, N: 1, Talk: talk{End: endKeep}})
+	accepted := serving.result()[0]
+	serve, dial := short(o.listener, 5)
+	served, dialed := p.exchange(serve, dial)
+	more := do[[]socket](p.client, "finish", finishArgs{Sockets: append(o.dialed, o.queued), Talk: talk{Write: 5}})
+	rest := do[[]socket](p.server, "finish", finishArgs{Sockets: append(o.served, accepted), Talk: talk{Read: 5, End: endDrain}})
+	w.settle(p.client)
+	ends := wholes(w.t, served, dialed)
+	for _, both := range matched(w.t, rest, more) {
+		ends = append(ends, whole(both[0], both[1])...)
+		for i := range ends[len(ends)-2:] {
+			x := &ends[len(ends)-2+i]
+			x.kinds, x.older = []event.Kind{event.Established, event.Close}, true
+			if x.Cookie == accepted.Cookie {
+				x.kinds = append(x.kinds, event.Accept)
+			}
+		}
+	}
+	w.verify(ends)
+	w.olderRows(o)
+}
+
+// olderRows checks the model: what was there is marked as such.
+func (w *watch) olderRows(o older) {
+	w.t.Helper()
+	rows := map[string]model.Connection{}
+	for _, c := range w.snapshot().Connections {
+		if c.NetNS == w.ns {
+			rows[c.Local+" "+c.Remote] = c
+		}
+	}
+	for _, s := range append(o.served, o.dialed...) {
+		c, ok := rows[s.Local.String()+" "+s.Remote.String()]
+		if !ok || !c.PreExisting || c.PID.V != s.PID || c.State != model.StateClosed {
+			w.wrong("row of %v -> %v: found %v, %+v", s.Local, s.Remote, ok, c)
+		}
+	}
+	if self := uint32(os.Getpid()); o.listener.PID == self {
+		w.wrong("the listener belongs to the test itself (%d)", self)
+	}
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"beltrace/collector"
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+	"beltrace/internal/testkit"
+)
+
+// settlePort is where settle connects to; nobody listens there.
+const settlePort = 7
+
+// settleTime is how long an event may take from the kernel to the test.
+const settleTime = 10 * time.Second
+
+// watch is a live session and what it has seen, read as cmd/beltrace reads it.
+type watch struct {
+	t       testing.TB
+	ns      uint32 // network namespace of the test
+	strict  bool   // events of other namespaces are wrong, too
+	tier    probes.Tier
+	session *live.Session
+	done    chan struct{} // closed when the session's events have ended
+
+	mu        sync.Mutex
+	collector *collector.Collector
+	events    []event.Event
+	more      chan struct{} // closed and made anew with each event
+	err       error
+
+	failures  int
+	listeners map[uint64]listener // by cookie
+	comms     map[uint32]string   // by pid
+}
+
+// listener is what is known of a listener of the test's programs.
+type listener struct {
+	socket
+	backlog int // 0: not to be compared
+}
+
+// forcedTier is the tier that the harness holds the tests to.
+func forcedTier(t testing.TB) probes.Tier {
+	t.Helper()
+	name := os.Getenv("BELTRACE_TIER")
+	if name == "" {
+		return ""
+	}
+	tier, err := probes.ParseTier(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tier
+}
+
+// openWatch opens a session and reads it until the test ends.
+func (p *pair) openWatch(t testing.TB, c live.Config) *watch {
+	t.Helper()
+	c.Tier = forcedTier(t)
+	session, err := live.Open(context.Background(), c)
+	if err != nil {
+		t.Fatalf("open live session: %v", err)
+	}
+	w := p.newWatch(t)
+	w.session, w.tier = session, session.Info().Tier
+	go w.read(session)
+	t.Cleanup(w.close)
+	return w
+}
+
+// newWatch returns a watch that has seen nothing.
+func (p *pair) newWatch(t testing.TB) *watch {
+	return &watch{
+		t: t, ns: p.ns.ID, done: make(chan struct{}), more: make(chan struct{}),
+		collector: collector.New(collector.Options{}), listeners: map[uint64]listener{},
+		comms: map[uint32]string{p.server.PID: serverName, p.client.PID: clientName},
+	}
+}
+
+// read is the session's one reader.
+func (w *watch) read(session event.Source) {
+	defer close(w.done)
+	source := collector.Ordered(session)
+	for {
+		var e event.Event
+		err := source.Next(&e)
+		w.mu.Lock()
+		if err != nil {
+			if err != io.EOF {
+				w.err = err
+			}
+			w.mu.Unlock()
+			return
+		}
+		w.collector.Add(&e)
+		if e.Kind != event.Watermark {
+			w.events = append(w.events, e)
+			close(w.more)
+			w.more = make(chan struct{})
+		}
+		w.mu.Unlock()
+	}
+}
+
+// close ends the session. It may be called twice.
+func (w *watch) close() {
+	if err := w.session.Close(); err != nil {
+		w.t.Errorf("close session: %v", err)
+	}
+	<-w.done
+	if w.err != nil {
+		w.t.Errorf("read session: %v", w.err)
+	}
+}
+
+// seen returns the events so far.
+func (w *watch) seen() []event.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
+}
+
+// snapshot returns the model so far.
+func (w *watch) snapshot() *model.Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.collector.Snapshot(testkit.Mono())
+}
+
+// until waits for an event that fits, and returns it.
+func (w *watch) until(what string, fits func(*event.Event) bool) event.Event {
+	w.t.Helper()
+	patience := time.After(settleTime)
+	for looked := 0; ; {
+		w.mu.Lock()
+		events, more := w.events, w.more
+		w.mu.Unlock()
+		for ; looked < len(events); looked++ {
+			if fits(&events[looked]) {
+				return events[looked]
+			}
+		}
+		select {
+		case <-more:
+		case <-patience:
+			w.t.Fatalf("no event in %v: %s", settleTime, what)
+		}
+	}
+}
+
+// settle waits until all that happened before it has arrived: an agent makes a connect that is refused, and events
+// come in the order of their time.
+func (w *watch) settle(a *agent) { w.settleAt(a, netip.AddrPortFrom(loopback4.Addr(), settlePort)) }
+
+// settleAt is settle with an address that passes the test's filters, and at which nobody listens.
+func (w *watch) settleAt(a *agent, addr netip.AddrPort) {
+	w.t.Helper()
+	last := do[[]socket](a, "dial", dialArgs{Addr: addr, N: 1})[0]
+	w.until("the refused connect that ends the test", func(e *event.Event) bool {
+		return e.Kind == event.Close && e.Remote == addr && e.TS >= last.Called && e.NetNS == w.ns
+	})
+	w.lossless()
+}
+
+// complaints is how many of a test's failures are printed: hundreds of events tend to be wrong in the same way.
+const complaints = 12
+
+// wrong fails the test.
+func (w *watch) wrong(format string, args ...any) {
+	w.t.Helper()
+	switch w.failures++; {
+	case w.failures < complaints:
+		w.t.Errorf(format, args...)
+	case w.failures == complaints:
+		w.t.Errorf("and more")
+	}
+}
+
+// lossless fails the test if an event was lost.
+func (w *watch) lossless() {
+	w.t.Helper()
+	for _, e := range w.seen() {
+		if e.Kind == event.Lost {
+			w.wrong("lost: %s", e.AppendJSON(nil))
+		}
+	}
+}
+
+// knows reports whether this kernel, held to this tier, can know a fact.
+func (w *watch) knows(name string) bool {
+	w.t.Helper()
+	for _, f := range facts() {
+		if f.name != name {
+			continue
+		}
+		if oldKernel(w.t) {
+			return slices.Contains(f.old, w.tier)
+		}
+		return slices.Contains(f.tiers, w.tier)
+	}
+	w.t.Fatalf("no fact %q", name)
+	return false
+}
+
+// knowListener tells the watch of a listener, to compare events with.
+func (w *watch) knowListener(l socket, backlog int) { w.listeners[l.Cookie] = listener{l, backlog} }
+
+// shared reports whether another listener has the same address.
+func (w *watch) shared(l listener) bool {
+	for cookie, other := range w.listeners {
+		if cookie != l.Cookie && other.Local == l.Local {
+			return true
+		}
+	}
+	return false
+}
+
+// newWatched returns a pair with a session that watches the whole host, unless c has filters.
+func newWatched(t *testing.T, c live.Config) (*pair, *watch) {
+	t.Helper()
+	testkit.NoLeaks(t)
+	p := newPair(t)
+	return p, p.openWatch(t, c)
+}
+
+// listen makes a listener that the comparison knows.
+func (w *watch) listen(p *pair, args listenArgs) socket {
+	w.t.Helper()
+	l := do[socket](p.server, "listen", args)
+	w.knowListener(l, args.Backlog)
+	return l
+}
