@@ -19,7 +19,7 @@ import (
 
 // kernelTests are the packages whose tests need a kernel; smoke comes first, so that a broken guest is told from a
 // broken beltrace.
-const kernelTests = "./test/vm/smoke,./test/truth"
+const kernelTests = "./test/vm/smoke,./collector/live,./test/truth"
 
 // consoleLines is how much of a failed guest's console is shown.
 const consoleLines = 60
