@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// anyEvent makes an event out of eight bytes: few sockets, addresses and times, so that they meet.
+func anyEvent(b []byte) event.Event {
+	kinds := event.Kinds()
+	e := event.Event{
+		Kind: kinds[int(b[0])%len(kinds)], TS: int64(b[1]) * 1e8, Conn: uint64(b[2] % 24), ListenerConn: uint64(b[3] % 4),
+		PID: uint32(b[4]%3) + 1, TID: uint32(b[4]%5) + 1, Comm: "x", NetNS: uint32(b[3]>>2) % 3,
+		Role:  []string{event.RoleClient, event.RoleServer}[b[5]&1],
+		Local: anyAddr(b[5] >> 1), Remote: anyAddr(b[6]), Listener: anyAddr(b[6] >> 2),
+		AcceptQueue: uint32(b[7] % 4), SYNQueue: uint32(b[7] % 3), WaitNS: int64(b[7]) - 3, DurationNS: int64(b[7])*1e7 - 3,
+		HandshakeNS: int64(b[6]) - 3, Reason: []string{event.ReasonFIN, event.ReasonReset, event.ReasonRefused}[b[7]%3],
+		Side: event.SideRemote, Where: "ring", Proto: []string{"tcp", mptcp}[b[4]>>7], PreExisting: b[4]&64 != 0,
+	}
+	// Which facts are known comes from the bytes as well.
+	e.Has = event.Mask(b[1])*0x9e3779b97f4a7c15 ^ event.Mask(b[5])<<20
+	if b[0]&128 == 0 {
+		e.Set(event.FieldConn)
+	}
+	e.Forget(event.FieldCookie)
+	if !e.Known(event.FieldPreExisting) {
+		e.PreExisting = false
+	}
+	return onlyKnown(e)
+}
+
+// onlyKnown drops values that are not known, as every source does.
+func onlyKnown(e event.Event) event.Event {
+	var out event.Event
+	if err := out.UnmarshalJSON(e.AppendJSON(nil)); err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func anyAddr(b byte) netip.AddrPort {
+	ips := []string{"0.0.0.0", "127.0.0.1", "::", "::1"}
+	return netip.AddrPortFrom(netip.MustParseAddr(ips[b%4]), uint16(b>>2)%3+80)
+}
+
+// feed gives events to a small collector and checks after each what must hold.
+func feed(t *testing.T, data []byte) {
+	c := New(Options{Budget: Budget{Connections: 12, Closed: 5, Listeners: 3, Events: 7, Story: 6, Marks: 2, Acceptors: 2, Reservoir: 8}})
+	var kept *model.Snapshot
+	var was []byte
+	for i := 0; len(data) >= 8; i, data = i+1, data[8:] {
+		e := anyEvent(data)
+		before := e
+		c.Add(&e)
+		checkCompleted(t, &before, &e)
+		if i%16 == 5 {
+			kept = c.Snapshot(0)
+			was = mustJSON(t, kept)
+		}
+	}
+	checkInvariants(t, c)
+	c.Snapshot(0)
+	if kept != nil {
+		if diff := cmp.Diff(string(was), string(mustJSON(t, kept))); diff != "" {
+			t.Fatalf("a published snapshot changed (-before +after):\n%s", diff)
+		}
+	}
+}
+
+// checkCompleted checks that completing an event only added facts, and no negative time.
+func checkCompleted(t *testing.T, before, after *event.Event) {
+	t.Helper()
+	lost := before.Has &^ after.Has
+	if before.WaitNS < 0 {
+		lost &^= 1 << event.FieldWaitNS
+	}
+	if lost != 0 {
+		t.Fatalf("%s: fields %b were taken away", before.Kind, lost)
+	}
+	if added := after.Has &^ before.Has; added&(1<<event.FieldWaitNS) != 0 && after.WaitNS < 0 ||
+		added&(1<<event.FieldHandshakeNS) != 0 && after.HandshakeNS < 0 || added&(1<<event.FieldDurationNS) != 0 && after.DurationNS < 0 {
+		t.Fatalf("%s got a negative time: %s", before.Kind, after.AppendJSON(nil))
+	}
+}
+
+func mustJSON(t *testing.T, s *model.Snapshot) []byte {
+	t.Helper()
+	type all struct {
+		*model.Snapshot
+		Lines   []model.EventLine
+		Stories [][]model.EventLine
+		Marks   []model.Mark
+		Waits   [][]model.Waiting
+	}
+	a := all{Snapshot: s, Lines: s.Events, Marks: s.Marks}
+	for _, c := range s.Connections {
+		a.Stories = append(a.Stories, c.Story)
+	}
+	for _, l := range s.Listeners {
+		a.Waits = append(a.Waits, l.Waiting)
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// FuzzCollector feeds any events in any order, with any facts missing.
+func FuzzCollector(f *testing.F) {
+	for seed := range uint64(8) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		data := make([]byte, 8*400)
+		for i := range data {
+			data[i] = byte(rnd.Uint32())
+		}
+		f.Add(data)
+	}
+	f.Fuzz(feed)
+}
+
+// TestAnyOrder feeds many random lives.
+func TestAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		data := make([]byte, 8*300)
+		for i := range data {
+			data[i] = byte(rnd.Uint32())
+		}
+		feed(t, data)
+	}
+}
