@@ -151,9 +151,9 @@ _Static_assert(sizeof(struct mark_event) == 152, "struct mark_event");
 struct owner {
 	__u64 conn;
 	__u32 pid;
-	__u32 tid;
 	__u32 fd;
 	__u32 watched;
+	__u32 pad;
 	__u8 comm[COMM_LEN];
 };
 

@@ -167,9 +167,9 @@ type KernelOwner struct {
 	_       structs.HostLayout
 	Conn    uint64
 	Pid     uint32
-	Tid     uint32
 	Fd      uint32
 	Watched uint32
+	Pad     uint32
 	Comm    [16]uint8
 }
 

@@ -124,13 +124,11 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	owner.conn = info->id;
 	owner.pid = BPF_CORE_READ(task, tgid);
-	owner.tid = BPF_CORE_READ(task, pid);
 	owner.fd = ctx->fd;
 	bpf_probe_read_kernel(owner.comm, sizeof(owner.comm), &BPF_CORE_READ(task, group_leader)->comm);
 	owner.watched = process_wanted(owner.pid, owner.comm);
 	if (!info->pid) {
 		info->pid = owner.pid;
-		info->tid = owner.tid;
 		__builtin_memcpy(info->comm, owner.comm, sizeof(info->comm));
 	}
 	if (owner.watched)

@@ -43,8 +43,8 @@ func (s *Session) attachProbe(p *probes.Probe, c Config) ProbeInfo {
 func (s *Session) idle(p *probes.Probe, c Config) string {
 	switch p.Name {
 	case probes.Children:
-		if c.PIDs == nil {
-			return "no filter by pid"
+		if !c.byProcess() {
+			return "no filter by process"
 		}
 	case probes.FirstAccept:
 		a := s.hooks[probes.Accept]

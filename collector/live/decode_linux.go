@@ -105,8 +105,12 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Set(event.FieldNetNS, event.FieldProto)
 	}
 	if has&bpf.KernelEventHasHAS_OWNER != 0 {
-		e.PID, e.TID, e.Comm = h.Pid, h.Tid, d.name(h.Comm)
-		e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
+		e.PID, e.Comm = h.Pid, d.name(h.Comm)
+		e.Set(event.FieldPID, event.FieldComm)
+		if h.Tid != 0 { // it is for sockets that were there before
+			e.TID = h.Tid
+			e.Set(event.FieldTID)
+		}
 	}
 	if has&bpf.KernelEventHasHAS_LOCAL != 0 {
 		e.Local = addrPort(h.Family, h.Laddr, h.Lport)

@@ -14,10 +14,14 @@ import (
 
 // Config says what to watch. The zero value watches the whole host.
 type Config struct {
-	Ports      []uint16    // local or remote; at most 16
-	PIDs       []uint32    // processes, with their children from now on
-	Comm       string      // name of a process (its first thread), exact, at most 15 bytes
-	NetNS      string      // path of a network namespace
+	Ports []uint16 // local or remote; at most 16
+	PIDs  []uint32 // processes, with their children from now on
+	Comm  string   // name of a process (its first thread), exact, at most 15 bytes
+	NetNS string   // path of a network namespace
+	// Members lists the processes of a group, say a container; nil: no such filter. It is asked at start and once a
+	// second, for those that are no children of the ones before.
+	Members    func() []uint32
+	Group      string      // what Members lists, as a command-line word: --container NAME
 	Tier       probes.Tier // "": the best that works; else hooks above it are not tried
 	SYN        bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
 	Marks      []string    // executables whose mark function is watched
@@ -83,8 +87,14 @@ func (c *Config) filters() []string {
 	if c.NetNS != "" {
 		out = append(out, "--netns "+c.NetNS)
 	}
+	if c.Group != "" {
+		out = append(out, c.Group)
+	}
 	return out
 }
+
+// byProcess reports whether only some processes are watched by their pid.
+func (c *Config) byProcess() bool { return c.PIDs != nil || c.Members != nil }
 
 // Report is what Doctor found.
 type Report struct {

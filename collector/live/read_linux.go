@@ -95,6 +95,9 @@ func (s *Session) wait() bool {
 
 // periodic queues what is asked of the kernel once a second.
 func (s *Session) periodic() {
+	if s.members != nil {
+		s.watchMembers(nil) // a full map shows as a member that is not watched; nothing else can be done about it here
+	}
 	s.sampleQueues()
 	s.checkBlockedAcceptors()
 	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {

@@ -33,7 +33,8 @@ func (s *Session) seed(ctx context.Context, c Config) error {
 		s.queueRecords(raw)
 	}
 	s.addOwners()
-	if c.PIDs == nil && c.Comm == "" {
+	adopt(s.pending)
+	if !c.byProcess() && c.Comm == "" {
 		return nil
 	}
 	watched := s.pending[:0]
@@ -46,12 +47,54 @@ func (s *Session) seed(ctx context.Context, c Config) error {
 	return nil
 }
 
+// adopt gives connections that were there before to the one listener on their local port, if there is just one: they
+// are its children. Those that nobody has accepted belong to its process.
+func adopt(events []event.Event) {
+	for i := range events {
+		e := &events[i]
+		if e.Kind != event.Established {
+			continue
+		}
+		l := onlyListener(events, e)
+		if l == nil {
+			continue
+		}
+		queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
+		e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
+		e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
+		if queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
+			e.PID, e.Comm = l.PID, l.Comm
+			e.Set(event.FieldPID, event.FieldComm)
+		}
+	}
+}
+
+// onlyListener returns the one listener whose address takes in the connection's local one, or nil if there is none or
+// more than one.
+func onlyListener(events []event.Event, e *event.Event) *event.Event {
+	var found *event.Event
+	for i := range events {
+		l := &events[i]
+		if l.Kind != event.Listen || l.NetNS != e.NetNS || l.Local.Port() != e.Local.Port() {
+			continue
+		}
+		if l.Local.Addr() != e.Local.Addr() && !l.Local.Addr().IsUnspecified() {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = l
+	}
+	return found
+}
+
 // watches repeats process_wanted of sock.bpf.h for sockets that were there before.
 func (s *Session) watches(e *event.Event, c Config) bool {
 	if c.Comm != "" && e.Comm != c.Comm {
 		return false
 	}
-	if c.PIDs == nil {
+	if !c.byProcess() {
 		return true
 	}
 	var v uint8
@@ -99,8 +142,8 @@ func (s *Session) addOwners() {
 	for i := range s.pending {
 		e := &s.pending[i]
 		if o := owners[e.Conn]; o != nil {
-			e.PID, e.TID, e.Comm = o.Pid, o.Tid, s.decoder.name(o.Comm)
-			e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
+			e.PID, e.Comm = o.Pid, s.decoder.name(o.Comm) // which thread opened it is not known
+			e.Set(event.FieldPID, event.FieldComm)
 		}
 	}
 }

@@ -32,7 +32,8 @@ type Session struct {
 	decoder decoder
 	tick    time.Duration
 
-	pending  []event.Event // to be delivered before the ring is read again
+	members  func() []uint32 // Config.Members
+	pending  []event.Event   // to be delivered before the ring is read again
 	draining bool
 	began    int64 // when the present drain began
 	sampled  int64 // when the queues were last sampled
@@ -78,10 +79,9 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.maps = s.loader.maps
-	for _, pid := range c.PIDs {
-		if err := s.WatchPID(pid); err != nil {
-			return err
-		}
+	s.members = c.Members
+	if err := s.watchMembers(c.PIDs); err != nil {
+		return err
 	}
 	if s.ring, err = newRing(s.maps["events"]); err != nil {
 		return err
@@ -167,6 +167,20 @@ func (s *Session) Cost() (model.Cost, bool) {
 func (s *Session) WatchPID(pid uint32) error {
 	if err := s.maps["watched_pids"].Put(pid, uint8(1)); err != nil {
 		return fmt.Errorf("watch pid %d: %w", pid, err)
+	}
+	return nil
+}
+
+// watchMembers fills the pid filter with these processes, their present descendants and those that Members lists.
+func (s *Session) watchMembers(pids []uint32) error {
+	all := descendants(pids)
+	if s.members != nil {
+		all = append(all, s.members()...)
+	}
+	for _, pid := range all {
+		if err := s.WatchPID(pid); err != nil {
+			return err
+		}
 	}
 	return nil
 }
