@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"beltrace/test/result"
+)
+
+// printf makes a command that prints events and exits with a code.
+func printf(events, code string) []string {
+	return []string{"sh", "-c", `printf '%s\n' "$1"; exit "$2"`, "sh", events, code}
+}
+
+const (
+	passEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"pass","Package":"p","Test":"T"}` + "\n" + `{"Action":"pass","Package":"p","Elapsed":1}`
+	failEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"output","Package":"p","Test":"T","Output":"got 1, want 2\n"}` + "\n" +
+		`{"Action":"fail","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p"}`
+	skipEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"output","Package":"p","Test":"T","Output":"    a_test.go:1: no tmux here\n"}` + "\n" +
+		`{"Action":"skip","Package":"p","Test":"T"}`
+)
+
+func TestSuite(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stage stage
+		want  result.Counts
+		says  string
+	}{
+		"passed":     {stage{Commands: commands(printf(passEvent, "0"))}, result.Counts{Passed: 1}, "ok   p"},
+		"failed":     {stage{Commands: commands(printf(failEvent, "1"))}, result.Counts{Failed: 1}, "got 1, want 2"},
+		"skipped":    {stage{Commands: commands(printf(skipEvent, "0"))}, result.Counts{Skipped: 1}, "skipped 1: no tmux here"},
+		"left out":   {stage{Name: "guests", LeftOut: "no QEMU"}, result.Counts{}, "left out: guests: no QEMU"},
+		"no tests":   {stage{Commands: commands(printf("", "2"))}, result.Counts{Failed: 1}, "exit status 2"},
+		"bad exit":   {stage{Commands: commands(printf(passEvent, "1"))}, result.Counts{Passed: 1, Failed: 1}, "exit status 1"},
+		"no command": {stage{Commands: commands([]string{"/none"})}, result.Counts{Failed: 1}, "/none"},
+		"no list": {stage{Commands: func(context.Context) ([][]string, error) { return nil, errors.New("go list: broken") }},
+			result.Counts{Failed: 1}, "go list: broken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			s := &suite{out: &out, skips: map[string]int{}}
+			s.run(context.Background(), tt.stage)
+			s.close()
+			if s.total != tt.want {
+				t.Errorf("total %v, want %v", s.total, tt.want)
+			}
+			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+			if got := lines[len(lines)-1]; got != tt.want.String() {
+				t.Errorf("closing line %q, want %q", got, tt.want)
+			}
+			if !strings.Contains(out.String(), tt.says) {
+				t.Errorf("does not say %q:\n%s", tt.says, out.String())
+			}
+		})
+	}
+}
+
+func commands(argv ...[]string) func(context.Context) ([][]string, error) {
+	return func(context.Context) ([][]string, error) { return argv, nil }
+}
+
+// TestStagesSayWhy tests that a stage which does not run says why.
+func TestStagesSayWhy(t *testing.T) {
+	for _, st := range stages(options{}) {
+		if st.Commands == nil && st.LeftOut == "" {
+			t.Errorf("stage %q neither runs nor says why", st.Name)
+		}
+	}
+}
