@@ -27,6 +27,9 @@ func Open(context.Context, Config) (*Session, error) {
 // Next returns io.EOF.
 func (*Session) Next(*event.Event) error { return io.EOF }
 
+// Stop does nothing.
+func (*Session) Stop() {}
+
 // Close does nothing.
 func (*Session) Close() error { return nil }
 

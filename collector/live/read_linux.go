@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"beltrace/bpf"
 	"beltrace/collector/event"
 
 	"github.com/cilium/ebpf"
@@ -22,7 +23,7 @@ const (
 )
 
 // lossCounters are the values up to which losses have been reported.
-type lossCounters struct{ ring, maps uint64 }
+type lossCounters struct{ ring, maps, missed uint64 }
 
 // Next returns the next event: what existed at start, then live events, a Watermark after each read of the ring, and
 // once a second samples of the queues and what was lost.
@@ -46,7 +47,7 @@ func (s *Session) Next(e *event.Event) error {
 			}
 			continue
 		}
-		if !s.wait() {
+		if s.final || !s.wait() {
 			return io.EOF
 		}
 		s.pending = s.pending[:0]
@@ -67,7 +68,7 @@ func (s *Session) drain(e *event.Event) bool {
 			return true
 		}
 		s.draining = false
-		if s.began-s.sampled >= int64(samplePeriod) {
+		if s.final || s.began-s.sampled >= int64(samplePeriod) {
 			s.sampled = s.began
 			s.periodic()
 		}
@@ -88,9 +89,11 @@ func (s *Session) wait() bool {
 	select {
 	case <-s.done:
 		return false
+	case <-s.last:
+		s.final = true
 	case <-t.C:
-		return true
 	}
+	return true
 }
 
 // periodic queues what is asked of the kernel once a second.
@@ -103,19 +106,34 @@ func (s *Session) periodic() {
 	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {
 		s.cost.Store(&cost)
 	}
-	s.reportLoss("ring", s.lost(0), &s.counted.ring)
-	s.reportLoss("map", s.lost(1), &s.counted.maps)
+	s.reportLoss("ring", s.lost(bpf.KernelLostWhereLOST_RING), &s.counted.ring)
+	s.reportLoss("map", s.lost(bpf.KernelLostWhereLOST_MAP), &s.counted.maps)
+	s.reportLoss("missed", missedRuns(s.hooks), &s.counted.missed)
 }
 
 // lost adds up one per-CPU loss counter.
-func (s *Session) lost(where uint32) uint64 {
+func (s *Session) lost(where bpf.KernelLostWhere) uint64 {
 	var perCPU []uint64
-	if err := s.maps["lost"].Lookup(where, &perCPU); err != nil {
+	if err := s.maps["lost"].Lookup(uint32(where), &perCPU); err != nil {
 		return 0
 	}
 	var sum uint64
 	for _, n := range perCPU {
 		sum += n
+	}
+	return sum
+}
+
+// missedRuns counts the runs that the kernel left out because a program was running on that CPU already, in the context
+// that an interrupt broke into.
+func missedRuns(hooks map[string]*attached) uint64 {
+	var sum uint64
+	for _, a := range hooks {
+		for _, p := range a.progs {
+			if st, err := p.Stats(); err == nil {
+				sum += st.RecursionMisses
+			}
+		}
 	}
 	return sum
 }

@@ -41,8 +41,11 @@ type Session struct {
 	meter    meter
 	cost     atomic.Pointer[model.Cost]
 
-	done  chan struct{}
+	done  chan struct{} // closed by Close
 	close sync.Once
+	last  chan struct{} // closed by Stop
+	stop  sync.Once
+	final bool       // the drain that is under way is the last one
 	read  sync.Mutex // held by Next and Close: the ring is unmapped only between reads
 }
 
@@ -59,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	if err := requirements(); err != nil {
 		return nil, err
 	}
-	s := &Session{hooks: map[string]*attached{}, done: make(chan struct{}), tick: tickPeriod, decoder: newDecoder()}
+	s := &Session{hooks: map[string]*attached{}, done: make(chan struct{}), last: make(chan struct{}), tick: tickPeriod, decoder: newDecoder()}
 	if err := s.open(ctx, c); err != nil {
 		s.Close()
 		return nil, err
@@ -88,6 +91,9 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	}
 	s.describe(c)
 	if err := s.attachAll(ctx, c); err != nil {
+		return err
+	}
+	if err := s.watchMembers(c.PIDs); err != nil { // those that were forked before the fork hook was there
 		return err
 	}
 	s.info.Start = monotonic()
@@ -184,6 +190,9 @@ func (s *Session) watchMembers(pids []uint32) error {
 	}
 	return nil
 }
+
+// Stop makes Next deliver what has happened so far and then return io.EOF. Any goroutine may call it, more than once.
+func (s *Session) Stop() { s.stop.Do(func() { close(s.last) }) }
 
 // Close detaches everything and makes Next return io.EOF. It may be called more than once, from any goroutine.
 func (s *Session) Close() error {
