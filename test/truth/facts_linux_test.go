@@ -34,6 +34,7 @@ const (
 	knowsSYN         = "a SYN's arrival"
 	knowsAsked       = "backlog_asked"
 	knowsCookie      = "socket cookie"
+	knowsEarlyCookie = "cookie of a connection that is accepted before its handshake is done"
 	knowsReusePort   = "which of several listeners on one port"
 	knowsAcceptQueue = "accept queue at an accept"
 )
@@ -46,6 +47,7 @@ func facts() []fact {
 		{knowsSYN, functions, functions},
 		{knowsAsked, everywhere, nowhere},
 		{knowsCookie, everywhere, nowhere},
+		{knowsEarlyCookie, []probes.Tier{probes.Full}, nowhere},
 		{knowsReusePort, everywhere, functions},
 		{knowsAcceptQueue, everywhere, functions},
 	}

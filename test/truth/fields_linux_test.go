@@ -100,7 +100,7 @@ func (w *watch) checkIdentity(c *checker, x *end) {
 	} else if x.TID != 0 && (x.role == event.RoleClient || e.Kind == event.Accept) {
 		is(c, event.FieldTID, e.TID, x.TID)
 	}
-	if w.knows(knowsCookie) && x.Cookie != 0 && x.errno != int32(unix.ENETUNREACH) {
+	if w.knowsCookieOf(x) {
 		is(c, event.FieldConn, e.Conn, x.Cookie)
 	}
 	switch {
@@ -111,6 +111,17 @@ func (w *watch) checkIdentity(c *checker, x *end) {
 	default:
 		is(c, event.FieldLocal, e.Local, x.Local)
 	}
+}
+
+// knowsCookieOf reports whether the end's number must be its cookie.
+func (w *watch) knowsCookieOf(x *end) bool {
+	switch {
+	case x.Cookie == 0 || x.errno == int32(unix.ENETUNREACH):
+		return false
+	case x.role == event.RoleServer && x.peer.Fast:
+		return w.knows(knowsEarlyCookie)
+	}
+	return w.knows(knowsCookie)
 }
 
 // owner is the process that an event must name: of a server's socket, its listener's until it is accepted.

@@ -64,7 +64,7 @@ func TestLossIsCounted(t *testing.T) {
 	serve, dial := short(l, 300)
 	dial.Lanes = 8
 	p.exchange(serve, dial)
-	made := uint64(1 + 7*serve.N) // listen; and 3 events of each client, 4 of each server
+	made := uint64(1 + 6*serve.N) // listen, and three events of each end
 	var lost, delivered uint64
 	defer func() { t.Logf("made %d, delivered %d, lost %d", made, delivered, lost) }()
 	w.until("the count of what is lost", func(e *event.Event) bool {
