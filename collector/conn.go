@@ -179,7 +179,7 @@ func (c *Collector) established(e *event.Event) {
 func (c *Collector) serverBegins(x *conn, e *event.Event) {
 	l := c.joinListener(x, e)
 	if e.PreExisting {
-		x.settle(model.StateEstablished)
+		c.queuedBefore(x, l, e)
 		return
 	}
 	c.opened.add(e.TS, 1)
@@ -188,6 +188,19 @@ func (c *Collector) serverBegins(x *conn, e *event.Event) {
 	}
 	if l != nil {
 		l.arrive(x, e, c.budget)
+	}
+}
+
+// queuedBefore takes a server's socket that was there before the watch. One in the accept queue waits on, since nobody
+// knows when.
+func (c *Collector) queuedBefore(x *conn, l *listener, e *event.Event) {
+	if !e.Queued || !e.Known(event.FieldQueued) || x.saw.accept || x.state == model.StateClosed {
+		x.settle(model.StateEstablished)
+		return
+	}
+	x.settle(model.StateAcceptQueue)
+	if l != nil && l.state != model.StateClosed {
+		l.waiting.push(x)
 	}
 }
 

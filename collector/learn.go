@@ -15,6 +15,9 @@ func (c *Collector) learn(x *conn, e *event.Event) {
 	}
 	x.learnTimes(e)
 	x.learnTotals(e)
+	if x.listener == nil && e.Kind == event.Close && e.Known(event.FieldListenerConn) {
+		x.listener = c.listeners[e.ListenerConn]
+	}
 	if c.learnAddresses(x, e) {
 		c.findPeer(x)
 	}

@@ -72,10 +72,10 @@ func reasonFromReset(x *conn, e *event.Event) {
 
 // connectFailed reports whether the close is the end of a connect that never succeeded.
 func connectFailed(x *conn, e *event.Event) bool {
-	if x.saw.established || x.role == event.RoleServer {
-		return false
+	if x.saw.established || x.role == event.RoleServer || e.Known(event.FieldDurationNS) || e.Reason == event.ReasonFIN {
+		return false // the last two tell of an established that was lost
 	}
-	return x.saw.connect || e.Known(event.FieldErrno) && e.Errno != 0
+	return x.saw.connect || e.Reason == event.ReasonRefused || e.Reason == event.ReasonUnreachable
 }
 
 // staysQueued reports whether a socket that was reset stays in the accept queue: the kernel leaves it there until the

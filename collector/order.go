@@ -23,8 +23,8 @@ const (
 // enough, the oldest.
 //
 // An event that comes when a later one was already yielded is yielded at once: nothing is dropped. It is counted, and
-// told by an event Lost with Where "order" before the next one in order. Lost events and what existed before the
-// start are excepted: no join depends on their place.
+// told by an event Lost with Where "order" before the next one in order. Lost events, samples and what existed before
+// the start are excepted: no join depends on their place.
 //
 // Nothing sleeps and no goroutine is started. After Close, Next yields what is held and then io.EOF.
 func Ordered(src event.Source) event.Source { return &ordered{src: src, cpus: map[uint32]int64{}} }
@@ -149,7 +149,7 @@ func (o *ordered) take(e *event.Event) {
 
 // countLate counts an event that came too late, if that can matter.
 func (o *ordered) countLate(e *event.Event) {
-	if e.Kind != event.Lost && !e.PreExisting {
+	if e.Kind != event.Lost && e.Kind != event.Queue && !e.PreExisting {
 		o.disorder++
 	}
 }

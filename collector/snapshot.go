@@ -80,7 +80,7 @@ func (l *listener) showWaiting(budget int) []model.Waiting {
 			break
 		}
 		x.describe()
-		out = append(out, model.Waiting{Conn: x.id, Remote: x.texts.remote, Since: x.complete})
+		out = append(out, model.Waiting{Conn: x.id, Remote: x.texts.remote, Since: x.complete, PreExisting: x.saw.preExisting})
 	}
 	return out
 }

@@ -85,6 +85,7 @@ type Event struct {
 	Overflows   uint64 // refusals because the accept queue was full
 	Drops       uint64 // all refusals of the listener (sk_drops, which counts a dropped ACK twice)
 	PreExisting bool   // it was there before the tool started: its start was not seen
+	Queued      bool   // one that was there before: it is in the accept queue
 
 	Name  string // of a mark: parse, handle …
 	Phase string // of a mark: begin, end

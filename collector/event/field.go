@@ -44,6 +44,7 @@ const (
 	FieldOverflows
 	FieldDrops
 	FieldPreExisting
+	FieldQueued
 	FieldName
 	FieldPhase
 	FieldID
@@ -97,6 +98,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldOverflows:    {"overflows", func(e *Event) any { return &e.Overflows }},
 	FieldDrops:        {"drops", func(e *Event) any { return &e.Drops }},
 	FieldPreExisting:  {"pre_existing", func(e *Event) any { return &e.PreExisting }},
+	FieldQueued:       {"queued", func(e *Event) any { return &e.Queued }},
 	FieldName:         {"name", func(e *Event) any { return &e.Name }},
 	FieldPhase:        {"phase", func(e *Event) any { return &e.Phase }},
 	FieldID:           {"id", func(e *Event) any { return &e.ID }},

@@ -56,7 +56,7 @@ var kindTable = [kinds]kindInfo{
 	None:        {name: "none"},
 	Connect:     {"connect", "a client calls connect", nil},
 	SYN:         {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
-	Established: {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting}},
+	Established: {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
 	Accept:      {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog}},
 	Retransmit:  {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason}},
 	Reset:       {"reset", "a RST was sent or received", []Field{FieldSide, FieldReason}},

@@ -55,11 +55,15 @@ func adopt(events []event.Event) {
 		if e.Kind != event.Established {
 			continue
 		}
+		queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
+		if queued {
+			e.Queued = true
+			e.Set(event.FieldQueued)
+		}
 		l := onlyListener(events, e)
 		if l == nil {
 			continue
 		}
-		queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
 		e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
 		e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
 		if queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {

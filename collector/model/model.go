@@ -128,6 +128,8 @@ type Waiting struct {
 	Conn   uint64
 	Remote string
 	Since  int64 // entered the queue, CLOCK_MONOTONIC
+	// PreExisting: it waited when the watch began, which is what Since says. It is older by an unknown time.
+	PreExisting bool
 }
 
 // QueueSample is the depth of both queues at a time; the deepest of its second.
