@@ -77,8 +77,8 @@ func checkPaid(s demo.Seen) demo.Verdict {
 	kept := s.Served(stepKeepAlive)
 	paid, total := demo.Sum(handshakes)+demo.Sum(waits), int64(s.Notes["close_total_ns"])
 	e := demo.Evidence{}.With("handshake_p50_ns", demo.Median(handshakes)).With("wait_p50_ns", demo.Median(waits)).
-		With("paid_times", int64(len(waits))).With("paid_times_with_keep_alive", int64(len(kept))).
-		With("sum_ns", paid).With("client_total_ns", total)
+		With("paid", int64(len(waits))).With("paid_with_keep_alive", int64(len(kept))).
+		With("in_all_ns", paid).With("client_total_ns", total)
 	if _, _, over := s.Step(stepKeepAlive); !over || len(handshakes) < Requests || len(waits) < Requests {
 		if s.Done {
 			return demo.Refute(e, fmt.Sprintf("handshake of %d, wait of %d of %d connections were seen", len(handshakes), len(waits), Requests))
@@ -96,11 +96,9 @@ func checkPaid(s demo.Seen) demo.Verdict {
 func checkFaster(s demo.Seen) demo.Verdict {
 	closing := demo.Gaps(s.MarkTimes(stepClose, "handle", demo.Begin))
 	kept := demo.Gaps(s.MarkTimes(stepKeepAlive, "handle", demo.Begin))
-	e := demo.Evidence{}.With("request_every_ns", demo.Median(kept)).With("without_keep_alive_ns", demo.Median(closing)).
-		With("client_says_ns", int64(s.Notes["keep_alive_request_p50_ns"])).
-		With("without_keep_alive_client_says_ns", int64(s.Notes["close_request_p50_ns"])).
-		With("client_cpu_ns", int64(s.Notes["keep_alive_client_cpu_ns"])).
-		With("without_keep_alive_client_cpu_ns", int64(s.Notes["close_client_cpu_ns"]))
+	e := demo.Evidence{}.With("request_every_ns", demo.Median(kept)).With("without_keep_alive_every_ns", demo.Median(closing)).
+		With("client_clock_ns", int64(s.Notes["keep_alive_request_p50_ns"])).With("client_clock_without_ns", int64(s.Notes["close_request_p50_ns"])).
+		With("client_cpu_ns", int64(s.Notes["keep_alive_client_cpu_ns"])).With("client_cpu_without_ns", int64(s.Notes["close_client_cpu_ns"]))
 	if len(closing) < Requests-1 || len(kept) < Requests-1 {
 		if s.Done {
 			return demo.Unable(fmt.Sprintf("%d and %d of %d marks were kept", len(closing)+1, len(kept)+1, Requests))

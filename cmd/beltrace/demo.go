@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"beltrace/collector/live"
+	"beltrace/collector/probes"
+	"beltrace/demos"
+	"beltrace/demos/demo"
+	"beltrace/internal/view"
+)
+
+// childVerb is the hidden verb under which a demo's server or client runs.
+const childVerb = "__demo"
+
+const demoLong = `Start a small real backend and its clients, watch them, and prove a lesson.
+
+Server and client are processes of their own on loopback; only they are watched. With a
+terminal the lesson stands beside the dashboard: n and p turn its pages, r runs the client
+again. Without one, or with --headless or --json, the demo ends by itself: exit status 1
+says that the kernel was seen not to do what the lesson claims.
+
+Without a name: the list.`
+
+// demoFlags say how a demo is run.
+type demoFlags struct {
+	headless  bool
+	json      bool
+	serveOnly bool
+	listen    string
+	tier      string
+	verbose   bool
+}
+
+func (a *app) demoCmd() *cobra.Command {
+	var f demoFlags
+	c := &cobra.Command{
+		Use:   "demo [NAME] [-- ARGS...]",
+		Short: "Run a demo backend and prove its lesson",
+		Long:  demoLong,
+		Example: `  sudo beltrace demo request-response
+  sudo beltrace demo connect-accept --json
+  beltrace demo request-response --serve-only --listen 8080`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return writeDemos(a.out)
+			}
+			if dash := c.ArgsLenAtDash(); dash > 1 || dash < 0 && len(args) > 1 {
+				return usagef("beltrace demo takes one name, not %q", strings.Join(args, " "))
+			}
+			return a.demo(c.Context(), &f, args[0], args[1:])
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, d := range demos.All() {
+				if len(args) == 0 {
+					names = append(names, d.Name+"\t"+d.Summary)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	fs := c.Flags()
+	fs.BoolVar(&f.headless, "headless", false, "no dashboard: print tables and claims, then end")
+	fs.BoolVar(&f.json, "json", false, "print the claims as one JSON object, then end")
+	fs.BoolVar(&f.serveOnly, "serve-only", false, "only serve, and print the address; needs no privileges")
+	fs.StringVar(&f.listen, "listen", "", "`address` or port of the server (default: a free port on loopback)")
+	fs.StringVar(&f.tier, "tier", "", "use no hook above this `tier`: full, kprobe or tracepoint")
+	fs.MarkHidden("tier")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
+	return c
+}
+
+// demo runs the demo of that name.
+func (a *app) demo(ctx context.Context, f *demoFlags, name string, args []string) error {
+	d, err := findDemo(name)
+	if err != nil {
+		return err
+	}
+	listen, err := listenAddr(f.listen)
+	if err != nil {
+		return err
+	}
+	r := &demoRunner{demo: d, listen: listen, args: args}
+	r.log = func(role, line string) { a.say("demo %s: %s", role, line) }
+	if f.serveOnly {
+		return a.serveDemo(ctx, r)
+	}
+	return a.watchDemo(ctx, f, r)
+}
+
+// serveDemo runs the server alone until ctx ends.
+func (a *app) serveDemo(ctx context.Context, r *demoRunner) error {
+	defer r.Stop()
+	if err := r.StartServer(); err != nil {
+		return err
+	}
+	if err := r.Serve(ctx); err != nil {
+		return err
+	}
+	a.say("serving %s until Ctrl-C", r.demo.Name)
+	if _, err := fmt.Fprintln(a.out, r.state.Addr()); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.server.Ended:
+		return r.died(r.server)
+	}
+}
+
+// watchDemo runs server and client and watches them.
+func (a *app) watchDemo(ctx context.Context, f *demoFlags, r *demoRunner) error {
+	out := outFlags{json: f.json, headless: f.headless}
+	if out.dashboard(a) {
+		lines := &tail{}
+		r.log = func(role, line string) { fmt.Fprintf(lines, "%s: %s\n", role, line) }
+		return a.showDemo(ctx, f, r, &out, lines)
+	}
+	w, _, err := a.openDemo(ctx, f, r)
+	if err != nil {
+		return err
+	}
+	defer r.Stop()
+	w.Job = func(ctx context.Context) error { return r.Play(ctx, w.Snapshot) }
+	if err := w.Run(ctx); err != nil {
+		return err
+	}
+	r.state.Close()
+	seen, claims := r.Judge(w.Snapshot())
+	return a.reportDemo(f, r.demo, seen, claims)
+}
+
+// showDemo runs the demo beside its lesson until the user quits.
+func (a *app) showDemo(ctx context.Context, f *demoFlags, r *demoRunner, out *outFlags, lines *tail) error {
+	w, s, err := a.openDemo(ctx, f, r)
+	if err != nil {
+		return err
+	}
+	defer r.Stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := newLessonPlayer(r, w.Snapshot, s.WatchPID)
+	w.Job = func(ctx context.Context) error {
+		err := p.Play(ctx)
+		if err != nil {
+			cancel() // a demo that broke is no reason to keep its dashboard
+		}
+		return err
+	}
+	a.present(w, s, out, "demo "+r.demo.Name)
+	w.Dashboard.Lesson, w.Dashboard.Output, w.Dashboard.Start = p.View, lines.Lines, r.demo.Lesson.Steps[0].Page
+	return w.Run(ctx)
+}
+
+// openDemo starts the demo's processes, which wait, and attaches to them.
+func (a *app) openDemo(ctx context.Context, f *demoFlags, r *demoRunner) (*watch, *session, error) {
+	c := live.Config{Marks: []string{"/proc/self/exe"}, MarkSymbol: demo.MarkSymbol}
+	if f.tier != "" {
+		tier, err := probes.ParseTier(f.tier)
+		if err != nil {
+			return nil, nil, usagef("--tier: %v", err)
+		}
+		c.Tier = tier
+	}
+	if err := r.Start(); err != nil {
+		r.Stop()
+		return nil, nil, err
+	}
+	c.PIDs = []uint32{uint32(r.server.PID), uint32(r.client.PID)}
+	s, err := a.open(ctx, c, f.verbose)
+	if err != nil {
+		r.Stop()
+		return nil, nil, err
+	}
+	a.say("%s", s.watching("demo "+r.demo.Name))
+	return s.watch(), s, nil
+}
+
+// reportDemo prints how the claims came out. One that failed is the exit status 1.
+func (a *app) reportDemo(f *demoFlags, d *demo.Demo, seen demo.Seen, claims []judged) error {
+	var err error
+	if f.json {
+		err = writeResult(a.out, d, seen, claims)
+	} else if err = view.Text(a.out, seen.Snapshot); err == nil {
+		err = writeLesson(a.out, &d.Lesson, claims)
+	}
+	if err == nil && count(claims, demo.Refuted) > 0 {
+		err = status(exitFailed)
+	}
+	return err
+}
+
+// demoChildCmd is the life of a demo's server or client.
+func (a *app) demoChildCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:    childVerb + " ROLE NAME",
+		Hidden: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 2 || args[0] != demoServer && args[0] != demoClient {
+				return usagef("%s is not for people", childVerb)
+			}
+			d, err := findDemo(args[1])
+			if err != nil {
+				return err
+			}
+			syscall.CloseOnExec(reportFD)
+			if demoChild(c.Context(), args[0], d, a.in, os.NewFile(reportFD, "reports")) != nil {
+				return status(exitFailed) // the runner has been told why
+			}
+			return nil
+		},
+	}
+}
+
+// findDemo returns the demo of that name.
+func findDemo(name string) (*demo.Demo, error) {
+	var names []string
+	for _, d := range demos.All() {
+		if d.Name == name {
+			return &d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return nil, usagef("unknown demo %q%s (beltrace demo lists them)", name, didYouMean(name, names))
+}
+
+// writeDemos lists the demos, by group.
+func writeDemos(to io.Writer) error {
+	w := bufio.NewWriter(to)
+	all := demos.All()
+	width := 0
+	for _, d := range all {
+		width = max(width, len(d.Name))
+	}
+	for _, group := range demo.Groups() {
+		head := true
+		for _, d := range all {
+			if d.Group != group {
+				continue
+			}
+			if head {
+				fmt.Fprintln(w, group)
+				head = false
+			}
+			fmt.Fprintf(w, "  %-*s  %s\n", width, d.Name, d.Summary)
+		}
+	}
+	return w.Flush()
+}
+
+// listenAddr reads what --listen says: an address, a port on loopback, or nothing: any free port on loopback.
+func listenAddr(s string) (string, error) {
+	if s == "" {
+		return "127.0.0.1:0", nil
+	}
+	if port, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10)), nil
+	}
+	at, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return "", usagef("--listen %s: an address like 127.0.0.1:8080, or a port", s)
+	}
+	return at.String(), nil
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/demos/demo"
+)
+
+// demoChild is the life of a child process: it waits for its order, works, and reports.
+func demoChild(ctx context.Context, role string, d *demo.Demo, stdin io.Reader, reports io.Writer) error {
+	nameProcess(role)
+	in := bufio.NewReader(stdin)
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return nil // the runner is gone, or has changed its mind
+	}
+	var order demoOrder
+	if err := json.Unmarshal(line, &order); err != nil {
+		return fmt.Errorf("read the order: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { // ends with the process
+		io.Copy(io.Discard, in)
+		stop()
+	}()
+	rep := &reporter{enc: json.NewEncoder(reports)}
+	env, work := rep.env(order), d.Server
+	if role == demoClient {
+		work = d.Client
+	}
+	err = work(ctx, env)
+	if ctx.Err() != nil {
+		return nil // told to stop: how it took that is nobody's business
+	}
+	if err == nil && role == demoServer {
+		err = errors.New("the server ended by itself")
+	}
+	if err != nil {
+		rep.say(demoReport{Error: &demoError{Text: err.Error(), InUse: rep.inUse}})
+	}
+	return err
+}
+
+// reporter writes reports from any goroutine.
+type reporter struct {
+	mu    sync.Mutex
+	enc   *json.Encoder
+	inUse string // the address on which listening failed because somebody else does
+}
+
+// say writes one report. A runner that is gone shows at standard input.
+func (r *reporter) say(rep demoReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = r.enc.Encode(rep)
+}
+
+func (r *reporter) env(order demoOrder) *demo.Env {
+	return &demo.Env{
+		Listen: func(ctx context.Context, backlog int) (*net.TCPListener, error) {
+			ln, err := demo.Listen(ctx, order.Listen, backlog)
+			if err == nil {
+				r.say(demoReport{Addr: ln.Addr().String()})
+			} else if errors.Is(err, unix.EADDRINUSE) {
+				r.inUse = order.Listen
+			}
+			return ln, err
+		},
+		Addr: order.Addr,
+		Step: func(n int) { r.say(demoReport{Step: &demoStep{N: n, TS: demo.Now()}}) },
+		Note: func(name string, value float64) { r.say(demoReport{Note: &demoNote{Name: name, Value: value}}) },
+		Log:  log.New(os.Stderr, "", 0),
+		Args: order.Args,
+	}
+}
+
+// nameProcess makes the process known by its role instead of this program's name. Without /proc it keeps its name.
+func nameProcess(role string) {
+	_ = os.WriteFile("/proc/self/comm", []byte("demo-"+role), 0)
+}

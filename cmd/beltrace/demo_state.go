@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"beltrace/collector/model"
+	"beltrace/demos/demo"
+)
+
+// demoState is what is known of a running demo from its own processes. Reports come from the goroutines of the
+// children's readers, questions from whoever shows the lesson.
+type demoState struct {
+	mu     sync.Mutex
+	server demo.Party
+	client demo.Party
+	steps  []int64
+	notes  map[string]float64
+	ended  int64                 // when the client ended, CLOCK_MONOTONIC; 0: not yet
+	final  bool                  // nothing more will be seen
+	failed map[string]*demoError // last words, by role
+	listen chan struct{}         // closed when the server listens
+}
+
+func newDemoState() *demoState {
+	return &demoState{notes: map[string]float64{}, failed: map[string]*demoError{}, listen: make(chan struct{})}
+}
+
+// Begin forgets the client's earlier run: a new one is about to start.
+func (s *demoState) Begin(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.client.PID = uint32(pid)
+	s.steps, s.ended = nil, 0
+	clear(s.notes)
+	delete(s.failed, demoClient)
+}
+
+// End notes that the client is gone.
+func (s *demoState) End(now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = now
+}
+
+// Close notes that nothing more will be seen.
+func (s *demoState) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.final = true
+}
+
+// Serve notes who the server is.
+func (s *demoState) Serve(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.server.PID = uint32(pid)
+}
+
+// Report takes what a child said.
+func (s *demoState) Report(role string, rep demoReport) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case rep.Addr != "":
+		if s.server.Addr == "" {
+			s.server.Addr = rep.Addr
+			close(s.listen)
+		}
+	case rep.Step != nil && rep.Step.N == len(s.steps):
+		s.steps = append(s.steps, rep.Step.TS)
+	case rep.Step != nil:
+		s.failed[role] = &demoError{Text: "its steps are out of order"}
+	case rep.Note != nil:
+		s.notes[rep.Note.Name] = rep.Note.Value
+	case rep.Error != nil:
+		s.failed[role] = rep.Error
+	}
+}
+
+// Seen puts a snapshot and the programs' own words together.
+func (s *demoState) Seen(snap *model.Snapshot) demo.Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return demo.Seen{
+		Snapshot: snap, Server: s.server, Client: s.client,
+		Steps: slices.Clone(s.steps), Notes: maps.Clone(s.notes),
+		Done: s.ended != 0 && (s.final || snap.TS >= s.ended+settleTime),
+	}
+}
+
+// Addr is where the server listens.
+func (s *demoState) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server.Addr
+}
+
+// Failure returns the last words of a child, nil if it had none.
+func (s *demoState) Failure(role string) *demoError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed[role]
+}
