@@ -53,6 +53,8 @@ static __always_inline void on_accept(struct sock *child, const struct accept_ca
 	struct sock_info *info = info_of(child);
 	struct accept_event *e;
 
+	if (!armed)
+		return;
 	if (!info) {
 		if (!place_wanted(child, local_port(child), remote_port(child)))
 			return;

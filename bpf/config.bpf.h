@@ -16,4 +16,10 @@ const volatile char filter_comm_name[16] = {};
 
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
+/*
+ * Set when everything is attached. What happens before is left to the iterators, which find it as existing: nothing is
+ * seen by some hooks only.
+ */
+bool armed;
+
 #endif

@@ -298,7 +298,7 @@ static __always_inline void first_end(struct sock *sk, __u8 side)
 
 static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern)
 {
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!armed || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0; /* an MPTCP socket repeats what its subflow does */
 	switch (new) {
 	case TCP_SYN_SENT:

@@ -24,7 +24,7 @@ static __always_inline int connect_enter(struct sock *sk, void *address)
 	struct connect_call call = {.sk = (__u64)sk, .ts = bpf_ktime_get_ns()};
 	struct sockaddr_in6 in6 = {};
 
-	if (id >> 32 == self_tgid)
+	if (!armed || id >> 32 == self_tgid)
 		return 0;
 	bpf_probe_read_kernel(&in6, sizeof(struct sockaddr_in), address);
 	call.rport = bpf_ntohs(in6.sin6_port);

@@ -290,6 +290,7 @@ const (
 	KernelProgTakenFexitOld     = "taken_fexit_old"
 	KernelProgTakenKretprobe    = "taken_kretprobe"
 	KernelProgTakingKprobe      = "taking_kprobe"
+	KernelVarArmed              = "armed"
 	KernelVarEmitSyn            = "emit_syn"
 	KernelVarFilterComm         = "filter_comm"
 	KernelVarFilterCommName     = "filter_comm_name"
@@ -414,6 +415,7 @@ type KernelMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
+	Armed          *ebpf.VariableSpec `ebpf:"armed"`
 	EmitSyn        *ebpf.VariableSpec `ebpf:"emit_syn"`
 	FilterComm     *ebpf.VariableSpec `ebpf:"filter_comm"`
 	FilterCommName *ebpf.VariableSpec `ebpf:"filter_comm_name"`
@@ -481,6 +483,7 @@ func (m *KernelMaps) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
+	Armed          *ebpf.Variable `ebpf:"armed"`
 	EmitSyn        *ebpf.Variable `ebpf:"emit_syn"`
 	FilterComm     *ebpf.Variable `ebpf:"filter_comm"`
 	FilterCommName *ebpf.Variable `ebpf:"filter_comm_name"`

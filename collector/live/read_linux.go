@@ -80,20 +80,27 @@ func (s *Session) drain(e *event.Event) bool {
 	}
 }
 
-// wait sleeps until the next read is due. It gives up the lock meanwhile, so that Close need not wait.
+// wait sleeps until the next read is due. It gives up the lock meanwhile, so that Close need not wait, and says false
+// when there is nothing to read any more.
 func (s *Session) wait() bool {
 	s.read.Unlock()
-	defer s.read.Lock()
 	t := time.NewTimer(s.tick)
 	defer t.Stop()
+	final := false
 	select {
 	case <-s.done:
-		return false
 	case <-s.last:
-		s.final = true
+		final = true
 	case <-t.C:
 	}
-	return true
+	s.read.Lock()
+	s.final = s.final || final
+	select {
+	case <-s.done: // perhaps closed, and the ring unmapped, between the timer and the lock
+		return false
+	default:
+		return true
+	}
 }
 
 // periodic queues what is asked of the kernel once a second.

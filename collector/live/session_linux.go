@@ -96,7 +96,9 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.watchMembers(c.PIDs); err != nil { // those that were forked before the fork hook was there
 		return err
 	}
-	s.info.Start = monotonic()
+	if err := s.arm(); err != nil {
+		return err
+	}
 	if err := s.seed(ctx, c); err != nil {
 		return err
 	}
@@ -128,6 +130,24 @@ func (s *Session) attachAll(ctx context.Context, c Config) error {
 		}
 	}
 	s.info.Tier = tier
+	return nil
+}
+
+// arm lets the programs begin, all at once.
+func (s *Session) arm() error {
+	s.info.Start = monotonic()
+	m := s.maps[".bss"]
+	if m == nil {
+		return errors.New("the embedded programs have no .bss")
+	}
+	on := make([]byte, m.ValueSize())
+	if err := s.loader.spec.Variables["armed"].Set(true); err != nil {
+		return fmt.Errorf("arm the programs: %w", err)
+	}
+	copy(on, s.loader.spec.Maps[".bss"].Contents[0].Value.([]byte))
+	if err := m.Put(uint32(0), on); err != nil {
+		return fmt.Errorf("arm the programs: %w", err)
+	}
 	return nil
 }
 
