@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command beltrace shows what the kernel does for a backend: how connections come, wait, are accepted and end.
+package main
+
+import "os"
+
+// version is set by the linker: -X main.version=v1.2.3.
+var version string
+
+func main() {
+	os.Exit(run(os.Args[1:]...))
+}
+
+// run runs the program with the process's own streams and returns its exit code.
+func run(args ...string) int {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
+	return a.main(args)
+}

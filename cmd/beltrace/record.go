@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"beltrace/collector/event"
+	"beltrace/collector/record"
+	"beltrace/internal/view"
+)
+
+func (a *app) recordCmd() *cobra.Command {
+	var f watchFlags
+	c := &cobra.Command{
+		Use:   "record FILE [flags] [-- CMD ARGS...]",
+		Short: "Write events to a file, to be replayed anywhere",
+		Long: `Write events to a file, to be replayed anywhere. A name that ends in .zst is compressed.
+
+With a command, it is started when everything is attached, and only it and its children are watched.`,
+		Example: `  sudo beltrace record slow.ndjson.zst --port 8080 --for 30s
+  sudo beltrace record start.ndjson -- ./my-server`,
+		Args: oneArg("a file to write", "FILE"),
+		RunE: func(c *cobra.Command, args []string) error { return a.record(c.Context(), &f, args[0], args[1:]) },
+	}
+	f.add(c)
+	return c
+}
+
+func (a *app) record(ctx context.Context, f *watchFlags, path string, args []string) error {
+	s, cmd, err := a.openRecord(ctx, f, path, args)
+	if err != nil {
+		return err
+	}
+	out, err := createRecording(path, s.header)
+	if err != nil {
+		s.Close()
+		if cmd != nil {
+			cmd.Abandon()
+		}
+		return err
+	}
+	w, sink := s.watch(), &recordSink{out: out, left: f.count}
+	w.Limit = time.Duration(f.limit)
+	w.Sinks = append(w.Sinks, sink)
+	err = a.runWith(ctx, w, s, cmd)
+	a.say("%s", sink.summary(path))
+	return err
+}
+
+func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args []string) (*session, *command, error) {
+	if dir := filepath.Dir(path); !isDir(dir) {
+		return nil, nil, fmt.Errorf("create recording %s: there is no directory %s", path, dir)
+	}
+	if len(args) > 0 {
+		return a.openCommand(ctx, f, args, a.err, true)
+	}
+	c, err := f.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	c.SYN = true
+	s, err := a.open(ctx, c, f.verbose)
+	return s, nil, err
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist)
+}
+
+// recordSink writes every event.
+type recordSink struct {
+	out    *record.Writer
+	left   uint64 // 0: no end
+	events uint64
+	lost   uint64
+}
+
+var _ sink = (*recordSink)(nil)
+
+// Add writes the event.
+func (r *recordSink) Add(e *event.Event) error {
+	if err := r.out.Write(e); err != nil {
+		return err
+	}
+	if e.Kind == event.Lost {
+		r.lost += e.Count
+	}
+	r.events++
+	if r.left > 0 && happened(e) {
+		if r.left--; r.left == 0 {
+			return errEnough
+		}
+	}
+	return nil
+}
+
+// Tick does nothing: the writer has its own rhythm.
+func (r *recordSink) Tick(int64) error { return nil }
+
+// End closes the file.
+func (r *recordSink) End() error { return r.out.Close() }
+
+// summary says what was recorded.
+func (r *recordSink) summary(path string) string {
+	size := "unknown size"
+	if st, err := os.Stat(path); err == nil {
+		size = view.Bytes(uint64(st.Size()))
+	}
+	return fmt.Sprintf("recorded %s to %s (%s), lost %d", view.Plural(int(r.events), "event", "events"), path, size, r.lost)
+}

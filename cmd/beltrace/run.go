@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"beltrace/collector"
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/tui"
+)
+
+// sink is a consumer of events. Its methods are called on the goroutine that owns the model.
+type sink interface {
+	// Add takes an event that the model has completed. errEnough ends the run as it should end.
+	Add(e *event.Event) error
+	// Tick comes several times a second; everything up to now has been added.
+	Tick(now int64) error
+	// End comes after the last event.
+	End() error
+}
+
+// errEnough is returned by a sink that has all the events that it was to have.
+var errEnough = errors.New("enough")
+
+// watch is one run: where the events come from and who gets them. Fill it in and call Run once.
+type watch struct {
+	Feed  feed
+	Model *collector.Collector
+	// Cost says what watching costs; nil: nothing that could be said.
+	Cost func() (model.Cost, bool)
+	// Now is the clock of the events; nil: the events' own times are all there is.
+	Now   func() int64
+	Sinks []sink
+	Limit time.Duration // ends the run; 0: nothing does
+
+	// Dashboard, if there is one, is shown until the user quits. Its snapshots come from this run.
+	Dashboard *tui.Options
+	// Stay keeps the dashboard when the events are over.
+	Stay bool
+	// Job is what is watched, if we start it ourselves. The run ends after it, unless there is a dashboard; when the
+	// run ends first, its context ends with the same cause, and it is waited for. Nil: nothing is started.
+	Job func(context.Context) error
+
+	latest publisher
+}
+
+// Snapshot returns the newest snapshot and asks for a newer one; nil before the first. Any goroutine may call it.
+func (w *watch) Snapshot() *model.Snapshot { return w.latest.Snapshot() }
+
+// Run collects until the events, the time, the job or the user end it, or ctx does. Every goroutine that lives as long
+// as a run is started here, and has ended when it returns; so has everything that was attached.
+func (w *watch) Run(ctx context.Context) error {
+	defer w.Feed.Close()
+	w.latest.make = w.snapshot
+	w.Sinks = append(w.Sinks, &w.latest)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+
+	var g errgroup.Group
+	var collected, worked, shown error // each is written by one goroutine, and read when all have ended
+	collecting, working, showing := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	g.Go(func() error { defer close(collecting); collected = w.collect(); return nil })
+	g.Go(func() error { defer close(working); worked = w.work(ctx); return nil })
+	g.Go(func() error { defer close(showing); shown = w.show(ctx); return nil })
+	w.await(ctx, collecting, working, showing)
+	end(context.Cause(ctx))
+	<-working // it may still have something to do that should be seen
+	w.Feed.Stop()
+	g.Wait()
+	return first(collected, shown, worked)
+}
+
+// first returns the first error that is one.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await returns when the run is to end.
+func (w *watch) await(ctx context.Context, collecting, working, showing <-chan struct{}) {
+	var limit <-chan time.Time
+	if w.Limit > 0 {
+		t := time.NewTimer(w.Limit)
+		defer t.Stop()
+		limit = t.C
+	}
+	if w.Dashboard == nil {
+		showing = nil
+	}
+	if w.Job == nil || w.Dashboard != nil {
+		working = nil
+	}
+	if w.Stay && w.Dashboard != nil {
+		collecting = nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-limit:
+	case <-working:
+	case <-showing:
+	case <-collecting:
+	}
+}
+
+func (w *watch) work(ctx context.Context) error {
+	if w.Job == nil {
+		return nil
+	}
+	return w.Job(ctx)
+}
+
+func (w *watch) show(ctx context.Context) error {
+	if w.Dashboard == nil {
+		return nil
+	}
+	w.Dashboard.Snapshots = w.Snapshot
+	return tui.Run(ctx, *w.Dashboard)
+}
+
+// collect owns the model: it takes in every event and hands it on.
+func (w *watch) collect() error {
+	w.Feed.OnTick(w.tick)
+	var e event.Event
+	var err error
+	for err == nil {
+		if err = w.Feed.Next(&e); err == nil {
+			w.Model.Add(&e)
+			err = w.add(&e)
+		}
+	}
+	if err == io.EOF || errors.Is(err, errEnough) {
+		err = nil
+	}
+	for _, s := range w.Sinks {
+		if end := s.End(); err == nil {
+			err = end
+		}
+	}
+	return err
+}
+
+func (w *watch) add(e *event.Event) error {
+	for _, s := range w.Sinks {
+		if err := s.Add(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watch) tick(now int64) error {
+	for _, s := range w.Sinks {
+		if err := s.Tick(now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapshot makes a snapshot; now is 0 after the last event. Only sinks may call it.
+func (w *watch) snapshot(now int64) *model.Snapshot {
+	if now == 0 && w.Now != nil {
+		now = w.Now()
+	}
+	s := w.Model.Snapshot(now)
+	if w.Cost != nil {
+		if c, ok := w.Cost(); ok {
+			s.Cost = model.Some(c)
+		}
+	}
+	return s
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"beltrace/collector/event"
+	"beltrace/internal/view"
+)
+
+const traceLong = `Print events as they happen, a line each.
+
+Without a name the events of connections' lives are printed; "all" means every event.
+Events that were lost are always told.`
+
+func (a *app) traceCmd() *cobra.Command {
+	var f watchFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "trace [EVENT,...]",
+		Short: "Print events as they happen",
+		Long:  traceLong + "\n\nEvents:\n" + eventList(),
+		Example: `  sudo beltrace trace --port 8080
+  sudo beltrace trace accept,close --json --count 10`,
+		Args: func(_ *cobra.Command, args []string) error { _, err := parseKinds(args); return err },
+		RunE: func(c *cobra.Command, args []string) error { return a.trace(c.Context(), &f, args, asJSON) },
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return completeKinds(typed), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print each event as a JSON object")
+	return c
+}
+
+func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bool) error {
+	kinds, err := parseKinds(args)
+	if err != nil {
+		return err
+	}
+	c, err := f.config()
+	if err != nil {
+		return err
+	}
+	c.SYN = kinds.has(event.SYN)
+	s, err := a.open(ctx, c, f.verbose)
+	if err != nil {
+		return err
+	}
+	w := s.watch()
+	w.Limit = time.Duration(f.limit)
+	clock := view.Clock{Offset: s.header.BootOffset, Start: s.header.Start}
+	w.Sinks = append(w.Sinks, newTracer(a.out, kinds, asJSON, clock, f.count))
+	a.say("%s", s.watching(""))
+	return w.Run(ctx)
+}
+
+// kindSet is a set of event kinds.
+type kindSet uint64
+
+func (s kindSet) has(k event.Kind) bool { return s&(1<<k) != 0 }
+
+// parseKinds reads the names on trace's command line.
+func parseKinds(args []string) (kindSet, error) {
+	var set kindSet
+	for _, name := range strings.FieldsFunc(strings.Join(args, ","), func(r rune) bool { return r == ',' || r == ' ' }) {
+		k, ok := event.ParseKind(name)
+		switch {
+		case name == "all":
+			set = ^kindSet(0)
+		case ok:
+			set |= 1 << k
+		default:
+			return 0, usagef("unknown event %q%s (see beltrace trace --help)", name, didYouMean(name, kindNames()))
+		}
+	}
+	if set == 0 {
+		for _, k := range event.Kinds() {
+			if k.Lifecycle() {
+				set |= 1 << k
+			}
+		}
+	}
+	return set, nil
+}
+
+// kindNames returns what can be named on trace's command line.
+func kindNames() []string {
+	names := []string{"all"}
+	for _, k := range event.Kinds() {
+		names = append(names, k.String())
+	}
+	return names
+}
+
+// completeKinds completes the last name of a list.
+func completeKinds(typed string) []string {
+	before := typed[:strings.LastIndexByte(typed, ',')+1]
+	var out []string
+	for _, k := range event.Kinds() {
+		out = append(out, before+k.String()+"\t"+k.Doc())
+	}
+	return append(out, before+"all\tevery event")
+}
+
+func eventList() string {
+	var b strings.Builder
+	for _, k := range event.Kinds() {
+		mark := " "
+		if !k.Lifecycle() {
+			mark = "*"
+		}
+		b.WriteString("  " + k.String() + strings.Repeat(" ", 12-len(k.String())) + mark + " " + k.Doc() + "\n")
+	}
+	return b.String() + "\n  * only when named"
+}
+
+// tracer prints events. They are collected and written at each tick: a write for each would cost more than the event.
+type tracer struct {
+	out   *bufio.Writer
+	kinds kindSet
+	json  bool
+	clock view.Clock
+	left  uint64 // 0: no end
+	line  []byte
+}
+
+var _ sink = (*tracer)(nil)
+
+func newTracer(out io.Writer, kinds kindSet, asJSON bool, clock view.Clock, count uint64) *tracer {
+	t := &tracer{out: bufio.NewWriterSize(out, 64<<10), kinds: kinds, json: asJSON, clock: clock, left: count}
+	if !asJSON {
+		t.out.WriteString(view.TraceHeader(clock) + "\n")
+	}
+	return t
+}
+
+// Add prints an event that was asked for. Losses are always told, and do not count.
+func (t *tracer) Add(e *event.Event) error {
+	if e.Kind == event.Lost {
+		return t.print(e)
+	}
+	if !happened(e) || !t.kinds.has(e.Kind) {
+		return nil
+	}
+	if err := t.print(e); err != nil || t.left == 0 {
+		return err
+	}
+	if t.left--; t.left == 0 {
+		return errEnough
+	}
+	return nil
+}
+
+func (t *tracer) print(e *event.Event) error {
+	if t.json {
+		t.line = e.AppendJSON(t.line[:0])
+	} else {
+		t.line = append(t.line[:0], view.TraceLine(e, t.clock)...)
+	}
+	t.line = append(t.line, '\n')
+	_, err := t.out.Write(t.line)
+	return err
+}
+
+// Tick shows what has been printed.
+func (t *tracer) Tick(int64) error { return t.out.Flush() }
+
+// End shows the rest.
+func (t *tracer) End() error { return t.out.Flush() }
