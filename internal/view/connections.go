@@ -21,10 +21,10 @@ var connectionSheet = sheet[*model.Connection]{
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(a.Comm, b.Comm) }},
 		{Head: Head{Title: "PID", Min: 7, Max: 7, Align: Right, Priority: 5, Explain: explainOwner}, cell: func(_ Input, c *model.Connection) Cell { return Plain(pid(c.Process)) },
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.PID) })},
-		{Head: Head{Title: "LOCAL", Min: 15, Max: 44, Up: true, Port: true, Explain: explainAddress}, cell: func(_ Input, c *model.Connection) Cell { return Plain(address(c.Local)) },
+		{Head: Head{Title: "LOCAL", Min: 15, Max: 44, Up: true, Cut: CutMiddle, Explain: explainAddress}, cell: func(_ Input, c *model.Connection) Cell { return Plain(address(c.Local)) },
 			cmp: func(a, b *model.Connection) int { return byAddress(a.Local, b.Local) }},
 		{Head: Head{Title: "", Min: 1, Max: 1, Explain: explainRole}, cell: connectionArrow},
-		{Head: Head{Title: "REMOTE", Min: 15, Max: 44, Up: true, Port: true, Explain: explainAddress}, cell: func(_ Input, c *model.Connection) Cell { return Plain(address(c.Remote)) },
+		{Head: Head{Title: "REMOTE", Min: 15, Max: 44, Up: true, Cut: CutMiddle, Explain: explainAddress}, cell: func(_ Input, c *model.Connection) Cell { return Plain(address(c.Remote)) },
 			cmp: func(a, b *model.Connection) int { return byAddress(a.Remote, b.Remote) }},
 		{Head: Head{Title: "STATE", Min: 12, Max: 12, Up: true, Explain: explainState}, cell: connectionState,
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(stateRank(a), stateRank(b)) }},
@@ -89,7 +89,7 @@ func stateText(c *model.Connection) string {
 	case c.State == model.StateAcceptQueue:
 		return "accept queue"
 	case c.State == model.StateClosed && c.Reason != "" && c.Reason != event.ReasonFIN:
-		return "closed " + strings.ReplaceAll(c.Reason, "_", " ")
+		return "closed, " + strings.ReplaceAll(c.Reason, "_", " ")
 	}
 	return strings.ReplaceAll(c.State, "_", " ")
 }
@@ -115,7 +115,7 @@ func failed(c *model.Connection) bool {
 func connectionState(_ Input, c *model.Connection) Cell {
 	text := stateText(c)
 	if failed(c) {
-		text = strings.TrimPrefix(text, "closed ") // the reason says that it is over
+		text = strings.TrimPrefix(text, "closed, ") // the reason says that it is over
 	}
 	return Styled(text, stateStyle(c))
 }

@@ -25,7 +25,7 @@ var eventSheet = sheet[*model.EventLine]{
 			cmp: func(a, b *model.EventLine) int { return cmp.Compare(a.Kind, b.Kind) }},
 		{Head: Head{Title: "PID", Min: 7, Max: 7, Align: Right, Priority: 2, Explain: explainOwner}, cell: eventPID,
 			cmp: func(a, b *model.EventLine) int { return cmp.Compare(a.PID, b.PID) }},
-		{Head: Head{Title: "PROCESS", Min: 12, Max: 16, Up: true, Priority: 1, Explain: explainOwner}, cell: eventComm,
+		{Head: Head{Title: "PROCESS", Min: 12, Max: 16, Up: true, Explain: explainOwner}, cell: eventComm,
 			cmp: func(a, b *model.EventLine) int { return cmp.Compare(a.Comm, b.Comm) }},
 		{Head: Head{Title: "CONN", Min: 6, Max: 16, Priority: 4, Explain: explainCookie}, cell: eventConn},
 		{Head: Head{Title: "WHAT", Min: 20, Max: 120, Explain: explainEvent}, cell: func(_ Input, e *model.EventLine) Cell { return Plain(Clean(e.Text)) }},

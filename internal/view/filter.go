@@ -178,3 +178,9 @@ func ports(addrs ...string) []uint16 {
 	}
 	return out
 }
+
+// LineSubject lets a filter search a line of a detail.
+func LineSubject(l Line) Subject {
+	text := l.String()
+	return Subject{Text: text, Comm: text, State: text, Ports: portsIn(text)}
+}

@@ -10,9 +10,12 @@ import (
 	"beltrace/collector/model"
 )
 
-// HeaderLeft says what is watched: host, kernel, tier and filters.
-func HeaderLeft(s *model.Snapshot) Line {
+// HeaderLeft says what is watched: a title ("": none), host, kernel, tier and filters.
+func HeaderLeft(s *model.Snapshot, title string) Line {
 	l := Line{{"beltrace", Accent}}
+	if title != "" {
+		l = append(l, Span{"  " + Clean(title), Strong})
+	}
 	if s.Host != "" {
 		l = append(l, Span{"  " + Clean(s.Host), Strong})
 	}

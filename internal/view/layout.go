@@ -91,7 +91,7 @@ func (l Layout) Header(marked int) Line {
 			}
 		}
 		if col == marked {
-			style = Strong
+			style = Marked
 		}
 		return Styled(title, style)
 	})
@@ -112,10 +112,8 @@ func (l Layout) join(cell func(col int) Cell) Line {
 		if i > 0 {
 			out = append(out, Span{Text: strings.Repeat(" ", gap)})
 		}
-		c, h := cell(col), l.table.Heads[col]
-		if h.Port {
-			c = c.fitPort(l.Widths[i])
-		}
+		h := l.table.Heads[col]
+		c := cell(col).cut(l.Widths[i], h.Cut)
 		if i == len(l.Columns)-1 && h.Align == Left {
 			return append(out, c.Fit(l.Widths[i])...) // no blanks at the end of a line
 		}

@@ -18,7 +18,7 @@ var listenerSheet = sheet[*model.Listener]{
 	target:  listenerKey,
 	subject: listenerSubject,
 	columns: []column[*model.Listener]{
-		{Head: Head{Title: "LISTENER", Min: 20, Max: 44, Up: true, Port: true, Explain: explainListener}, cell: listenerName, cmp: byListenerName},
+		{Head: Head{Title: "LISTENER", Min: 20, Max: 44, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: listenerName, cmp: byListenerName},
 		{Head: Head{Title: "SYN Q", Min: 6, Max: 11, Align: Right, Explain: explainSYNQueue}, cell: listenerSYNQueue,
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.SYNQueue) })},
 		{Head: Head{Title: "ACCEPT Q", Min: 14, Max: 18, Align: Right, Explain: explainAcceptQueue}, cell: listenerAcceptQueue,
@@ -35,7 +35,7 @@ var listenerSheet = sheet[*model.Listener]{
 			cmp: bySize(func(l *model.Listener) float64 { return float64(Refused(l)) })},
 		{Head: Head{Title: "ACCEPTORS", Min: 12, Max: 24, Priority: 6, Explain: explainAcceptors}, cell: listenerAcceptors,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(len(l.Acceptors)) })},
-		{Head: Head{Title: "LAST MINUTE", Min: 20, Max: 60, Priority: 7, Explain: explainMinute}, cell: func(_ Input, l *model.Listener) Cell { return Styled(minute(l, 60), Dim) }},
+		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 7, Explain: explainMinute}, cell: func(_ Input, l *model.Listener) Cell { return Styled(minute(l, 60), Dim) }},
 		{Head: Head{Title: "HANDSHAKE p50", Min: 13, Max: 13, Align: Right, Priority: 8, Explain: explainHandshake}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.HandshakeNS.P50)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.HandshakeNS.P50) })},
 		{Head: Head{Title: "ACCEPTED", Min: 8, Max: 9, Align: Right, Priority: 5, Explain: explainAccepts}, cell: func(_ Input, l *model.Listener) Cell { return Plain(Count(l.Accepted)) },

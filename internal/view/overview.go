@@ -29,21 +29,19 @@ func overviewFoot(in Input, width int) []Line {
 // that there is no limit, and no picture of the past.
 func TotalsLine(in Input, width int) Line {
 	s := in.Snap
-	out := Line{{"connections/s ", Dim}}
-	if past := in.Hist.ConnsPerSec(); len(past) > 1 && width > 0 {
-		out = append(out, Span{Spark(past, 0, min(12+(width-80)/4, historyLen)) + " ", Accent})
-	}
-	out = append(out, Span{Rate(s.ConnsPerSec), Strong}, Span{"   open ", Dim}, Span{Count(uint64(s.OpenConns)), Strong})
+	out := Line{{Rate(s.ConnsPerSec), Strong}, {"  open ", Dim}, {Count(uint64(s.OpenConns)), Strong}}
 	if wait := longestWait(s); wait.Known {
-		out = append(out, Span{"   accept wait p99 ", Dim}, Span{Dur(wait.V), Strong})
+		out = append(out, Span{"  wait p99 ", Dim}, Span{Dur(wait.V), Strong})
 	}
-	out = append(out, total("   failed ", s.Total.Failed, Warning)...)
-	out = append(out, total("   resets ", s.Total.Resets, Normal)...)
-	out = append(out, total("   retransmits ", s.Total.Retransmits, Warning)...)
-	if width > 0 {
-		return out.Fit(width)
+	out = append(out, total("  failed ", s.Total.Failed, Warning)...)
+	out = append(out, total("  resets ", s.Total.Resets, Normal)...)
+	out = append(out, total("  retransmits ", s.Total.Retransmits, Warning)...)
+	title := Line{{"conns/s ", Dim}}
+	past := in.Hist.ConnsPerSec()
+	if room := min(width-title.Width()-out.Width()-1, historyLen); len(past) > 1 && room >= 5 {
+		title = append(title, Span{Spark(past, 0, room) + " ", Accent})
 	}
-	return out
+	return append(title, out...)
 }
 
 func total(name string, n uint64, style Style) Line {

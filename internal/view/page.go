@@ -23,7 +23,7 @@ func Pages() []Page {
 	return []Page{
 		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services",
 			Table: func(in Input) *Table { return serviceSheet.table(in, services(in.Snap)) }, Foot: overviewFoot,
-			Empty: "no service yet: start a server"},
+			Empty: "nobody listens yet: start a server; page 3 has the connections of clients"},
 		{Number: 2, Name: "listeners", Title: "Listeners", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"},
 			Table: func(in Input) *Table { return listenerSheet.table(in, pointers(in.Snap.Listeners)) },
 			Empty: "no listener yet: start a server"},

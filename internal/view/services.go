@@ -106,7 +106,7 @@ var serviceSheet = sheet[*service]{
 	},
 	subject: func(in Input, s *service) Subject { return listenerSubject(in, s.top()) },
 	columns: []column[*service]{
-		{Head: Head{Title: "SERVICE", Min: 19, Max: 34, Up: true, Port: true, Explain: explainListener}, cell: serviceName, sub: serviceWho,
+		{Head: Head{Title: "SERVICE", Min: 19, Max: 34, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: serviceName, sub: serviceWho,
 			cmp: func(a, b *service) int { return byListenerName(a.top(), b.top()) }},
 		{Head: Head{Title: "SYN QUEUE", Min: 11, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.top().SYNQueue) })},
@@ -117,11 +117,11 @@ var serviceSheet = sheet[*service]{
 		{Head: Head{Title: "BYTES", Min: 11, Max: 11, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
 			sub: func(_ Input, s *service) Cell { return Line{{optBytes(s.out), Normal}, {" out", Dim}} },
 			cmp: bySize(func(s *service) float64 { return optFloat(s.out) })},
-		{Head: Head{Title: "REFUSED", Min: 9, Max: 14, Priority: 2, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,
+		{Head: Head{Title: "REFUSED", Min: 9, Max: 17, Priority: 1, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,
 			cmp: bySize(func(s *service) float64 { return s.refused() })},
-		{Head: Head{Title: "ACCEPT QUEUE, LAST MINUTE", Min: 25, Max: 60, Priority: 3, Explain: explainMinute},
+		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 3, Explain: explainMinute},
 			cell: func(_ Input, s *service) Cell { return Styled(minute(s.top(), 60), Normal) }, sub: servicePeak},
-		{Head: Head{Title: "UNIT", Min: 12, Max: 28, Priority: 4, Explain: explainOwner}, cell: func(_ Input, s *service) Cell { return Styled(home(s.top().Process), Dim) }},
+		{Head: Head{Title: "PID, UNIT", Min: 9, Max: 24, Priority: 2, Explain: explainOwner}, cell: servicePID, sub: func(_ Input, s *service) Cell { return Styled(home(s.top().Process), Dim) }},
 	},
 }
 
@@ -130,11 +130,17 @@ func serviceName(_ Input, s *service) Cell {
 }
 
 func serviceWho(_ Input, s *service) Cell {
-	who := "pid " + pid(s.top().Process)
 	if n := len(s.listeners); n > 1 {
-		who = Plural(n, "listener", "listeners")
+		return Styled("  "+Plural(n, "listener", "listeners"), Dim)
 	}
-	return Styled("  "+who+"  "+s.acceptors(), Dim)
+	return Styled("  "+s.acceptors(), Dim)
+}
+
+func servicePID(_ Input, s *service) Cell {
+	if len(s.listeners) > 1 {
+		return Plain(pid(s.top().Process) + ", …")
+	}
+	return Plain(pid(s.top().Process))
 }
 
 func serviceSYNQueue(in Input, s *service) Cell { return listenerSYNQueue(in, s.top()) }

@@ -17,6 +17,16 @@ const (
 	Right
 )
 
+// Cut says what is left out of a text that is too long.
+type Cut uint8
+
+// The cuts.
+const (
+	CutEnd    Cut = iota
+	CutMiddle     // of an address: the port stays
+	CutStart      // of a picture of the past: the newest stays
+)
+
 // Head describes a column without its records.
 type Head struct {
 	Title string
@@ -26,7 +36,7 @@ type Head struct {
 	// Priority says which columns a narrow terminal keeps: 0 always, then 1, 2, … A column appears when the more
 	// important ones have the width that they need.
 	Priority int
-	Port     bool // an address: when it is too long it loses its middle and keeps its port
+	Cut      Cut // what a text that is too long loses
 	Sortable bool
 	Up       bool   // sorted with the smallest on top unless reversed: names; numbers have the largest on top
 	Explain  string // what the kernel does for this number, in two or three sentences

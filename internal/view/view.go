@@ -22,6 +22,7 @@ const (
 	Warning       // worth a look
 	Bad           // in trouble
 	Dim           // context
+	Marked        // under the cursor of columns
 )
 
 // Span is a run of text in one style.

@@ -74,6 +74,26 @@ func (l Line) Fit(width int) Line {
 	return out
 }
 
+// cut fits a line into at most width cells, leaving out the given part of it.
+func (l Line) cut(width int, what Cut) Line {
+	switch what {
+	case CutMiddle:
+		return l.fitPort(width)
+	case CutStart:
+		return l.fitTail(width)
+	}
+	return l.Fit(width)
+}
+
+// fitTail keeps the end of a line, which is in one style.
+func (l Line) fitTail(width int) Line {
+	text := []rune(l.String())
+	if len(text) <= width {
+		return l
+	}
+	return Styled(string(text[len(text)-width:]), l[0].Style)
+}
+
 // fitPort cuts a line that ends in an address to at most width cells, keeping the port.
 func (l Line) fitPort(width int) Line {
 	text := l.String()

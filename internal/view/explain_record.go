@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// ExplainRecord says in a few sentences what the kernel does with a record now. The text is "" if there is nothing to say.
+func ExplainRecord(in Input, key Key) (title, text string) {
+	switch key.Kind {
+	case ServiceRecord:
+		for _, s := range services(in.Snap) {
+			if serviceKey(s) == key {
+				return ExplainRecord(in, listenerKey(s.top()))
+			}
+		}
+	case ListenerRecord:
+		if l := findListener(in.Snap, key.ID); l != nil {
+			return comm(l.Process) + " " + l.Local, explainListenerNow(l)
+		}
+	case ConnectionRecord:
+		if c := findConnection(in.Snap, key.ID); c != nil {
+			return comm(c.Process) + " " + address(c.Local), explainConnectionNow(c)
+		}
+	case EventRecord:
+		kind, _, _ := strings.Cut(key.Name, " ")
+		return kind, eventTexts[kind]
+	}
+	return "", ""
+}
+
+func explainListenerNow(l *model.Listener) string {
+	switch {
+	case l.State == model.StateClosed:
+		return "This listener is closed (inet_csk_listen_stop). Connections that still waited in its accept queue were reset: their clients were connected and had no server."
+	case Full(l):
+		return fmt.Sprintf("%d connections wait, and a backlog of %d holds %d: the queue is full. The kernel now drops every SYN (tcp_conn_request) and leaves final ACKs without effect "+
+			"(tcp_v4_syn_recv_sock); the clients wait and send again. Either accept() is called too rarely, or connections come faster than this application can take them.", l.AcceptQueue.V, l.Backlog.V, l.Backlog.V+1)
+	case l.AcceptQueue.V > 0 && l.AcceptsPerSec == 0:
+		return fmt.Sprintf("%s in the accept queue and no accept() seen in the last second. The kernel finished the handshakes by itself (inet_csk_complete_hashdance); "+
+			"the clients believe that they are served, and whatever they send waits in the sockets.", Plural(int(l.AcceptQueue.V), "connection waits", "connections wait"))
+	}
+	return explainListener + " Now " + Count(uint64(l.AcceptQueue.V)) + " of them wait, against a limit of " + optCount(l.Backlog) + "."
+}
+
+func explainConnectionNow(c *model.Connection) string {
+	switch c.State {
+	case model.StateConnecting:
+		return "connect() sent a SYN (tcp_v4_connect, tcp_connect) and waits for the SYN-ACK. If the server's queues are full, the SYN is dropped there without a word and is sent again after about a second."
+	case model.StateAcceptQueue:
+		return "The handshake is complete: the kernel made this socket in tcp_v4_syn_recv_sock and queued it in inet_csk_complete_hashdance. The client may already be sending. " +
+			"It waits for the application to call accept()."
+	case model.StateClosed:
+		return explainEnd(c)
+	}
+	text := "The connection is in the hands of its application. Arriving bytes wait in the receive queue until it reads them (tcp_recvmsg); written bytes stay in the send queue until the peer acknowledges them."
+	if c.PreExisting {
+		text += " It is older than beltrace: what happened before was not seen."
+	}
+	return text
+}
+
+func explainEnd(c *model.Connection) string {
+	switch c.Reason {
+	case event.ReasonRefused:
+		return "The other host answered the SYN with a RST: nobody listens on that port. tcp_reset ended the attempt and connect() returned ECONNREFUSED."
+	case event.ReasonTimeout:
+		return "No answer came although the kernel sent again several times (tcp_retransmit_timer); then it gave up with ETIMEDOUT (tcp_write_err)."
+	case event.ReasonUnreachable:
+		return "There was no way to that address: the routing lookup failed, or a router answered with an ICMP error (tcp_v4_err)."
+	case event.ReasonReset:
+		return "The peer sent a RST: it had closed the socket with data unread, or it never knew this connection. tcp_reset dropped what was queued."
+	case event.ReasonFIN:
+		return "Both sides said that they were done: each sent a FIN, and tcp_done released the socket. The side that closed first keeps a small TIME_WAIT entry for a minute."
+	case event.ReasonAborted:
+		return "It ended before an application had it: closed while it was being set up, or queued at a listener that was closed (inet_child_forget)."
+	}
+	return "The socket reached the state CLOSE (tcp_set_state); the kernel keeps nothing of it."
+}
+
+// eventTexts says for each kind of event what the kernel did.
+var eventTexts = map[string]string{
+	event.Connect.String():     "A client called connect(): the kernel chose a local port and sent a SYN (tcp_v4_connect or tcp_v6_connect, then tcp_connect).",
+	event.SYN.String():         "A SYN reached a listener and became a request in its SYN queue (tcp_conn_request, inet_csk_reqsk_queue_hash_add). The kernel answered with a SYN-ACK; no application code ran.",
+	event.Established.String(): "The handshake is complete. At a server this is the final ACK (tcp_rcv_state_process), and the connection now waits in the accept queue; at a client it is the SYN-ACK (tcp_finish_connect).",
+	event.Accept.String():      "accept() returned this connection to the application (inet_csk_accept took it out of the queue). The time that it waited there is the application's delay, not the network's.",
+	event.Retransmit.String():  "A segment was sent again, because no acknowledgement came in time or the peer reported a gap (tcp_retransmit_skb); for a listener, its SYN-ACK (tcp_rtx_synack).",
+	event.Reset.String():       "A RST was sent (tcp_send_active_reset, tcp_v4_send_reset) or received (tcp_reset): the connection ends at once and what was queued is dropped.",
+	event.Close.String():       "The socket reached the state CLOSE (tcp_set_state), or its connect failed. Over loopback both sockets of a connection have a close of their own.",
+	event.Listen.String():      "listen() made the socket a listener (inet_csk_listen_start); its backlog limits both queues and is capped by net.core.somaxconn.",
+	event.Unlisten.String():    "The listener was closed (inet_csk_listen_stop): connections that nobody had accepted are reset.",
+	event.Queue.String():       "A sample of the listener's two queues, read from its socket (sk_ack_backlog and the request queue's length). Between two samples anything may have happened.",
+	event.Mark.String():        "A cooperating server noted a moment of its own code; a uprobe on an empty function carried it here.",
+	event.Lost.String():        "Events were produced faster than they could be taken, or a budget was used up. Counts from here on may be too small; the number lost is exact.",
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/uniseg"
+
+	"beltrace/collector/model"
+	"beltrace/internal/view/viewtest"
+)
+
+func wide(runes []rune) int { return uniseg.StringWidth(string(runes)) }
+
+// draw paints one picture after some keys, without a running application.
+func draw(t *testing.T, w, h int, o Options, ascii bool, keys string) *watched {
+	t.Helper()
+	screen := newScreen(w, h)
+	if err := screen.Init(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(screen.Fini)
+	u, err := newUI(o, newTheme(o.NoColor), ascii)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.SetRect(0, 0, w, h)
+	paint := func() {
+		screen.Clear()
+		u.Draw(screen)
+		screen.Show()
+	}
+	paint()
+	for _, k := range split(keys) {
+		u.InputHandler()(k, nil)
+		paint()
+	}
+	return screen
+}
+
+// split turns a text of keys into key events.
+func split(keys string) []*tcell.EventKey {
+	var out []*tcell.EventKey
+	for keys != "" {
+		if name, rest, ok := strings.Cut(keys, ">"); ok && keys[0] == '<' {
+			k := map[string]tcell.Key{"<Enter": tcell.KeyEnter, "<Esc": tcell.KeyEscape, "<Right": tcell.KeyRight, "<PgDn": tcell.KeyPgDn}[name]
+			out = append(out, tcell.NewEventKey(k, 0, 0))
+			keys = rest
+			continue
+		}
+		r := []rune(keys)[0]
+		out = append(out, tcell.NewEventKey(tcell.KeyRune, r, 0))
+		keys = keys[len(string(r)):]
+	}
+	return out
+}
+
+func showing(s *model.Snapshot) Options {
+	return Options{Snapshots: func() *model.Snapshot { return s }}
+}
+
+var sizes = [][2]int{{80, 24}, {120, 40}, {200, 50}}
+
+func TestFrames(t *testing.T) {
+	filtered := viewtest.Empty()
+	filtered.Filters = []string{"--port 9"}
+	for _, c := range []struct {
+		name string
+		opt  Options
+		keys string
+	}{
+		{"overview", showing(viewtest.Busy()), "1"},
+		{"listeners", showing(viewtest.Busy()), "2"},
+		{"connections", showing(viewtest.Busy()), "3"},
+		{"events", showing(viewtest.Busy()), "9"},
+		{"listener", showing(viewtest.Busy()), "2<Enter>"},
+		{"service", showing(viewtest.Busy()), "1j<Enter>"},
+		{"connection", showing(viewtest.Busy()), "3/comm:curl<Enter>jj<Enter>"},
+		{"help", showing(viewtest.Busy()), "?"},
+		{"explain", showing(viewtest.Busy()), "2e"},
+		{"explain_column", showing(viewtest.Busy()), "2<Right><Right>e"},
+		{"filter", showing(viewtest.Busy()), "3/port:9000"},
+		{"filter_wrong", showing(viewtest.Busy()), "3/port:x"},
+		{"nothing_matches", showing(viewtest.Busy()), "2/nobody<Enter>"},
+		{"sorted", showing(viewtest.Busy()), "3ssssS"},
+		{"frozen", showing(viewtest.Busy()), " "},
+		{"empty", showing(filtered), "2"},
+		{"starting", showing(nil), ""},
+		{"lesson", withLesson(), "2"},
+		{"output", withOutput(), "2"},
+	} {
+		for _, size := range sizes {
+			name := fmt.Sprintf("%s_%dx%d", c.name, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				golden(t, name+".txt", frame(draw(t, size[0], size[1], c.opt, false, c.keys)))
+			})
+		}
+	}
+}
+
+func withLesson() Options {
+	o := showing(viewtest.Busy())
+	o.Title = "demo accept-queue"
+	lesson := &LessonView{Title: "the queue that says no", Step: 2, Steps: 3, Page: "listeners",
+		Text: "The kernel finishes handshakes without your code. Finished connections wait in the accept queue until you call accept. This server sleeps before it does.",
+		Claims: []ClaimView{{State: "ok", Text: "more connections wait than the backlog allows", Number: "9 wait, backlog 8"}, {State: "failed", Text: "no SYN is refused", Number: "31 refused"},
+			{State: "waiting", Text: "the queue drains when the server accepts"}, {State: "unproven", Text: "which SYN was refused"}}}
+	o.Lesson = func() *LessonView { return lesson }
+	return o
+}
+
+func withOutput() Options {
+	o := showing(viewtest.Busy())
+	o.Output = func() []string {
+		return []string{"first line", "listening on :9000", "\x1b[31mred\x1b[0m\tafter a tab", "サーバー", "line 5", "line 6", "line 7", "line 8", "last line"}
+	}
+	return o
+}
+
+func TestSmallTerminal(t *testing.T) {
+	for _, size := range [][2]int{{79, 24}, {80, 23}, {40, 10}, {20, 3}, {1, 1}, {0, 0}} {
+		screen := draw(t, size[0], size[1], showing(viewtest.Busy()), false, "2j<Enter>?")
+		if size[0] >= 60 {
+			if want, got := fmt.Sprintf("beltrace needs 80×24, this terminal has %d×%d", size[0], size[1]), frame(screen); !strings.Contains(got, want) {
+				t.Errorf("%v: no %q in\n%s", size, want, got)
+			}
+		}
+	}
+}
+
+func TestNoColorHasNoColour(t *testing.T) {
+	for _, keys := range []string{"1", "2", "3", "9", "2<Enter>", "2e", "?", "3/port:x", " "} {
+		o := withLesson()
+		o.NoColor = true
+		for i, c := range cells(draw(t, 120, 40, o, false, keys)) {
+			if fg, bg, _ := c.Style.Decompose(); fg != tcell.ColorDefault || bg != tcell.ColorDefault {
+				t.Fatalf("keys %q: cell %d %q has colours %v on %v", keys, i, c.Runes, fg, bg)
+			}
+		}
+	}
+}
+
+func TestColoursComeFromThePalette(t *testing.T) {
+	seen := map[tcell.Color]bool{}
+	for _, keys := range []string{"1", "2", "2<Enter>", "2e", "?", "3/port:x"} {
+		for _, c := range cells(draw(t, 120, 40, withLesson(), false, keys)) {
+			fg, bg, _ := c.Style.Decompose()
+			seen[fg] = true
+			if bg != tcell.ColorDefault {
+				t.Fatalf("keys %q: background %v is not the terminal's own", keys, bg)
+			}
+		}
+	}
+	for fg := range seen {
+		if fg != tcell.ColorDefault && fg != accentColor && fg != warningColor {
+			t.Errorf("colour %v is neither the accent nor the warning", fg)
+		}
+	}
+	if !seen[accentColor] || !seen[warningColor] {
+		t.Error("the accent or the warning colour is never used")
+	}
+}
+
+func TestASCIITerminal(t *testing.T) {
+	for _, keys := range []string{"1", "2", "3", "9", "2<Enter>", "?"} {
+		for _, c := range cells(draw(t, 200, 50, showing(viewtest.Busy()), true, keys)) {
+			for _, r := range c.Runes {
+				if r > 0x7e || r < ' ' {
+					t.Fatalf("keys %q: %q on a terminal that has only ASCII", keys, r)
+				}
+			}
+		}
+	}
+}
+
+func cells(s *watched) []tcell.SimCell {
+	out, _, _ := s.GetContents()
+	return out
+}
