@@ -140,11 +140,15 @@ func (s *Session) arm() error {
 	if m == nil {
 		return errors.New("the embedded programs have no .bss")
 	}
-	on := make([]byte, m.ValueSize())
-	if err := s.loader.spec.Variables["armed"].Set(true); err != nil {
+	armed := s.loader.spec.Variables["armed"]
+	if armed == nil {
+		return errors.New("the embedded programs have no armed")
+	}
+	if err := armed.Set(true); err != nil { // it changes the variable only, not the map that is loaded already
 		return fmt.Errorf("arm the programs: %w", err)
 	}
-	copy(on, s.loader.spec.Maps[".bss"].Contents[0].Value.([]byte))
+	on := make([]byte, m.ValueSize())
+	copy(on[armed.Offset:], armed.Value)
 	if err := m.Put(uint32(0), on); err != nil {
 		return fmt.Errorf("arm the programs: %w", err)
 	}
