@@ -191,11 +191,11 @@ func span(ns int64) string {
 		return "–"
 	case d < time.Microsecond:
 		return strconv.FormatInt(ns, 10) + " ns"
-	case d < time.Millisecond:
+	case ns < 999_500: // above it digits would round to 1000
 		return digits(float64(ns)/1e3) + " µs"
-	case d < time.Second:
+	case ns < 999_500_000:
 		return digits(float64(ns)/1e6) + " ms"
-	case d < time.Minute:
+	case d < 59_500*time.Millisecond:
 		return digits(float64(ns)/1e9) + " s"
 	}
 	return d.Round(time.Second).String()
@@ -206,16 +206,16 @@ func size(n uint64) string {
 	switch {
 	case n < 1000:
 		return strconv.FormatUint(n, 10) + " B"
-	case n < 1e6:
+	case n < 999_500:
 		return digits(float64(n)/1e3) + " kB"
-	case n < 1e9:
+	case n < 999_500_000:
 		return digits(float64(n)/1e6) + " MB"
 	}
 	return digits(float64(n)/1e9) + " GB"
 }
 
 func digits(v float64) string {
-	if v < 10 {
+	if v < 9.95 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64)
