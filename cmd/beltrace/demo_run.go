@@ -77,7 +77,19 @@ func (r *demoRunner) Serve(ctx context.Context) error {
 // Drive lets the client begin.
 func (r *demoRunner) Drive() error {
 	r.state.Begin(r.client.PID)
-	return r.client.Order(demoOrder{Addr: r.state.Addr(), Args: r.args})
+	return r.client.Order(demoOrder{Addr: dialable(r.state.Addr()), Args: r.args})
+}
+
+// dialable returns where to reach a server: on loopback if it listens everywhere.
+func dialable(addr string) string {
+	at, err := netip.ParseAddrPort(addr)
+	switch {
+	case err != nil || !at.Addr().IsUnspecified():
+		return addr
+	case at.Addr().Is4():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
 }
 
 // Stop ends all children and waits for them.

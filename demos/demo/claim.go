@@ -4,6 +4,7 @@ package demo
 
 import (
 	"fmt"
+	"net/netip"
 
 	"beltrace/collector/model"
 )
@@ -31,6 +32,17 @@ type Seen struct {
 type Party struct {
 	PID  uint32
 	Addr string // where the server listens, "ip:port"
+}
+
+// Serves reports whether a connection to addr ("ip:port") comes to this server. One that listens on all addresses has
+// connections on each.
+func (p Party) Serves(addr string) bool {
+	if addr == p.Addr {
+		return true
+	}
+	at, err := netip.ParseAddrPort(p.Addr)
+	to, err2 := netip.ParseAddrPort(addr)
+	return err == nil && err2 == nil && at.Addr().IsUnspecified() && at.Port() == to.Port()
 }
 
 // State is how far a claim is.

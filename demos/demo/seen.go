@@ -26,14 +26,14 @@ func (s Seen) Step(n int) (from, to int64, over bool) {
 // Served returns the server's sockets whose handshake the kernel completed during step n, in that order.
 func (s Seen) Served(n int) []model.Connection {
 	return s.during(n, func(c *model.Connection) bool {
-		return c.Role == event.RoleServer && c.Local == s.Server.Addr
+		return c.Role == event.RoleServer && s.Server.Serves(c.Local)
 	})
 }
 
 // Dialled returns the client's sockets to the server that were connected during step n, in that order.
 func (s Seen) Dialled(n int) []model.Connection {
 	return s.during(n, func(c *model.Connection) bool {
-		return c.Role == event.RoleClient && c.Remote == s.Server.Addr
+		return c.Role == event.RoleClient && s.Server.Serves(c.Remote)
 	})
 }
 
