@@ -22,12 +22,19 @@ const (
 // events are held, those go that every CPU has passed, since the events of one CPU come in order; if that is not
 // enough, the oldest.
 //
+// What existed before the start is yielded at once, whatever is held: it was found a little after the first live events,
+// and those are joined to it.
+//
 // An event that comes when a later one was already yielded is yielded at once: nothing is dropped. It is counted, and
-// told by an event Lost with Where "order" before the next one in order. Lost events, samples and what existed before
-// the start are excepted: no join depends on their place.
+// told by an event Lost with Where "order" before the next one in order. Lost events and samples are excepted: no
+// join depends on their place.
 //
 // Nothing sleeps and no goroutine is started. After Close, Next yields what is held and then io.EOF.
-func Ordered(src event.Source) event.Source { return &ordered{src: src, cpus: map[uint32]int64{}} }
+func Ordered(src event.Source) event.Source { return newOrdered(src) }
+
+func newOrdered(src event.Source) *ordered {
+	return &ordered{src: src, cpus: map[uint32]int64{}, existed: -1}
+}
 
 // maxCPUs bounds the CPUs that are told apart; a damaged recording may name any number.
 const maxCPUs = 4096
@@ -45,6 +52,7 @@ type ordered struct {
 	yielded  int64 // time of the last event in order
 	begun    bool
 	disorder uint64
+	existed  int   // slot of one that existed before, to be yielded next; -1: none
 	err      error // how src ended
 }
 
@@ -54,6 +62,10 @@ func (o *ordered) Close() error { return o.src.Close() }
 func (o *ordered) Next(e *event.Event) error {
 	for {
 		switch {
+		case o.existed >= 0:
+			o.yieldSlot(o.existed, e)
+			o.existed = -1
+			return nil
 		case o.late():
 			o.take(e)
 			o.countLate(e)
@@ -88,6 +100,10 @@ func (o *ordered) read() {
 	if e.Kind == event.Watermark {
 		o.mark, o.marked = max(o.mark, e.TS), true
 		o.free = append(o.free, i)
+		return
+	}
+	if e.PreExisting {
+		o.existed = i
 		return
 	}
 	if o.seq == 0 || e.TS > o.newest {
@@ -141,15 +157,19 @@ func (o *ordered) passed() int64 {
 
 // take moves the oldest held event to e.
 func (o *ordered) take(e *event.Event) {
-	h := o.held.pop()
-	*e = o.slots[h.slot]
-	o.slots[h.slot] = event.Event{} // let go of its strings
-	o.free = append(o.free, h.slot)
+	o.yieldSlot(o.held.pop().slot, e)
+}
+
+// yieldSlot moves the event in a slot to e.
+func (o *ordered) yieldSlot(i int, e *event.Event) {
+	*e = o.slots[i]
+	o.slots[i] = event.Event{} // let go of its strings
+	o.free = append(o.free, i)
 }
 
 // countLate counts an event that came too late, if that can matter.
 func (o *ordered) countLate(e *event.Event) {
-	if e.Kind != event.Lost && e.Kind != event.Queue && !e.PreExisting {
+	if e.Kind != event.Lost && e.Kind != event.Queue {
 		o.disorder++
 	}
 }

@@ -57,7 +57,7 @@ func drain(t *testing.T, src event.Source) ([]string, error) {
 func TestOrdered(t *testing.T) {
 	const s = horizon
 	c, w := event.Connect, event.Watermark
-	old := ev(event.Established, 1, 0, 9)
+	old, queue := ev(event.Established, 1, 0, 9), ev(event.Queue, 1, 0, 8)
 	old.PreExisting = true
 	tests := []struct {
 		name string
@@ -72,6 +72,8 @@ func TestOrdered(t *testing.T) {
 			[]string{"5#1", "3#2", "4#3", "lost order 2", "7#4"}},
 		{"late at the end", []event.Event{ev(c, 5, 0, 1), ev(w, 6, 0, 0), ev(c, 3, 1, 2)}, []string{"5#1", "3#2", "lost order 1"}},
 		{"after its watermark but in order", []event.Event{ev(c, 5, 0, 1), ev(w, 9, 0, 0), ev(c, 8, 1, 2), ev(w, 10, 0, 0)}, []string{"5#1", "8#2"}},
+		{"a sample breaks nothing", []event.Event{ev(c, 5, 0, 1), ev(w, 6, 0, 0), queue}, []string{"5#1", "1#8"}},
+		{"what existed before goes first", []event.Event{ev(c, 0, 0, 1), ev(c, 5, 0, 2), old, ev(w, 6, 0, 0)}, []string{"1#9", "0#1", "5#2"}},
 		{"what existed before breaks nothing", []event.Event{ev(c, 5, 0, 1), ev(w, 6, 0, 0), old}, []string{"5#1", "1#9"}},
 		{"no watermark: a second is held back", []event.Event{ev(c, s, 0, 1), ev(c, 0, 1, 2), ev(c, 2*s+1, 0, 3), ev(c, s-1, 1, 4)},
 			[]string{"0#2", "1000000000#1", "999999999#4", "lost order 1", "2000000001#3"}},
@@ -158,7 +160,7 @@ func TestOrderedNeverLosesAnEvent(t *testing.T) {
 }
 
 func TestOrderedAllocatesNothing(t *testing.T) {
-	o := &ordered{src: &endless{}, cpus: map[uint32]int64{}}
+	o := newOrdered(&endless{})
 	var e event.Event
 	next := func() {
 		if err := o.Next(&e); err != nil {
