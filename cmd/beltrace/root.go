@@ -39,14 +39,12 @@ func (a *app) rootCmd() *cobra.Command {
 		a.traceCmd(),
 		a.runCmd(),
 		a.demoCmd(),
-		a.demoCmd(),
 		a.recordCmd(),
 		a.replayCmd(),
 		a.doctorCmd(),
 		a.versionCmd(),
 		completionCmd(),
 		startCmd(),
-		a.demoChildCmd(),
 		a.demoChildCmd(),
 	)
 	return root
