@@ -18,7 +18,7 @@ var initScript []byte
 
 // payload is what a guest runs: static binaries of its architecture.
 type payload struct {
-	Beltrace string     // path of the beltrace binary, or "" if there is none yet
+	Beltrace string     // path of the beltrace binary
 	Tests    []testFile // run in this order
 }
 
@@ -79,10 +79,7 @@ func writeInitramfs(ctx context.Context, path, busybox string, img *image, p pay
 
 // addBinaries adds busybox, beltrace and the test binaries, each in a folder of its own beside its testdata.
 func addBinaries(c *cpioWriter, busybox string, p payload) error {
-	files := map[string]string{"bin/busybox": busybox}
-	if p.Beltrace != "" {
-		files["bin/beltrace"] = p.Beltrace
-	}
+	files := map[string]string{"bin/busybox": busybox, "bin/beltrace": p.Beltrace}
 	for i, t := range p.Tests {
 		dir := "tests/" + t.name(i)
 		c.dir(dir)

@@ -88,8 +88,7 @@ func (r *runner) payload(ctx context.Context, arch string) (payload, error) {
 	}
 	p := payload{Beltrace: filepath.Join(r.dir, "beltrace-"+arch)}
 	if err := goBuild(ctx, arch, "build", p.Beltrace, "./cmd/beltrace"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		p.Beltrace = ""
+		return payload{}, err
 	}
 	for i, pkg := range strings.Split(r.Packages, ",") {
 		t := testFile{Package: pkg, Binary: filepath.Join(r.dir, fmt.Sprintf("test-%s-%d", arch, i))}
