@@ -159,6 +159,7 @@ func TestMemory(t *testing.T) {
 	}
 	keep := c.Snapshot(0)
 	churned := heap() - before
+	runtime.KeepAlive(keep) // the snapshot counts
 	for s.n < 61_000 {
 		if s.next(&e); e.Kind != event.Close {
 			c.Add(&e)
