@@ -72,6 +72,7 @@ func netnsInode(path string) (uint32, error) {
 type loader struct {
 	spec  *ebpf.CollectionSpec
 	maps  map[string]*ebpf.Map
+	armed *ebpf.Variable // in .bss
 	cache *btf.Cache
 }
 
@@ -90,7 +91,7 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create maps: %w", err)
 	}
-	l.maps = coll.Maps
+	l.maps, l.armed = coll.Maps, coll.Variables["armed"]
 	return l, nil
 }
 

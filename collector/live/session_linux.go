@@ -136,20 +136,7 @@ func (s *Session) attachAll(ctx context.Context, c Config) error {
 // arm lets the programs begin, all at once.
 func (s *Session) arm() error {
 	s.info.Start = monotonic()
-	m := s.maps[".bss"]
-	if m == nil {
-		return errors.New("the embedded programs have no .bss")
-	}
-	armed := s.loader.spec.Variables["armed"]
-	if armed == nil {
-		return errors.New("the embedded programs have no armed")
-	}
-	if err := armed.Set(true); err != nil { // it changes the variable only, not the map that is loaded already
-		return fmt.Errorf("arm the programs: %w", err)
-	}
-	on := make([]byte, m.ValueSize())
-	copy(on[armed.Offset:], armed.Value)
-	if err := m.Put(uint32(0), on); err != nil {
+	if err := s.loader.armed.Set(true); err != nil {
 		return fmt.Errorf("arm the programs: %w", err)
 	}
 	return nil
