@@ -51,8 +51,13 @@ func bindings() []binding {
 	}
 }
 
-// press does what the key table says. An overlay takes the keys that move, and closes on Esc.
+// press does what the key table says. Esc and the key after it look like Alt and that key when they come together, as
+// they do over a slow line: both count.
 func (u *ui) press(e *tcell.EventKey) {
+	if e.Key() == tcell.KeyRune && e.Modifiers()&tcell.ModAlt != 0 {
+		u.back()
+		e = tcell.NewEventKey(tcell.KeyRune, e.Rune(), tcell.ModNone)
+	}
 	for _, b := range u.keys {
 		if !b.matches(e) || b.when != nil && !b.when(u) {
 			continue
@@ -64,7 +69,7 @@ func (u *ui) press(e *tcell.EventKey) {
 
 func (b *binding) matches(e *tcell.EventKey) bool {
 	if e.Key() == tcell.KeyRune {
-		return e.Modifiers()&(tcell.ModAlt|tcell.ModCtrl|tcell.ModMeta) == 0 && slices.Contains([]rune(b.runes), e.Rune())
+		return slices.Contains([]rune(b.runes), e.Rune())
 	}
 	return slices.Contains(b.keys, e.Key())
 }

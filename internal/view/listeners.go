@@ -119,7 +119,7 @@ func depth(n, limit model.Opt[uint32], style Style) Line {
 func listenerRefused(in Input, l *model.Listener) Cell {
 	n := Refused(l)
 	switch {
-	case n == 0 && !l.Overflows.Known && l.SYNDrops == nil:
+	case n == 0 && !l.Overflows.Known: // nothing was seen, and not everything can be
 		return Styled(None, Dim)
 	case in.Hist.RefusedIn(l) > 0:
 		return Styled(Count(n)+"!", Bad)
