@@ -12,15 +12,16 @@ import (
 
 // Widths of the columns of a trace line. Longer text pushes the rest of its own line to the right and nothing else.
 const (
+	traceTime  = 12
 	traceEvent = 11
 	tracePID   = 7
 	traceComm  = 15
 	traceAddr  = 21 // 255.255.255.255:65535
 )
 
-// TraceHeader returns the titles above trace lines.
+// TraceHeader returns the titles above trace lines of that clock.
 func TraceHeader(c Clock) string {
-	return strings.TrimRight(traceColumns(fmt.Sprintf("%-*s", Width(c.Time(c.Start)), "TIME"), "EVENT", "PID", "COMM", "LOCAL", " ", "REMOTE", "WHAT"), " ")
+	return strings.TrimRight(traceColumns(pad("TIME", Width(c.Time(c.Start))), "EVENT", "PID", "COMM", "LOCAL", " ", "REMOTE", "WHAT"), " ")
 }
 
 // TraceLine returns an event as a line for people.
@@ -37,7 +38,7 @@ func TraceLine(e *event.Event, c Clock) string {
 }
 
 func traceColumns(at, kind, pid, name, local, arrow, remote, what string) string {
-	return strings.Join([]string{at, pad(kind, traceEvent), strings.Repeat(" ", max(0, tracePID-Width(pid))) + pid,
+	return strings.Join([]string{pad(at, traceTime), pad(kind, traceEvent), strings.Repeat(" ", max(0, tracePID-Width(pid))) + pid,
 		pad(name, traceComm), pad(local, traceAddr), arrow, pad(remote, traceAddr), what}, "  ")
 }
 
@@ -72,6 +73,9 @@ func arrow(e *event.Event) string {
 
 // What returns the facts that belong to an event, in words.
 func What(e *event.Event) string {
+	if e.Kind == event.Lost {
+		return lostWords(e)
+	}
 	var out []string
 	for _, f := range e.Kind.Own() {
 		if e.Known(f) {
@@ -118,6 +122,9 @@ func word(e *event.Event, f event.Field) string {
 func wordText(e *event.Event, f event.Field) string {
 	switch f {
 	case event.FieldReason:
+		if e.Reason == e.Kind.String() {
+			return "" // a reset because of a reset
+		}
 		return Clean(strings.ReplaceAll(e.Reason, "_", " "))
 	case event.FieldSide:
 		return "by " + map[string]string{event.SideLocal: "this side", event.SideRemote: "the peer"}[e.Side]
@@ -140,12 +147,20 @@ func wordText(e *event.Event, f event.Field) string {
 		return Clean(map[event.Field]string{event.FieldName: e.Name, event.FieldPhase: e.Phase}[f])
 	case event.FieldID:
 		return fmt.Sprintf("id %d", e.ID)
-	case event.FieldWhere:
-		return lossName(e.Where)
-	case event.FieldCount:
-		return Plural(int(e.Count), "event", "events")
 	}
 	return "" // the listener: its address is in the column, its cookie is for programs
+}
+
+// lostWords says how many events were lost, and why.
+func lostWords(e *event.Event) string {
+	n := "events"
+	if e.Known(event.FieldCount) {
+		n = Plural(int(e.Count), "event", "events")
+	}
+	if !e.Known(event.FieldWhere) {
+		return n
+	}
+	return n + " " + lossName(e.Where)
 }
 
 func said(yes bool, text string) string {

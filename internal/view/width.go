@@ -57,8 +57,11 @@ func head(s string, width int) string {
 
 // Fit cuts a line to at most width cells.
 func (l Line) Fit(width int) Line {
-	if l.Width() <= width {
+	switch {
+	case l.Width() <= width:
 		return l
+	case width <= 0:
+		return nil
 	}
 	var out Line
 	for _, s := range l {

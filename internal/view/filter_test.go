@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"testing"
+
+	"beltrace/internal/view"
+)
+
+func TestFilter(t *testing.T) {
+	nginx := view.Subject{Ports: []uint16{8080, 51234}, PID: 812, Comm: "nginx", NetNS: 4026531840, State: "accept_queue", Role: "server", Event: "accept", Text: "[::]:8080 worker"}
+	for text, want := range map[string]bool{
+		"": true, "   ": true, "port:8080": true, "--port 8080": true, "--port=8080": true, "-P 8080": true, "port 8080": true, "port:9": false, "port 9 port 8080": true, "port:8080 port:9": true,
+		"pid 812": true, "--pid 812": true, "-p 812": true, "pid:81": false, "comm nginx": true, "--comm NGI": true, "comm:api": false, "netns:4026531840": true, "netns 1": false,
+		"port:8080 comm:nginx": true, "port:8080 comm:api": false, "state:accept_queue": true, "role:client": false, "event:accept": true, "event:acc": false,
+		"worker": true, "WORK ngin": true, "worker nobody": false, "[::]:8080": true, "port": false, "p": false, "--": false,
+	} {
+		f, err := view.ParseFilter(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got := f.Match(nginx); got != want {
+			t.Errorf("%q matches: %v, want %v", text, got, want)
+		}
+		if f.Empty() != (want && len(f.Source) == 0) {
+			t.Errorf("%q: empty %v", text, f.Empty())
+		}
+	}
+}
+
+func TestFilterThatIsNone(t *testing.T) {
+	for text, want := range map[string]string{
+		"port:x":       `port "x": a number, for example port:8080`,
+		"port 70000":   `port "70000": a number, for example port:8080`,
+		"port:0":       `port "0": a number, for example port:8080`,
+		"--pid -4":     `pid "-4": a number, for example pid:4711`,
+		"--port":       "--port: what? for example port:8080",
+		"--prot 80":    "--prot: not a filter; known: port, pid, comm, netns, state, role, event",
+		"netns /run/x": `netns "/run/x": a number, for example netns:4026531840`,
+	} {
+		_, err := view.ParseFilter(text)
+		if err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func FuzzParseFilter(f *testing.F) {
+	for _, s := range []string{"port:8080", "--port 8080 -p 12", "a:b", "-", "--=", "comm", "サ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		filter, err := view.ParseFilter(text)
+		if err != nil && !filter.Empty() {
+			t.Error("a filter with an error selects something")
+		}
+		filter.Match(view.Subject{Text: text})
+	})
+}

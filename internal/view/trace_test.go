@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"beltrace/collector/event"
+	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
+)
+
+func TestTraceLines(t *testing.T) {
+	clock := view.Clock{Offset: viewtest.Wall, Start: viewtest.Start}
+	local, remote := netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort("127.0.0.1:51234")
+	ends := []event.Field{event.FieldLocal, event.FieldRemote, event.FieldRole, event.FieldPID, event.FieldComm}
+	base := event.Event{TS: viewtest.Now, Role: event.RoleServer, Local: local, Remote: remote, Listener: local, PID: 812, Comm: "nginx"}
+	base.Set(ends...)
+	with := func(f func(*event.Event), fields ...event.Field) event.Event {
+		e := base
+		f(&e)
+		e.Set(fields...)
+		return e
+	}
+	all := []event.Event{
+		with(func(e *event.Event) {
+			e.Kind, e.Role, e.Comm, e.PID = event.Connect, event.RoleClient, "サーバー", 4194304
+		}),
+		with(func(e *event.Event) {
+			e.Kind = event.Connect
+			e.Forget(event.FieldLocal)
+			e.Forget(event.FieldPID)
+			e.Forget(event.FieldComm)
+		}),
+		with(func(e *event.Event) {
+			e.Kind, e.SYNQueue, e.AcceptQueue, e.Backlog, e.Cookie = event.SYN, 3, 129, 128, true
+			e.Forget(event.FieldLocal)
+		}, event.FieldListener, event.FieldSYNQueue, event.FieldAcceptQueue, event.FieldBacklog, event.FieldCookie),
+		with(func(e *event.Event) { e.Kind, e.HandshakeNS, e.RTTNS = event.Established, 21_000, 84_000 }, event.FieldHandshakeNS, event.FieldRTTNS),
+		with(func(e *event.Event) { e.Kind, e.WaitNS, e.FD, e.AcceptQueue = event.Accept, 14_000, 12, 0 }, event.FieldWaitNS, event.FieldFD, event.FieldAcceptQueue),
+		with(func(e *event.Event) { e.Kind, e.Side, e.Reason = event.Reset, event.SideRemote, event.ReasonReset }, event.FieldSide, event.FieldReason),
+		with(func(e *event.Event) {
+			e.Kind, e.Side, e.Reason, e.BytesIn, e.BytesOut, e.DurationNS, e.Retransmits = event.Close, event.SideLocal, event.ReasonFIN, 79, 12_345, 48_000_000, 2
+		}, event.FieldSide, event.FieldReason, event.FieldBytesIn, event.FieldBytesOut, event.FieldDurationNS, event.FieldRetransmits),
+		with(func(e *event.Event) { e.Kind, e.Reason, e.Errno = event.Close, event.ReasonRefused, 111 }, event.FieldReason, event.FieldErrno),
+		with(func(e *event.Event) { e.Kind, e.Backlog, e.BacklogAsked = event.Listen, 128, 1024 }, event.FieldListener, event.FieldBacklog, event.FieldBacklogAsked),
+		with(func(e *event.Event) { e.Kind, e.Comm = event.Unlisten, "a\x1b[31m" }, event.FieldListener),
+		with(func(e *event.Event) { e.Kind, e.SYNQueue, e.Overflows, e.Drops = event.Queue, 0, 5, 7 }, event.FieldSYNQueue, event.FieldOverflows, event.FieldDrops),
+		with(func(e *event.Event) { e.Kind, e.Name, e.Phase, e.ID = event.Mark, "parse", "begin", 7 }, event.FieldName, event.FieldPhase, event.FieldID),
+		*(&event.Event{TS: viewtest.Now, Kind: event.Lost, Where: "ring", Count: 3}).Set(event.FieldWhere, event.FieldCount),
+		with(func(e *event.Event) {
+			e.Kind, e.Local, e.Remote = event.Retransmit, netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:443"), netip.MustParseAddrPort("[2001:db8::1]:50000")
+		}),
+	}
+	lines := []string{view.TraceHeader(clock)}
+	for i := range all {
+		lines = append(lines, view.TraceLine(&all[i], clock))
+	}
+	lines = append(lines, view.TraceLine(&all[3], view.Clock{Start: viewtest.Start}))
+	golden(t, "trace.txt", strings.Join(lines, "\n")+"\n")
+}
