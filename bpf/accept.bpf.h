@@ -29,8 +29,11 @@ static __always_inline int on_request(struct sock *listener, struct request_sock
 	return 0;
 }
 
-/* The child is in the accept queue. Two functions tell it, and on some builds both do. */
-static __always_inline int on_queued(struct sock *listener, struct sock *child, struct request_sock *req)
+/*
+ * The child is in the accept queue. Two functions tell it, and on some builds both do. With TCP Fast Open accept() may
+ * return before the child is established, so it gets its cookie here where a helper can make one (modern).
+ */
+static __always_inline int on_queued(struct sock *listener, struct sock *child, struct request_sock *req, bool modern)
 {
 	__u64 key = (__u64)req, *syn;
 	struct sock_info *info = info_of(child);
@@ -39,6 +42,8 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 		return 0;
 	info->listener_sk = (__u64)listener;
 	info->queued = bpf_ktime_get_ns();
+	if (modern && !info->id)
+		info->id = bpf_get_socket_cookie(child);
 	syn = bpf_map_lookup_elem(&requests, &key);
 	if (syn) {
 		info->start = *syn;
@@ -178,7 +183,7 @@ int BPF_PROG(request_fentry, struct sock *listener, struct request_sock *req)
 SEC("kprobe/inet_csk_reqsk_queue_hash_add")
 int request_kprobe(struct pt_regs *ctx)
 {
-	return on_request((struct sock *)REG_ARG1(ctx), (struct request_sock *)REG_ARG2(ctx));
+	return on_request((struct sock *)REG_ARG1(ctx), (struct request_sock *)REG_ARG2(ctx), false);
 }
 
 /*
@@ -188,28 +193,40 @@ int request_kprobe(struct pt_regs *ctx)
 SEC("fentry/inet_csk_complete_hashdance")
 int BPF_PROG(queued_fentry, struct sock *listener, struct sock *child, struct request_sock *req)
 {
-	return on_queued(listener, child, req);
+	return on_queued(listener, child, req, true);
+}
+
+SEC("fentry/inet_csk_complete_hashdance")
+int BPF_PROG(queued_fentry_old, struct sock *listener, struct sock *child, struct request_sock *req)
+{
+	return on_queued(listener, child, req, false);
 }
 
 /* The way of SYN cookies and TCP Fast Open; and, where it is not inlined, called by the function above. */
 SEC("fentry/inet_csk_reqsk_queue_add")
 int BPF_PROG(queue_add_fentry, struct sock *listener, struct request_sock *req, struct sock *child)
 {
-	return on_queued(listener, child, req);
+	return on_queued(listener, child, req, true);
+}
+
+SEC("fentry/inet_csk_reqsk_queue_add")
+int BPF_PROG(queue_add_fentry_old, struct sock *listener, struct request_sock *req, struct sock *child)
+{
+	return on_queued(listener, child, req, false);
 }
 
 SEC("kprobe/inet_csk_complete_hashdance")
 int queued_kprobe(struct pt_regs *ctx)
 {
 	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG2(ctx),
-			 (struct request_sock *)REG_ARG3(ctx));
+			 (struct request_sock *)REG_ARG3(ctx), false);
 }
 
 SEC("kprobe/inet_csk_reqsk_queue_add")
 int queue_add_kprobe(struct pt_regs *ctx)
 {
 	return on_queued((struct sock *)REG_ARG1(ctx), (struct sock *)REG_ARG3(ctx),
-			 (struct request_sock *)REG_ARG2(ctx));
+			 (struct request_sock *)REG_ARG2(ctx), false);
 }
 
 SEC("fentry/__sys_accept4")

@@ -18,8 +18,9 @@ const (
 	// samplePeriod is how often the queues are sampled and the loss counters read.
 	samplePeriod = time.Second
 	// slack is how long before a drain an event may have been stamped and not be in the ring yet: a program that was
-	// interrupted between stamp and reservation, or a connect that is written when its call returns.
-	slack = 2 * time.Millisecond
+	// interrupted between stamp and reservation, or a connect that is written when its call returns (over loopback the
+	// whole handshake lies in between).
+	slack = 10 * time.Millisecond
 )
 
 // lossCounters are the values up to which losses have been reported.

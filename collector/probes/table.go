@@ -89,6 +89,11 @@ func lineageProbe() Probe {
 				Fidelity: model.Exact, Progs: []string{"queued_fentry", "queue_add_fentry"},
 			},
 			{
+				How: Fentry, At: "inet_csk_complete_hashdance, inet_csk_reqsk_queue_add", Serves: Full, Needs: Full,
+				Fidelity: model.Exact, Progs: []string{"queued_fentry_old", "queue_add_fentry_old"},
+				Note: "a connection accepted before it is established (TCP Fast Open) has a number of our own",
+			},
+			{
 				How: KprobeMech, At: "inet_csk_complete_hashdance, inet_csk_reqsk_queue_add", Serves: Kprobe, Needs: Kprobe,
 				Fidelity: model.Exact, Progs: []string{"queued_kprobe", "queue_add_kprobe"},
 			},
