@@ -183,7 +183,7 @@ int BPF_PROG(request_fentry, struct sock *listener, struct request_sock *req)
 SEC("kprobe/inet_csk_reqsk_queue_hash_add")
 int request_kprobe(struct pt_regs *ctx)
 {
-	return on_request((struct sock *)REG_ARG1(ctx), (struct request_sock *)REG_ARG2(ctx), false);
+	return on_request((struct sock *)REG_ARG1(ctx), (struct request_sock *)REG_ARG2(ctx));
 }
 
 /*

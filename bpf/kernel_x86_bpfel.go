@@ -270,8 +270,10 @@ const (
 	KernelProgProcessExit       = "process_exit"
 	KernelProgProcessFork       = "process_fork"
 	KernelProgQueueAddFentry    = "queue_add_fentry"
+	KernelProgQueueAddFentryOld = "queue_add_fentry_old"
 	KernelProgQueueAddKprobe    = "queue_add_kprobe"
 	KernelProgQueuedFentry      = "queued_fentry"
+	KernelProgQueuedFentryOld   = "queued_fentry_old"
 	KernelProgQueuedKprobe      = "queued_kprobe"
 	KernelProgRequestFentry     = "request_fentry"
 	KernelProgRequestKprobe     = "request_kprobe"
@@ -370,8 +372,10 @@ type KernelProgramSpecs struct {
 	ProcessExit       *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork       *ebpf.ProgramSpec `ebpf:"process_fork"`
 	QueueAddFentry    *ebpf.ProgramSpec `ebpf:"queue_add_fentry"`
+	QueueAddFentryOld *ebpf.ProgramSpec `ebpf:"queue_add_fentry_old"`
 	QueueAddKprobe    *ebpf.ProgramSpec `ebpf:"queue_add_kprobe"`
 	QueuedFentry      *ebpf.ProgramSpec `ebpf:"queued_fentry"`
+	QueuedFentryOld   *ebpf.ProgramSpec `ebpf:"queued_fentry_old"`
 	QueuedKprobe      *ebpf.ProgramSpec `ebpf:"queued_kprobe"`
 	RequestFentry     *ebpf.ProgramSpec `ebpf:"request_fentry"`
 	RequestKprobe     *ebpf.ProgramSpec `ebpf:"request_kprobe"`
@@ -525,8 +529,10 @@ type KernelPrograms struct {
 	ProcessExit       *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork       *ebpf.Program `ebpf:"process_fork"`
 	QueueAddFentry    *ebpf.Program `ebpf:"queue_add_fentry"`
+	QueueAddFentryOld *ebpf.Program `ebpf:"queue_add_fentry_old"`
 	QueueAddKprobe    *ebpf.Program `ebpf:"queue_add_kprobe"`
 	QueuedFentry      *ebpf.Program `ebpf:"queued_fentry"`
+	QueuedFentryOld   *ebpf.Program `ebpf:"queued_fentry_old"`
 	QueuedKprobe      *ebpf.Program `ebpf:"queued_kprobe"`
 	RequestFentry     *ebpf.Program `ebpf:"request_fentry"`
 	RequestKprobe     *ebpf.Program `ebpf:"request_kprobe"`
@@ -576,8 +582,10 @@ func (p *KernelPrograms) Close() error {
 		p.ProcessExit,
 		p.ProcessFork,
 		p.QueueAddFentry,
+		p.QueueAddFentryOld,
 		p.QueueAddKprobe,
 		p.QueuedFentry,
+		p.QueuedFentryOld,
 		p.QueuedKprobe,
 		p.RequestFentry,
 		p.RequestKprobe,
