@@ -219,6 +219,7 @@ func (a *app) demoChildCmd() *cobra.Command {
 				return err
 			}
 			syscall.CloseOnExec(reportFD)
+			nameProcess(args[0])
 			if demoChild(c.Context(), args[0], d, a.in, os.NewFile(reportFD, "reports")) != nil {
 				return status(exitFailed) // the runner has been told why
 			}

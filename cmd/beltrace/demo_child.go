@@ -21,7 +21,6 @@ import (
 
 // demoChild is the life of a child process: it waits for its order, works, and reports.
 func demoChild(ctx context.Context, role string, d *demo.Demo, stdin io.Reader, reports io.Writer) error {
-	nameProcess(role)
 	in := bufio.NewReader(stdin)
 	line, err := in.ReadBytes('\n')
 	if err != nil {

@@ -56,8 +56,8 @@ func checkBefore(s demo.Seen) demo.Verdict {
 		return early
 	}
 	first, last := firstAccept(conns), conns[len(conns)-1].established
-	e := demo.Evidence{}.With("established", int64(len(conns))).
-		With("last_one_after_ns", last-conns[0].established).With("first_accept_after_ns", first-conns[0].established)
+	e := demo.Evidence{}.With("last_one_after_ns", last-conns[0].established).
+		With("first_accept_after_ns", first-conns[0].established).With("established", int64(len(conns)))
 	if last >= first {
 		return demo.Refute(e, "the server accepted before the last one was established")
 	}
@@ -80,7 +80,7 @@ func checkConnect(s demo.Seen) demo.Verdict {
 		return demo.Wait(e)
 	}
 	longest := slices.Max(connects)
-	e = demo.Evidence{}.With("connect_p50_ns", demo.Median(connects)).With("connect_max_ns", longest).With("first_accept_after_ns", slept)
+	e = demo.Evidence{}.With("longest_connect_ns", longest).With("first_accept_after_ns", slept).With("connect_p50_ns", demo.Median(connects))
 	if longest >= slept {
 		return demo.Refute(e, "a connect took as long as the server slept")
 	}
@@ -130,8 +130,8 @@ func checkOrder(s demo.Seen) demo.Verdict {
 	if !ready {
 		return early
 	}
-	e := demo.Evidence{}.With("accepted", int64(len(conns))).With("first_after_ns", conns[0].accepted-conns[0].established).
-		With("last_after_ns", conns[len(conns)-1].accepted-conns[0].established)
+	e := demo.Evidence{}.With("first_taken_after_ns", conns[0].accepted-conns[0].established).
+		With("last_taken_after_ns", conns[len(conns)-1].accepted-conns[0].established).With("accepted", int64(len(conns)))
 	if !slices.IsSortedFunc(conns, func(a, b taken) int { return cmp.Compare(a.accepted, b.accepted) }) {
 		return demo.Refute(e, "a later one was accepted before an earlier one")
 	}
@@ -160,8 +160,8 @@ func checkClocks(s demo.Seen) demo.Verdict {
 	}
 	own, _ := ownWait(s, at)
 	allowed := int64(time.Millisecond) + own/20
-	e := demo.Evidence{}.With("compared", int64(len(conns))).With("largest_difference_ns", worst).
-		With("allowed_ns", allowed).With("of_a_wait_of_ns", at.WaitNS.V)
+	e := demo.Evidence{}.With("largest_difference_ns", worst).With("allowed_ns", allowed).
+		With("wait_ns", at.WaitNS.V).With("own_clock_ns", own).With("compared", int64(len(conns)))
 	if worst > allowed {
 		return demo.Refute(e, "the clocks differ by more than 1 ms + 5 %")
 	}
