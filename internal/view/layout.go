@@ -27,12 +27,19 @@ func (t *Table) Layout(width, from, to int) Layout {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.Heads[a].Priority, t.Heads[b].Priority) })
 	left := width + gap
-	widths := make(map[int]int)
+	widths := make([]int, len(t.Heads))
+	wanted := make([]int, len(t.Heads)) // 0: not known yet
+	need := func(i int) int {
+		if wanted[i] == 0 {
+			wanted[i] = min(t.natural(i, from, to), t.Heads[i].Max)
+		}
+		return wanted[i]
+	}
 	var shown []int
 	for _, i := range order {
 		h := t.Heads[i]
 		if h.Priority > 0 {
-			left = t.widen(widths, shown, left, from, to)
+			left = widen(widths, shown, left, need)
 			if h.Min+gap > left {
 				break // a less important column must not take its place
 			}
@@ -41,7 +48,7 @@ func (t *Table) Layout(width, from, to int) Layout {
 		widths[i] = h.Min
 		left -= h.Min + gap
 	}
-	t.widen(widths, shown, left, from, to)
+	widen(widths, shown, left, need)
 	slices.Sort(shown)
 	l := Layout{table: t, Columns: shown}
 	for _, i := range shown {
@@ -50,11 +57,10 @@ func (t *Table) Layout(width, from, to int) Layout {
 	return l
 }
 
-// widen gives the columns what they need for rows from to to, as far as it is there, and returns what is left.
-func (t *Table) widen(widths map[int]int, shown []int, left, from, to int) int {
+// widen gives the columns that are shown what they need, as far as it is there, and returns what is left.
+func widen(widths, shown []int, left int, need func(col int) int) int {
 	for _, i := range shown {
-		more := min(t.natural(i, from, to), t.Heads[i].Max) - widths[i]
-		if more = min(more, left); more > 0 {
+		if more := min(need(i)-widths[i], left); more > 0 {
 			widths[i] += more
 			left -= more
 		}

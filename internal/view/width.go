@@ -10,7 +10,14 @@ import (
 )
 
 // Width returns the number of terminal cells that s takes.
-func Width(s string) int { return uniseg.StringWidth(s) }
+func Width(s string) int {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return uniseg.StringWidth(s)
+		}
+	}
+	return len(s) // nearly all text
+}
 
 // Clean makes s safe for a terminal: a process chooses its own name, and may put escape codes into it.
 func Clean(s string) string {
