@@ -193,7 +193,8 @@ func TestTraceCommand(t *testing.T) {
 	p := newPair(t)
 	tl := startTool(t, "trace", "--json", "--netns", p.ns.Path())
 	w := p.newWatch(t)
-	w.strict, w.tier = true, tl.tier(p)
+	w.strict = true
+	w.hold(tl.tier(p))
 	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
 	serve, dial := short(l, 10)
 	served, dialed := p.exchange(serve, dial)

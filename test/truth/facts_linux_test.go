@@ -3,6 +3,7 @@
 package truth
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -68,6 +69,30 @@ func fidelities() map[string]map[probes.Tier]model.Fidelity {
 		probes.FactRetransmit:  {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactReset:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 	}
+}
+
+// hold tells the watch which tier it is on, and so what it can know.
+func (w *watch) hold(tier probes.Tier) {
+	w.t.Helper()
+	w.tier, w.known = tier, map[string]bool{}
+	old := oldKernel(w.t)
+	for _, f := range facts() {
+		tiers := f.tiers
+		if old {
+			tiers = f.old
+		}
+		w.known[f.name] = slices.Contains(tiers, tier)
+	}
+}
+
+// knows reports whether this kernel, held to this tier, can know a fact.
+func (w *watch) knows(name string) bool {
+	w.t.Helper()
+	known, ok := w.known[name]
+	if !ok {
+		w.t.Fatalf("no fact %q", name)
+	}
+	return known
 }
 
 // oldKernel reports whether this kernel is older than 5.15.

@@ -64,20 +64,17 @@ func TestUnreachable(t *testing.T) {
 func (w *watch) verifyAlike(ends []end) {
 	w.t.Helper()
 	events := w.ofConnections()
-	byConn := map[uint64][]*event.Event{}
 	var conns []uint64
 	for i := range events {
-		e := &events[i]
-		if !slices.Contains(conns, e.Conn) {
-			conns = append(conns, e.Conn)
+		if !slices.Contains(conns, events[i].Conn) {
+			conns = append(conns, events[i].Conn)
 		}
-		byConn[e.Conn] = append(byConn[e.Conn], e)
 	}
 	if len(conns) != len(ends) {
 		w.t.Fatalf("%d connections were seen, want %d", len(conns), len(ends))
 	}
 	for i, conn := range conns { // both in the order of time
-		w.verifyEnd(&ends[i], byConn[conn], new(times))
+		w.verifyEnd(&ends[i], byConn(events)[conn], new(times))
 	}
 }
 

@@ -76,7 +76,7 @@ func (w *watch) problems(x *end, e *event.Event, all []*event.Event) []string {
 	case event.Accept:
 		w.checkAccept(c, x)
 	case event.Close:
-		c.checkClose(x, find(all, event.Established))
+		c.checkClose(x, all)
 	case event.Reset, event.Retransmit:
 		c.stamped(x.Called, x.last()+int64(softirqDelay()))
 	}
@@ -208,7 +208,7 @@ func (w *watch) checkAccept(c *checker, x *end) {
 	c.between(event.FieldAcceptQueue, int64(e.AcceptQueue), 0, int64(l.backlog)+1)
 }
 
-func (c *checker) checkClose(x *end, established *event.Event) {
+func (c *checker) checkClose(x *end, all []*event.Event) {
 	e := c.e
 	is(c, event.FieldReason, e.Reason, x.reason)
 	if x.errno != 0 {
@@ -226,8 +226,9 @@ func (c *checker) checkClose(x *end, established *event.Event) {
 	if x.bytes {
 		is(c, event.FieldBytesIn, e.BytesIn, x.In)
 		is(c, event.FieldBytesOut, e.BytesOut, x.Out)
-		is(c, event.FieldRetransmits, e.Retransmits, 0)
+		is(c, event.FieldRetransmits, e.Retransmits, uint32(count(all, event.Retransmit)))
 	}
+	established := find(all, event.Established)
 	switch {
 	case established == nil || x.older:
 		c.absent(event.FieldDurationNS) // its beginning was not seen
@@ -251,4 +252,14 @@ func find(events []*event.Event, k event.Kind) *event.Event {
 		}
 	}
 	return nil
+}
+
+func count(events []*event.Event, k event.Kind) int {
+	n := 0
+	for _, e := range events {
+		if e.Kind == k {
+			n++
+		}
+	}
+	return n
 }

@@ -78,7 +78,7 @@ func TestFilterPIDWithChildren(t *testing.T) {
 func TestFilterComm(t *testing.T) {
 	p := newPair(t)
 	other := p.sibling(t)
-	w := p.openWatch(t, live.Config{Comm: clientName})
+	w := p.openWatch(t, live.Config{Comm: clientName()})
 	w.strict = true
 	served, dialed := p.talkOn(w, onePort)
 	other.talkOn(w, otherPort)

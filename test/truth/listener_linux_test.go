@@ -89,7 +89,7 @@ func (w *watch) checkOwned(c *checker, l socket) {
 	e := c.e
 	is(c, event.FieldPID, e.PID, l.PID)
 	is(c, event.FieldTID, e.TID, l.TID)
-	is(c, event.FieldComm, e.Comm, serverName)
+	is(c, event.FieldComm, e.Comm, serverName())
 	is(c, event.FieldProto, e.Proto, "tcp")
 	is(c, event.FieldListener, e.Listener, l.Local)
 	if w.knows(knowsCookie) {

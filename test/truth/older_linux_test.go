@@ -61,9 +61,10 @@ func pairAtHome(t testing.TB) *pair {
 		t.Fatal(err)
 	}
 	return &pair{
-		ns:     &testkit.NetNS{ID: uint32(st.Ino)},
-		server: startAgent(t, testkit.ChildOptions{Comm: serverName}),
-		client: startAgent(t, testkit.ChildOptions{Comm: clientName}),
+		crowded: true,
+		ns:      &testkit.NetNS{ID: uint32(st.Ino)},
+		server:  startAgent(t, testkit.ChildOptions{Comm: serverName()}),
+		client:  startAgent(t, testkit.ChildOptions{Comm: clientName()}),
 	}
 }
 
@@ -74,18 +75,18 @@ func (w *watch) seeded(o older) {
 	c := &checker{e: &listen}
 	is(c, event.FieldPreExisting, listen.PreExisting, true)
 	is(c, event.FieldPID, listen.PID, o.listener.PID)
-	is(c, event.FieldComm, listen.Comm, serverName)
+	is(c, event.FieldComm, listen.Comm, serverName())
 	is(c, event.FieldNetNS, listen.NetNS, w.ns)
 	is(c, event.FieldBacklog, listen.Backlog, 16)
 	c.absent(event.FieldBacklogAsked)
 	w.report(c)
 	for _, s := range o.dialed {
-		w.seededEnd(s, event.RoleClient, clientName)
+		w.seededEnd(s, event.RoleClient, clientName())
 	}
 	for _, s := range o.served {
-		w.seededEnd(s, event.RoleServer, serverName)
+		w.seededEnd(s, event.RoleServer, serverName())
 	}
-	w.seededEnd(o.queued, event.RoleClient, clientName)
+	w.seededEnd(o.queued, event.RoleClient, clientName())
 }
 
 func (w *watch) seededEnd(s socket, role, comm string) {

@@ -25,16 +25,15 @@ var (
 	noRoute   = netip.MustParseAddrPort("192.0.2.1:80") // in a namespace that has only a loopback device
 )
 
-// Names of the two processes.
-const (
-	serverName = "truth-server"
-	clientName = "truth-client"
-)
+// The names of the two processes: no other process has them, not even of another run of these tests.
+func serverName() string { return fmt.Sprintf("server-%d", os.Getpid()) }
+func clientName() string { return fmt.Sprintf("client-%d", os.Getpid()) }
 
 // pair is a server and a client in a network namespace of their own.
 type pair struct {
 	ns             *testkit.NetNS
 	server, client *agent
+	crowded        bool // others are in the namespace, too
 }
 
 func newPair(t testing.TB) *pair {
@@ -44,8 +43,8 @@ func newPair(t testing.TB) *pair {
 	ns.Sysctl(t, "ipv4/tcp_tw_reuse", "0") // a port is used once in a test
 	return &pair{
 		ns:     ns,
-		server: startAgent(t, testkit.ChildOptions{Comm: serverName, NetNS: ns}),
-		client: startAgent(t, testkit.ChildOptions{Comm: clientName, NetNS: ns}),
+		server: startAgent(t, testkit.ChildOptions{Comm: serverName(), NetNS: ns}),
+		client: startAgent(t, testkit.ChildOptions{Comm: clientName(), NetNS: ns}),
 	}
 }
 

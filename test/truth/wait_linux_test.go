@@ -22,11 +22,6 @@ func TestWait(t *testing.T) {
 				dialArgs{Addr: l.Local, N: 10, Talk: talk{Write: 10}, Lanes: 10})
 			w.settle(p.client)
 			w.verify(wholes(t, served, dialed))
-			for _, s := range served {
-				if waited := s.Returned - s.Called; delay > 0 && waited > int64(delay) {
-					t.Errorf("accept blocked for %v: the connection was not there", time.Duration(waited))
-				}
-			}
 		})
 	}
 }
