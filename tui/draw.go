@@ -52,7 +52,9 @@ func (u *ui) drawHead(p painter, a area) {
 	if u.snap == nil {
 		p.line(inner, 0, view.Line{{Text: "beltrace", Style: view.Accent}, {Text: "  starting", Style: view.Dim}})
 	} else {
-		p.line(inner, 0, view.Sides(view.HeaderLeft(u.snap, u.opt.Title), view.HeaderRight(u.snap), inner.w))
+		right := view.HeaderRight(u.snap)
+		left := view.HeaderLeft(u.snap, u.opt.Title, inner.w-right.Width()-1)
+		p.line(inner, 0, view.Sides(left, right, inner.w))
 	}
 	x := inner.x
 	for i, page := range u.pages {

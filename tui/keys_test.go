@@ -273,7 +273,21 @@ func TestPastedTextIsNoKeys(t *testing.T) {
 	}
 	paste("q")
 	d.press("3/")
-	d.until("/ ", "REMOTE")
+	d.until("state:closed", "REMOTE")
 	paste("port:9000")
 	d.until("/port:9000", "not:[2001")
+}
+
+func TestPanicGivesTheTerminalBack(t *testing.T) {
+	screen := newScreen(80, 24)
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic is swallowed")
+		}
+		if !screen.finished {
+			t.Error("the terminal is not given back")
+		}
+	}()
+	err := Run(t.Context(), Options{screen: screen, Output: func() []string { panic("broken") }, Snapshots: func() *model.Snapshot { return nil }})
+	t.Errorf("Run returned %v", err)
 }

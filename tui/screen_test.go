@@ -49,11 +49,12 @@ type picture struct{ all, cursor string }
 // watched is a screen that tells what it shows.
 type watched struct {
 	tcell.SimulationScreen
-	shown chan picture
+	shown    chan picture
+	finished bool // the terminal is as it was before; only for a screen of one goroutine
 }
 
 func newScreen(w, h int) *watched {
-	s := &watched{tcell.NewSimulationScreen("UTF-8"), make(chan picture, 1)}
+	s := &watched{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), shown: make(chan picture, 1)}
 	s.SetSize(w, h)
 	return s
 }
@@ -65,6 +66,11 @@ func (s *watched) Show() {
 	default:
 	}
 	s.shown <- picture{frame(s), marked(s)}
+}
+
+func (s *watched) Fini() {
+	s.finished = true
+	s.SimulationScreen.Fini()
 }
 
 // Init keeps the size that the test chose.

@@ -4,17 +4,18 @@ package view
 
 import (
 	"fmt"
+	"strings"
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
 )
 
-func openConnection(in Input, c *model.Connection) *Detail {
+func openConnection(in Input, c *model.Connection, width int) *Detail {
 	arrow := connectionArrow(in, c)[0].Text
 	d := &Detail{Title: Line{{comm(c.Process) + " ", Strong}, {address(c.Local) + " " + arrow + " " + address(c.Remote), Normal}, {"  " + stateText(c), stateStyle(c)}}}
 	connectionFacts(d, in, c)
 	connectionLinks(d, in, c)
-	storySection(d, in, c)
+	storySection(d, in, c, width)
 	return d
 }
 
@@ -70,7 +71,7 @@ func connectionLinks(d *Detail, in Input, c *model.Connection) {
 }
 
 // storySection tells what happened to the connection, with the time between the steps.
-func storySection(d *Detail, in Input, c *model.Connection) {
+func storySection(d *Detail, in Input, c *model.Connection, width int) {
 	d.section("STORY")
 	if len(c.Story) == 0 {
 		d.add(Styled("nothing happened since beltrace started", Dim))
@@ -83,6 +84,21 @@ func storySection(d *Detail, in Input, c *model.Connection) {
 		if i > 0 {
 			step = "+" + Dur(e.TS-c.Story[i-1].TS)
 		}
-		d.add(Line{{pad(clock.Time(e.TS), timeWidth), Dim}, {fmt.Sprintf(" %9s  ", step), Strong}, {pad(e.Kind, 12), eventStyle(e.Kind)}, {Clean(e.Text), Normal}})
+		line := Line{{pad(clock.Time(e.TS), timeWidth), Dim}, {fmt.Sprintf(" %9s  ", step), Strong}, {pad(e.Kind, 12), eventStyle(e.Kind)}}
+		indent := Span{Text: strings.Repeat(" ", line.Width())}
+		for _, text := range Wrap(withoutEnds(Clean(e.Text), c), width-line.Width()) {
+			d.add(append(line, Span{Text: text}))
+			line = Line{indent}
+		}
 	}
+}
+
+// withoutEnds takes the addresses away that the detail's title says already.
+func withoutEnds(text string, c *model.Connection) string {
+	for _, arrow := range []string{"→", "←", "–"} {
+		if rest, ok := strings.CutPrefix(text, c.Local+" "+arrow+" "+c.Remote); ok {
+			return strings.TrimLeft(rest, ", ")
+		}
+	}
+	return text
 }

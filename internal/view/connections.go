@@ -13,9 +13,9 @@ import (
 )
 
 var connectionSheet = sheet[*model.Connection]{
-	key:     connectionKey,
-	target:  connectionKey,
-	subject: connectionSubject,
+	key:      connectionKey,
+	target:   connectionKey,
+	subjects: func(_ Input, c *model.Connection) []Subject { return []Subject{connectionSubject(c)} },
 	columns: []column[*model.Connection]{
 		{Head: Head{Title: "PROCESS", Min: 12, Max: 18, Up: true, Explain: explainOwner}, cell: func(_ Input, c *model.Connection) Cell { return Styled(comm(c.Process), Strong) },
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(a.Comm, b.Comm) }},
@@ -52,7 +52,7 @@ var connectionSheet = sheet[*model.Connection]{
 
 func connectionKey(c *model.Connection) Key { return Key{Kind: ConnectionRecord, ID: c.Conn} }
 
-func connectionSubject(_ Input, c *model.Connection) Subject {
+func connectionSubject(c *model.Connection) Subject {
 	return Subject{Ports: ports(c.Local, c.Remote), PID: c.PID.Or(0), Comm: c.Comm, NetNS: c.NetNS, State: c.State, Role: c.Role,
 		Text: strings.Join([]string{c.Local, c.Remote, c.Reason, c.Container, c.Unit, stateText(c), ConnID(c.Conn)}, " ")}
 }

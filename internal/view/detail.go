@@ -40,7 +40,7 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		}
 	case ConnectionRecord:
 		if c := findConnection(in.Snap, key.ID); c != nil {
-			return openConnection(in, c), true
+			return openConnection(in, c, width), true
 		}
 		if l := findListener(in.Snap, key.ID); l != nil { // an event of a listener
 			return openListener(in, l, width), true

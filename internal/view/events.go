@@ -5,7 +5,9 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"beltrace/collector/model"
 )
@@ -15,8 +17,8 @@ var eventSheet = sheet[*model.EventLine]{
 		return Key{Kind: EventRecord, ID: uint64(e.TS), Name: fmt.Sprint(e.Kind, " ", e.Conn, " ", e.PID)}
 	},
 	target: func(e *model.EventLine) Key { return Key{Kind: ConnectionRecord, ID: e.Conn} },
-	subject: func(_ Input, e *model.EventLine) Subject {
-		return Subject{PID: e.PID, Comm: e.Comm, Event: e.Kind, Ports: portsIn(e.Text), Text: e.Kind + " " + e.Text + " " + ConnID(e.Conn)}
+	subjects: func(_ Input, e *model.EventLine) []Subject {
+		return []Subject{{PID: e.PID, Comm: e.Comm, Event: e.Kind, Ports: portsIn(e.Text), Text: e.Kind + " " + e.Text + " " + ConnID(e.Conn)}}
 	},
 	columns: []column[*model.EventLine]{
 		{Head: Head{Title: "TIME", Min: 12, Max: 14, Explain: explainTime}, cell: func(in Input, e *model.EventLine) Cell { return Styled(in.clock().Time(e.TS), Dim) },
@@ -84,16 +86,9 @@ func pointers[T any](list []T) []*T {
 // portsIn returns the ports of the addresses in a text.
 func portsIn(text string) []uint16 {
 	var out []uint16
-	for i := 0; i < len(text); i++ {
-		if text[i] != ':' {
-			continue
-		}
-		end := i + 1
-		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-			end++
-		}
-		if p := portOf(text[i:end]); p != 0 {
-			out = append(out, p)
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ' ' || r == ',' }) {
+		if a, err := netip.ParseAddrPort(word); err == nil && a.Port() != 0 {
+			out = append(out, a.Port())
 		}
 	}
 	return out

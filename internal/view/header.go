@@ -10,25 +10,40 @@ import (
 	"beltrace/collector/model"
 )
 
-// HeaderLeft says what is watched: a title ("": none), host, kernel, tier and filters.
-func HeaderLeft(s *model.Snapshot, title string) Line {
-	l := Line{{"beltrace", Accent}}
-	if title != "" {
-		l = append(l, Span{"  " + Clean(title), Strong})
+// HeaderLeft says what is watched: a title ("": none), host, kernel, tier and filters. In a narrow width (0: no limit)
+// the host and then our own name give way to the rest.
+func HeaderLeft(s *model.Snapshot, title string, width int) Line {
+	name, host, what := "beltrace", Clean(s.Host), Clean(title)
+	rest := Line{{Text: kernelName(s)}, {Text: s.Tier}, {Clean(strings.Join(s.Filters, " ")), Accent}}
+	all := func() Line { return spaced(append(Line{{name, Accent}, {what, Strong}, {host, Strong}}, rest...)) }
+	if width > 0 && all().Width() > width {
+		host = ""
 	}
-	if s.Host != "" {
-		l = append(l, Span{"  " + Clean(s.Host), Strong})
+	if width > 0 && what != "" && all().Width() > width {
+		name = ""
 	}
-	if s.Kernel != "" {
-		l = append(l, Span{"  linux " + shortKernel(s.Kernel), Normal})
+	return all()
+}
+
+func kernelName(s *model.Snapshot) string {
+	if s.Kernel == "" {
+		return ""
 	}
-	if s.Tier != "" {
-		l = append(l, Span{"  " + s.Tier, Normal})
+	return "linux " + shortKernel(s.Kernel)
+}
+
+// spaced puts a gap between the parts that are not empty.
+func spaced(parts Line) (out Line) {
+	for _, s := range parts {
+		if s.Text == "" {
+			continue
+		}
+		if len(out) > 0 {
+			out = append(out, Span{Text: "  "})
+		}
+		out = append(out, s)
 	}
-	if len(s.Filters) > 0 {
-		l = append(l, Span{"  " + Clean(strings.Join(s.Filters, " ")), Accent})
-	}
-	return l
+	return out
 }
 
 // HeaderRight says how the watching goes: events per second, what was lost, and what it costs.
@@ -42,7 +57,7 @@ func HeaderRight(s *model.Snapshot) Line {
 	l = append(l, Span{"  lost " + Count(lost), style})
 	cost := "  cost " + None
 	if s.Cost.Known {
-		cost = "  cost ≈" + Share(s.Cost.V.HooksCPU+s.Cost.V.SelfCPU) + " CPU"
+		cost = "  cost ≈" + Share(s.Cost.V.HooksCPU+s.Cost.V.SelfCPU)
 	}
 	return append(l, Span{cost, Dim})
 }

@@ -14,9 +14,9 @@ import (
 )
 
 var listenerSheet = sheet[*model.Listener]{
-	key:     listenerKey,
-	target:  listenerKey,
-	subject: listenerSubject,
+	key:      listenerKey,
+	target:   listenerKey,
+	subjects: func(_ Input, l *model.Listener) []Subject { return []Subject{listenerSubject(l)} },
 	columns: []column[*model.Listener]{
 		{Head: Head{Title: "LISTENER", Min: 20, Max: 44, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: listenerName, cmp: byListenerName},
 		{Head: Head{Title: "SYN Q", Min: 6, Max: 11, Align: Right, Explain: explainSYNQueue}, cell: listenerSYNQueue,
@@ -48,7 +48,7 @@ var listenerSheet = sheet[*model.Listener]{
 
 func listenerKey(l *model.Listener) Key { return Key{Kind: ListenerRecord, ID: l.Conn, Name: l.Local} }
 
-func listenerSubject(_ Input, l *model.Listener) Subject {
+func listenerSubject(l *model.Listener) Subject {
 	return Subject{Ports: ports(l.Local), PID: l.PID.Or(0), Comm: l.Comm, NetNS: l.NetNS, State: l.State, Text: strings.Join([]string{l.Local, l.Container, l.Unit, l.State}, " ")}
 }
 

@@ -3,21 +3,24 @@
 package view
 
 import (
+	"fmt"
+
 	"beltrace/collector/model"
 )
 
-// footProblems is how many problems stand below the belt; the first says how many more there are.
+// footProblems is how many problems stand below the belt at most.
 const footProblems = 3
 
-// overviewFoot is what stands below the belt: what goes wrong, then the totals.
-func overviewFoot(in Input, width int) []Line {
+// overviewFoot is what stands below the belt: what goes wrong, as far as the page is high enough, then the totals.
+func overviewFoot(in Input, width, height int) []Line {
 	problems := Problems(in)
+	shown := max(0, min(len(problems), footProblems, (height-8)/3))
 	var out []Line
-	for _, p := range problems[:min(len(problems), footProblems)] {
-		out = append(out, p.Line().Fit(width))
+	for _, p := range problems[:shown] {
+		out = append(out, p.lines(width)...)
 	}
-	if more := len(problems) - footProblems; more > 0 {
-		out = append(out, Styled("  and "+Plural(more, "more", "more")+": page 2", Dim))
+	if more := len(problems) - shown; more > 0 && shown > 0 {
+		out = append(out, Styled(fmt.Sprintf("  and %d more: page 2", more), Dim))
 	}
 	if len(out) > 0 {
 		out = append(out, nil)

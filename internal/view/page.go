@@ -13,8 +13,8 @@ type Page struct {
 	Many   string
 	Order  Sort // until the user chooses another
 	Table  func(Input) *Table
-	Foot   func(in Input, width int) []Line // nil: none
-	Empty  string                           // what to do when there is no record at all
+	Foot   func(in Input, width, height int) []Line // for a page of that size; nil: none
+	Empty  string                                   // what to do when there is no record at all
 }
 
 // Pages returns the pages in the order of their numbers. A page that is not in this list does not exist: to add one,

@@ -4,6 +4,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 
 	"beltrace/collector/model"
 )
@@ -20,12 +21,32 @@ func (p Problem) Line() Line {
 	return Line{{"! ", Bad}, {p.Subject, Strong}, {"  " + p.Text, Normal}}
 }
 
+// lines wraps the problem to a width.
+func (p Problem) lines(width int) []Line {
+	first := p.Line()
+	if first.Width() <= width {
+		return []Line{first}
+	}
+	var out []Line
+	for i, text := range Wrap(p.Subject+"  "+p.Text, width-2) {
+		switch rest, ok := strings.CutPrefix(text, p.Subject); {
+		case i > 0:
+			out = append(out, Line{{"  ", Normal}, {text, Normal}})
+		case ok:
+			out = append(out, Line{{"! ", Bad}, {p.Subject, Strong}, {" " + rest, Normal}})
+		default: // not even the subject fits
+			out = append(out, Line{{"! ", Bad}, {text, Normal}})
+		}
+	}
+	return out
+}
+
 // Problems returns what goes wrong at the listeners now, the worst first.
 func Problems(in Input) []Problem {
 	var full, refusing []Problem
 	for i := range in.Snap.Listeners {
 		l := &in.Snap.Listeners[i]
-		if !in.Filter.Empty() && !in.Filter.Match(listenerSubject(in, l)) {
+		if !in.Filter.Empty() && !in.Filter.Match(listenerSubject(l)) {
 			continue
 		}
 		p := Problem{Subject: comm(l.Process) + " " + portName(l.Local), Target: listenerKey(l)}

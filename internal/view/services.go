@@ -104,17 +104,22 @@ var serviceSheet = sheet[*service]{
 		}
 		return serviceKey(s)
 	},
-	subject: func(in Input, s *service) Subject { return listenerSubject(in, s.top()) },
+	subjects: func(_ Input, s *service) (out []Subject) {
+		for _, l := range s.listeners {
+			out = append(out, listenerSubject(l))
+		}
+		return out
+	},
 	columns: []column[*service]{
 		{Head: Head{Title: "SERVICE", Min: 19, Max: 34, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: serviceName, sub: serviceWho,
 			cmp: func(a, b *service) int { return byListenerName(a.top(), b.top()) }},
-		{Head: Head{Title: "SYN QUEUE", Min: 11, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
+		{Head: Head{Title: "SYN QUEUE", Min: 9, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.top().SYNQueue) })},
-		{Head: Head{Title: "ACCEPT QUEUE", Min: 17, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
+		{Head: Head{Title: "ACCEPT QUEUE", Min: 18, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
 			cmp: bySize(func(s *service) float64 { return fullness(s.top()) })},
-		{Head: Head{Title: "CONNECTIONS", Min: 11, Max: 12, Explain: explainConnections}, cell: serviceOpen, sub: serviceRate,
+		{Head: Head{Title: "CONNS", Min: 9, Max: 10, Explain: explainConnections}, cell: serviceOpen, sub: serviceRate,
 			cmp: bySize(func(s *service) float64 { return float64(s.open) })},
-		{Head: Head{Title: "BYTES", Min: 11, Max: 11, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
+		{Head: Head{Title: "BYTES", Min: 10, Max: 11, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
 			sub: func(_ Input, s *service) Cell { return Line{{optBytes(s.out), Normal}, {" out", Dim}} },
 			cmp: bySize(func(s *service) float64 { return optFloat(s.out) })},
 		{Head: Head{Title: "REFUSED", Min: 9, Max: 17, Priority: 1, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,

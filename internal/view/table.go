@@ -90,11 +90,11 @@ type column[T any] struct {
 
 // sheet describes a table of records of type T.
 type sheet[T any] struct {
-	columns []column[T]
-	tall    bool // rows have two lines
-	key     func(T) Key
-	target  func(T) Key // what Enter opens
-	subject func(in Input, rec T) Subject
+	columns  []column[T]
+	tall     bool // rows have two lines
+	key      func(T) Key
+	target   func(T) Key                     // what Enter opens
+	subjects func(in Input, rec T) []Subject // a filter that selects one of them selects the record
 }
 
 // Table is a list of records, ready to be shown. Cells are made when they are asked for: only visible rows cost.
@@ -136,7 +136,7 @@ func (s *sheet[T]) heads() []Head {
 func (s *sheet[T]) table(in Input, recs []T) *Table {
 	rows := make([]T, 0, len(recs))
 	for _, r := range recs {
-		if in.Filter.Empty() || in.Filter.Match(s.subject(in, r)) {
+		if in.Filter.Empty() || slices.ContainsFunc(s.subjects(in, r), in.Filter.Match) {
 			rows = append(rows, r)
 		}
 	}

@@ -21,7 +21,7 @@ const textRows = 20
 func Text(w io.Writer, s *model.Snapshot) error {
 	b := bufio.NewWriter(w)
 	in := Input{Snap: s}
-	writeLine(b, append(append(HeaderLeft(s, ""), Span{Text: "  "}), HeaderRight(s)...))
+	writeLine(b, append(append(HeaderLeft(s, "", 0), Span{Text: "  "}), HeaderRight(s)...))
 	if lost := LostText(s); lost != "" {
 		writeLine(b, Plain("lost: "+lost))
 	}
