@@ -43,11 +43,11 @@ lint: ## go vet, staticcheck, gofmt, shellcheck, clang-format
 fmt: ## format Go and C
 	$(call need,$(LINT_TOOLS))
 	gofmt -w $$(find . -name '*.go' -not -name '*_bpfel.go')
-	clang-format-16 -i bpf/*.h bpf/*.c
+	find . -name '*.[ch]' -exec clang-format-16 -i {} +
 
-generate: ## compile bpf/ with the pinned clang; the results are committed
+generate: ## compile the BPF programs with the pinned clang; the results are committed
 	$(call need,$(CLANG_TOOLS))
-	go generate ./bpf
+	go generate ./...
 
 check-generated: ## fail if the committed results of generate are not what the sources make
 	$(call need,$(CLANG_TOOLS))

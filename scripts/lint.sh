@@ -20,6 +20,6 @@ step "go vet (darwin)" env GOOS=darwin go vet ./...
 step staticcheck go tool -modfile=tools.mod staticcheck -tags guest ./...
 step shellcheck shellcheck .ci/run scripts/*.sh
 step "shellcheck (guest)" shellcheck -s dash test/vm/init.sh # busybox sh is an ash
-step clang-format clang-format-16 --dry-run --Werror bpf/*.h bpf/*.c
+step clang-format find . -name '*.[ch]' -exec clang-format-16 --dry-run --Werror {} +
 [ $status -eq 0 ] && echo "lint: nothing found"
 exit $status

@@ -76,20 +76,21 @@ func guestTests(arch string) func(context.Context) ([][]string, error) {
 // fuzzTests runs each fuzz test for a time of its own: go test takes one at a time.
 func fuzzTests(d time.Duration) func(context.Context) ([][]string, error) {
 	return func(ctx context.Context) ([][]string, error) {
-		all, err := packages(ctx)
+		out, err := goOutput(ctx, "test", "-list", "^Fuzz", "./...")
 		if err != nil {
 			return nil, err
 		}
 		var commands [][]string
-		for _, pkg := range all {
-			out, err := goOutput(ctx, "test", "-list", "^Fuzz", pkg)
-			if err != nil {
-				return nil, err
-			}
-			for name := range strings.FieldsSeq(out) {
-				if strings.HasPrefix(name, "Fuzz") {
-					commands = append(commands, []string{"go", "test", "-json", "-run=^$", "-fuzz=^" + name + "$", "-fuzztime=" + d.String(), pkg})
+		var names []string // of the package whose line comes after them: "ok  	PACKAGE	TIME"
+		for line := range strings.Lines(out) {
+			switch f := strings.Fields(line); {
+			case len(f) == 1 && strings.HasPrefix(f[0], "Fuzz"):
+				names = append(names, f[0])
+			case len(f) > 1 && f[0] == "ok":
+				for _, n := range names {
+					commands = append(commands, []string{"go", "test", "-json", "-run=^$", "-fuzz=^" + n + "$", "-fuzztime=" + d.String(), f[1]})
 				}
+				names = nil
 			}
 		}
 		if len(commands) == 0 {
