@@ -62,8 +62,10 @@ func (a *app) hold(path string, args []string, out io.Writer) (*command, error) 
 		return nil, err
 	}
 	defer failedIn.Close()
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
+		gate.Close()
+		failed.Close()
 		return nil, err
 	}
 	cmd := exec.Command(self, slices.Concat([]string{startVerb, userWord(user), path}, args)...)

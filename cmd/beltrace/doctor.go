@@ -29,6 +29,7 @@ type diagnosis struct {
 	Checks []check     `json:"checks"`
 	Reason string      `json:"reason,omitempty"` // why it does not work
 	Do     string      `json:"do,omitempty"`
+	Tried  []string    `json:"tried,omitempty"` // the hooks of a required probe of which none works
 
 	err error
 }
@@ -102,6 +103,12 @@ func diagnose(ctx context.Context, c live.Config) *diagnosis {
 		if errors.As(err, &un) {
 			d.Reason, d.Do = un.What, un.Do
 		}
+		var all interface{ Unwrap() []error }
+		if errors.As(err, &all) {
+			for _, e := range all.Unwrap() {
+				d.Tried = append(d.Tried, e.Error())
+			}
+		}
 		return d
 	}
 	defer s.Close()
@@ -148,8 +155,13 @@ func (d *diagnosis) write(w io.Writer, verbose bool) error {
 	for _, c := range d.Checks {
 		c.write(&b)
 	}
-	fmt.Fprintf(&b, "%-14s %s\n\n", "tier", d.Tier)
-	b.WriteString(d.verdict() + "\n")
+	fmt.Fprintf(&b, "%-14s %s\n", "tier", d.Tier)
+	for _, t := range d.Tried {
+		fmt.Fprintf(&b, "%-14s   %s\n", "not possible", brief(t, verbose))
+	}
+	if d.OK {
+		b.WriteString("\n" + d.verdict() + "\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -170,19 +182,18 @@ func (p *checkup) write(b *strings.Builder, verbose bool) {
 		fmt.Fprintf(b, "%-14s   %s\n", "", p.Note)
 	}
 	for _, f := range p.Failed {
-		reason := f.Error
-		if !verbose {
-			reason = brief(reason)
-		}
-		fmt.Fprintf(b, "%-14s   not %s: %s\n", "", f.Hook, reason)
+		fmt.Fprintf(b, "%-14s   not %s: %s\n", "", f.Hook, brief(f.Error, verbose))
 	}
 }
 
 // briefWidth is how much of an error doctor prints without -v.
 const briefWidth = 160
 
-// brief returns the beginning of an error; a verifier's can have thousands of lines.
-func brief(s string) string {
+// brief returns the beginning of an error, unless all is wanted; a verifier's can have thousands of lines.
+func brief(s string, all bool) string {
+	if all {
+		return s
+	}
 	s, _, more := strings.Cut(s, "\n")
 	if r := []rune(s); len(r) > briefWidth {
 		s, more = string(r[:briefWidth]), true
@@ -200,15 +211,8 @@ func (c *check) write(b *strings.Builder) {
 	}
 }
 
-// verdict says in one line how it stands.
+// verdict says in one line how it stands where watching works; where not, that is the line of the error.
 func (d *diagnosis) verdict() string {
-	if !d.OK {
-		line := "beltrace cannot watch here: " + d.Reason
-		if d.Do != "" {
-			line += ": " + d.Do
-		}
-		return line
-	}
 	var unknown []string
 	for _, p := range d.Probes {
 		if p.Hook == "" && p.Idle == "" {

@@ -68,9 +68,10 @@ const pacePeriod = 50 * time.Millisecond
 // replayFeed yields the events of a recording, as fast as they can be read or as they happened.
 type replayFeed struct {
 	src   event.Source
-	speed float64 // 1: as it happened; 0: as fast as possible
-	limit int64   // ns of the recording that are shown; 0: all
-	first int64   // when it began, ns on the recording's clock
+	speed float64                 // 1: as it happened; 0: as fast as possible
+	pick  func(*event.Event) bool // nil: every event
+	limit int64                   // ns of the recording that are shown; 0: all
+	first int64                   // when it began, ns on the recording's clock
 	began time.Time
 	last  time.Time // when it ticked
 	tick  func(int64) error
@@ -98,7 +99,7 @@ func (f *replayFeed) Next(e *event.Event) error {
 		return io.EOF
 	default:
 	}
-	if err := f.src.Next(e); err != nil {
+	if err := f.read(e); err != nil {
 		return err
 	}
 	if e.Known(event.FieldPreExisting) && e.PreExisting {
@@ -115,6 +116,18 @@ func (f *replayFeed) Next(e *event.Event) error {
 		return nil
 	}
 	return f.await(e.TS)
+}
+
+// read returns the next event that was asked for.
+func (f *replayFeed) read(e *event.Event) error {
+	for {
+		if err := f.src.Next(e); err != nil {
+			return err
+		}
+		if f.pick == nil || f.pick(e) {
+			return nil
+		}
+	}
 }
 
 // await returns when the recording's clock shows ts.

@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,18 +41,12 @@ type watchFlags struct {
 
 // add defines the flags.
 func (f *watchFlags) add(c *cobra.Command) {
-	f.ports = numbers{what: "a port", max: 65535}
-	f.pids = numbers{what: "a process id", max: 1<<32 - 1}
-	fs := c.Flags()
-	fs.VarP(&f.ports, "port", "P", "only sockets with this local or remote `port` (repeatable)")
-	fs.VarP(&f.pids, "pid", "p", "only this `process` and its children (repeatable)")
-	fs.StringVar(&f.comm, "comm", "", "only processes of this `name`")
-	fs.StringVar(&f.netns, "netns", "", "only the network namespace at this `path`, such as /proc/PID/ns/net")
-	fs.StringVar(&f.container, "container", "", "only the container of this `name` or id")
-	f.addEnd(c)
+	f.addSelection(c)
+	flags := c.Flags()
+	flags.StringVar(&f.netns, "netns", "", "only the network namespace at this `path`, such as /proc/PID/ns/net")
 	f.addTier(c)
-	fs.BoolVar(&f.noPayload, "no-payload", false, "copy no byte of any message")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
+	flags.BoolVar(&f.noPayload, "no-payload", false, "copy no byte of any message")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
 }
 
 // addTier defines the flag that forces a tier: for tests.
@@ -61,18 +57,23 @@ func (f *watchFlags) addTier(c *cobra.Command) {
 		[]string{string(probes.Full), string(probes.Kprobe), string(probes.Tracepoint)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addEnd defines the flags that say when to end.
-func (f *watchFlags) addEnd(c *cobra.Command) {
-	c.Flags().Var(&f.limit, "for", "end after this `duration`, such as 10s or 2m")
-	c.Flags().Var((*positive)(&f.count), "count", "end after `n` events")
+// addSelection defines the flags that select in a recording just as well.
+func (f *watchFlags) addSelection(c *cobra.Command) {
+	f.ports = numbers{what: "a port", max: 65535}
+	f.pids = numbers{what: "a process id", max: 1<<32 - 1}
+	flags := c.Flags()
+	flags.VarP(&f.ports, "port", "P", "only sockets with this local or remote `port` (repeatable)")
+	flags.VarP(&f.pids, "pid", "p", "only this `process` and its children (repeatable)")
+	flags.StringVar(&f.comm, "comm", "", "only processes of this `name`")
+	flags.StringVar(&f.container, "container", "", "only the container of this `name` or id")
+	flags.Var(&f.limit, "for", "end after this `duration`, such as 10s or 2m")
+	flags.Var((*positive)(&f.count), "count", "end after `n` events")
 }
 
 // config returns what the flags ask live to watch.
 func (f *watchFlags) config() (live.Config, error) {
-	c := live.Config{Comm: f.comm, NetNS: f.netns}
-	if len(c.Comm) > commLen {
-		c.Comm = c.Comm[:commLen] // as the kernel does with the name itself
-	}
+	c := live.Config{NetNS: f.netns}
+	c.Comm = kernelName(f.comm)
 	if len(f.ports.list) > maxPorts {
 		return c, usagef("%d ports: at most %d can be watched by number", len(f.ports.list), maxPorts)
 	}
@@ -80,6 +81,9 @@ func (f *watchFlags) config() (live.Config, error) {
 		c.Ports = append(c.Ports, uint16(n))
 	}
 	for _, n := range f.pids.list {
+		if !maybeRuns(n) {
+			return c, fmt.Errorf("there is no process %d", n)
+		}
 		c.PIDs = append(c.PIDs, uint32(n))
 	}
 	if f.container != "" {
@@ -96,6 +100,18 @@ func (f *watchFlags) config() (live.Config, error) {
 		c.Tier = tier
 	}
 	return c, nil
+}
+
+// kernelName cuts a process's name as the kernel does.
+func kernelName(s string) string { return s[:min(len(s), commLen)] }
+
+// maybeRuns reports whether the process exists, as far as /proc tells.
+func maybeRuns(pid uint64) bool {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return true
+	}
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // numbers is a flag that collects numbers from 1 to max.

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// thisProgram leads to this program, also where the user may not enter its directory, or it was replaced.
+func thisProgram() (string, error) { return "/proc/self/exe", nil }
+
 // monotonic is the clock of the events: ns, CLOCK_MONOTONIC.
 func monotonic() int64 {
 	var ts unix.Timespec

@@ -6,6 +6,9 @@ package main
 
 import "os"
 
+// thisProgram leads to this program.
+func thisProgram() (string, error) { return os.Executable() }
+
 // monotonic is the clock of live events, of which there are none on this system.
 func monotonic() int64 { return 0 }
 

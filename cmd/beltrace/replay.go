@@ -37,7 +37,7 @@ Without a terminal, or with --once, the recording is read to its end and its las
 		Args: oneArg("a recording", "FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return a.replay(c.Context(), &f, &out, speed, args[0]) },
 	}
-	f.addEnd(c)
+	f.addSelection(c)
 	out.add(c)
 	c.Flags().Var(&speed, "speed", "`times` as fast as it happened, 0 for as fast as possible (the dashboard's default is 1)")
 	return c
@@ -60,7 +60,12 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 	if !speed.given && dashboard {
 		speed.times = 1
 	}
-	w := &watch{Feed: newReplayFeed(r, h.Start, speed.times, time.Duration(f.limit)), Model: collector.New(optionsOf(h)), Stay: true}
+	feed := newReplayFeed(r, h.Start, speed.times, time.Duration(f.limit))
+	opt := optionsOf(h)
+	if sel := f.selection(); sel != nil {
+		feed.pick, opt.Filters = sel.Pick, sel.words()
+	}
+	w := &watch{Feed: feed, Model: collector.New(opt), Now: func() int64 { return h.Start }, Stay: true}
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}

@@ -35,7 +35,7 @@ type watch struct {
 	Model *collector.Collector
 	// Cost says what watching costs; nil: nothing that could be said.
 	Cost func() (model.Cost, bool)
-	// Now is the clock of the events; nil: the events' own times are all there is.
+	// Now is the clock of the events. It may stand still: the model's time is never before its newest event.
 	Now   func() int64
 	Sinks []sink
 	Limit time.Duration // ends the run; 0: nothing does
@@ -55,7 +55,7 @@ type watch struct {
 func (w *watch) Snapshot() *model.Snapshot { return w.latest.Snapshot() }
 
 // Run collects until the events, the time, the job or the user end it, or ctx does. Every goroutine that lives as long
-// as a run is started here, and has ended when it returns; so has everything that was attached.
+// as a run is started here, and has ended when it returns (but for errStuck); so has everything that was attached.
 func (w *watch) Run(ctx context.Context) error {
 	defer w.Feed.Close()
 	w.latest.make = w.snapshot
@@ -73,8 +73,34 @@ func (w *watch) Run(ctx context.Context) error {
 	end(context.Cause(ctx))
 	<-working // it may still have something to do that should be seen
 	w.Feed.Stop()
+	if !within(ctx, collecting, patience) {
+		return errStuck
+	}
 	g.Wait()
 	return first(collected, shown, worked)
+}
+
+// patience is how long after a signal the last lines may take.
+const patience = 3 * time.Second
+
+// errStuck: the write that holds up the end cannot be interrupted, but for the end of the process.
+var errStuck = errors.New("standard output takes nothing: the last lines are not written")
+
+// within waits for done, but once a signal has come only for d.
+func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
+	var got signalled
+	if !errors.As(context.Cause(ctx), &got) {
+		<-done
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // first returns the first error that is one.
@@ -170,7 +196,7 @@ func (w *watch) tick(now int64) error {
 
 // snapshot makes a snapshot; now is 0 after the last event. Only sinks may call it.
 func (w *watch) snapshot(now int64) *model.Snapshot {
-	if now == 0 && w.Now != nil {
+	if now == 0 {
 		now = w.Now()
 	}
 	s := w.Model.Snapshot(now)

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"beltrace/collector/event"
+)
+
+// selection picks events of a recording, as the kernel does with live ones: whole sockets.
+type selection struct {
+	ports     []uint64
+	pids      []uint64
+	comm      string
+	container string
+
+	picked map[uint64]bool // sockets of which an event was picked
+}
+
+// selection returns what the flags select, nil for everything.
+func (f *watchFlags) selection() *selection {
+	s := &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, map[uint64]bool{}}
+	if len(s.ports) == 0 && len(s.pids) == 0 && s.comm == "" && s.container == "" {
+		return nil
+	}
+	return s
+}
+
+// Pick reports whether the event belongs to the selection: it is of a socket that does, or that came out of a listener
+// that does. Losses concern every selection.
+func (s *selection) Pick(e *event.Event) bool {
+	if e.Kind == event.Lost {
+		return true
+	}
+	if e.Known(event.FieldConn) && s.picked[e.Conn] {
+		return true
+	}
+	if !s.byPort(e) {
+		return false
+	}
+	if !s.byOwner(e) && !(e.Known(event.FieldListenerConn) && s.picked[e.ListenerConn]) {
+		return false
+	}
+	if e.Known(event.FieldConn) {
+		s.picked[e.Conn] = true
+	}
+	return true
+}
+
+func (s *selection) byPort(e *event.Event) bool {
+	has := func(f event.Field, a netip.AddrPort) bool {
+		return e.Known(f) && slices.Contains(s.ports, uint64(a.Port()))
+	}
+	return len(s.ports) == 0 || has(event.FieldLocal, e.Local) || has(event.FieldRemote, e.Remote) || has(event.FieldListener, e.Listener)
+}
+
+// byOwner compares the socket's owner. A recording does not tell whose child a process is.
+func (s *selection) byOwner(e *event.Event) bool {
+	return (len(s.pids) == 0 || e.Known(event.FieldPID) && slices.Contains(s.pids, uint64(e.PID))) &&
+		(s.comm == "" || e.Known(event.FieldComm) && e.Comm == s.comm) &&
+		(s.container == "" || e.Known(event.FieldContainer) && sameContainer(e.Container, s.container))
+}
+
+// words returns the selection as the command line has it.
+func (s *selection) words() []string {
+	var out []string
+	for _, n := range s.ports {
+		out = append(out, fmt.Sprintf("--port %d", n))
+	}
+	for _, n := range s.pids {
+		out = append(out, fmt.Sprintf("--pid %d", n))
+	}
+	if s.comm != "" {
+		out = append(out, "--comm "+s.comm)
+	}
+	if s.container != "" {
+		out = append(out, "--container "+strings.TrimSpace(s.container))
+	}
+	return out
+}
