@@ -79,7 +79,7 @@ func TestFrames(t *testing.T) {
 		{"events", showing(viewtest.Busy()), "9"},
 		{"listener", showing(viewtest.Busy()), "2<Enter>"},
 		{"service", showing(viewtest.Busy()), "1j<Enter>"},
-		{"connection", showing(viewtest.Busy()), "3/comm:curl<Enter>jj<Enter>"},
+		{"connection", showing(viewtest.Busy()), "3/comm:curl<Enter><Enter>"},
 		{"help", showing(viewtest.Busy()), "?"},
 		{"explain", showing(viewtest.Busy()), "2e"},
 		{"explain_column", showing(viewtest.Busy()), "2<Right><Right>e"},

@@ -27,12 +27,12 @@ func (u *ui) help() {
 	u.overlay = &overlay{title: "Keys", lines: u.helpLines}
 }
 
-// helpLines is made of the key table.
+// helpLines is made of the key table: what each key does here.
 func (u *ui) helpLines(width int) []view.Line {
 	const name = 15
 	var out []view.Line
 	for _, b := range u.keys {
-		if b.name == "" || b.when != nil && b.help != "" && !b.when(u) && !u.inListKey(b) {
+		if b.name == "" || b.when != nil && !b.when(u) {
 			continue
 		}
 		for i, text := range view.Wrap(b.help, width-name) {
@@ -45,9 +45,6 @@ func (u *ui) helpLines(width int) []view.Line {
 	}
 	return out
 }
-
-// inListKey reports whether a binding is one of the lists', which the help names although a record is open.
-func (u *ui) inListKey(b binding) bool { return strings.HasPrefix(b.name, "s ") }
 
 // explain says what the kernel does at the column under the cursor, or at the record.
 func (u *ui) explain() {

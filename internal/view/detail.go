@@ -111,16 +111,13 @@ func netns(n uint32) string {
 	return fmt.Sprint(n)
 }
 
-// unknownFacts lists the facts that this kernel does not tell exactly.
-func unknownFacts(f map[string]model.Fidelity) Line {
+// unknownFacts lists the facts that this kernel does not tell exactly; "" if there is none.
+func unknownFacts(f map[string]model.Fidelity) string {
 	var out []string
 	for _, name := range sortedKeys(f) {
 		if f[name] != model.Exact {
 			out = append(out, strings.ReplaceAll(name, "_", " ")+" "+string(f[name]))
 		}
 	}
-	if len(out) == 0 {
-		return nil
-	}
-	return Styled(strings.Join(out, ", "), Warning)
+	return strings.Join(out, ", ")
 }

@@ -45,7 +45,13 @@ func explainListenerNow(l *model.Listener) string {
 		return fmt.Sprintf("%s in the accept queue and no accept() seen in the last second. The kernel finished the handshakes by itself (inet_csk_complete_hashdance); "+
 			"the clients believe that they are served, and whatever they send waits in the sockets.", Plural(int(l.AcceptQueue.V), "connection waits", "connections wait"))
 	}
-	return explainListener + " Now " + Count(uint64(l.AcceptQueue.V)) + " of them wait, against a limit of " + optCount(l.Backlog) + "."
+	switch {
+	case !l.AcceptQueue.Known:
+		return explainListener
+	case l.AcceptQueue.V == 0:
+		return explainListener + " Now none of them waits."
+	}
+	return explainListener + fmt.Sprintf(" Now %s; the backlog is %s.", Plural(int(l.AcceptQueue.V), "of them waits", "of them wait"), optCount(l.Backlog))
 }
 
 func explainConnectionNow(c *model.Connection) string {

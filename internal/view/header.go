@@ -11,7 +11,7 @@ import (
 )
 
 // HeaderLeft says what is watched: a title ("": none), host, kernel, tier and filters. In a narrow width (0: no limit)
-// the host and then our own name give way to the rest.
+// the host, then our own name, then the end of the title give way to the rest.
 func HeaderLeft(s *model.Snapshot, title string, width int) Line {
 	name, host, what := "beltrace", Clean(s.Host), Clean(title)
 	rest := Line{{Text: kernelName(s)}, {Text: s.Tier}, {Clean(strings.Join(s.Filters, " ")), Accent}}
@@ -21,6 +21,9 @@ func HeaderLeft(s *model.Snapshot, title string, width int) Line {
 	}
 	if width > 0 && what != "" && all().Width() > width {
 		name = ""
+	}
+	if over := all().Width() - width; width > 0 && over > 0 {
+		what = Truncate(what, max(12, Width(what)-over)) // a long command must not hide the tier
 	}
 	return all()
 }

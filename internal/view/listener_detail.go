@@ -14,7 +14,7 @@ const waitingShown = 12
 
 func openListener(in Input, l *model.Listener, width int) *Detail {
 	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State, Dim}}}
-	listenerFacts(d, in, l)
+	listenerFacts(d, in, l, width)
 	waitingSection(d, in, l)
 	acceptorSection(d, l)
 	distributionSection(d, "WAIT IN THE ACCEPT QUEUE", l.WaitNS, width)
@@ -25,7 +25,7 @@ func openListener(in Input, l *model.Listener, width int) *Detail {
 	return d
 }
 
-func listenerFacts(d *Detail, in Input, l *model.Listener) {
+func listenerFacts(d *Detail, in Input, l *model.Listener, width int) {
 	d.fact("process", owner(l.Process)...)
 	backlog := Line{{optCount(l.Backlog), Strong}}
 	if l.BacklogAsked.Known && l.Backlog.Known && l.BacklogAsked.V > l.Backlog.V {
@@ -50,8 +50,12 @@ func listenerFacts(d *Detail, in Input, l *model.Listener) {
 	} else {
 		d.fact("listening", Span{"since " + in.clock().Time(l.Opened), Dim})
 	}
-	if not := unknownFacts(l.Fidelity); not != nil {
-		d.fact("not exact", not...)
+	name := "not exact"
+	for _, text := range Wrap(unknownFacts(l.Fidelity), width-factName-1) {
+		if text != "" {
+			d.fact(name, Span{text, Dim})
+			name = ""
+		}
 	}
 }
 

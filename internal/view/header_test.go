@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"testing"
+
+	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
+)
+
+func TestHeaderKeepsTheTierInSight(t *testing.T) {
+	s := viewtest.Empty()
+	for _, c := range []struct {
+		title string
+		width int
+		want  string
+	}{
+		{"", 0, "beltrace  web-1  linux 6.12  full"},
+		{"replay a.ndjson", 60, "beltrace  replay a.ndjson  web-1  linux 6.12  full"},
+		{"replay a.ndjson", 45, "beltrace  replay a.ndjson  linux 6.12  full"},
+		{"replay a.ndjson", 35, "replay a.ndjson  linux 6.12  full"},
+		{"run python3 -m http.server 18080", 40, "run python3 -m http.s…  linux 6.12  full"},
+	} {
+		if got := view.HeaderLeft(s, c.title, c.width).String(); got != c.want {
+			t.Errorf("%q in %d: %q, want %q", c.title, c.width, got, c.want)
+		}
+	}
+	for release, want := range map[string]string{"6.12.117-amd64": "6.12", "7.3-rc1": "7.3", "5": "5", "6.18\x1b[m": "6.18"} {
+		s.Kernel = release
+		if got := view.HeaderLeft(s, "", 0).String(); got != "beltrace  web-1  linux "+want+"  full" {
+			t.Errorf("%q: %q", release, got)
+		}
+	}
+}
+
+func TestLostIsNamed(t *testing.T) {
+	s := viewtest.Empty()
+	s.Lost = map[string]uint64{"ring": 3, "evicted": 12_345, "order": 0, "x\x1b": 1}
+	if got, want := view.LostText(s), "12.3k evicted from the memory budget, 3 because the ring buffer was full, 1 at x?"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := view.Lost(s); got != 12_349 {
+		t.Errorf("lost %d in all", got)
+	}
+}
