@@ -78,7 +78,7 @@ func (w *watch) problems(x *end, e *event.Event, all []*event.Event) []string {
 	case event.Close:
 		c.checkClose(x, all)
 	case event.Reset, event.Retransmit:
-		c.stamped(x.Called, x.last()+int64(softirqDelay()))
+		c.stamped(x.Called, x.last()+lateness(all))
 	}
 	return c.problems
 }
@@ -222,7 +222,7 @@ func (c *checker) checkClose(x *end, all []*event.Event) {
 	if x.side != "" {
 		is(c, event.FieldSide, e.Side, x.side)
 	}
-	c.stamped(min(x.CloseCalled, x.peer.earliestEnd(x)), x.last()+int64(softirqDelay()))
+	c.stamped(min(x.CloseCalled, x.peer.earliestEnd(x)), x.last()+lateness(all))
 	if x.bytes {
 		is(c, event.FieldBytesIn, e.BytesIn, x.In)
 		is(c, event.FieldBytesOut, e.BytesOut, x.Out)
@@ -235,6 +235,14 @@ func (c *checker) checkClose(x *end, all []*event.Event) {
 	default:
 		is(c, event.FieldDurationNS, e.DurationNS, e.TS-established.TS)
 	}
+}
+
+// lateness is how long after the programs' last call the kernel may be busy with the socket.
+func lateness(all []*event.Event) int64 {
+	if count(all, event.Retransmit) > 0 {
+		return int64(5 * time.Second) // a segment that is sent again waits for its timer
+	}
+	return int64(softirqDelay())
 }
 
 // earliestEnd is when the peer can have begun to end the connection.
