@@ -47,32 +47,26 @@ func lookCommand(args []string) (string, error) {
 
 // hold makes the process that will become the command, as the invoking user. What it prints goes to out.
 func (a *app) hold(path string, args []string, out io.Writer) (*command, error) {
+	self, err := thisProgram()
+	if err != nil {
+		return nil, err
+	}
 	user, err := invokingUser()
 	if err != nil {
 		return nil, err
 	}
-	gateOut, gate, err := os.Pipe()
+	pipes, err := newPipes(2)
 	if err != nil {
 		return nil, err
 	}
-	defer gateOut.Close()
-	failed, failedIn, err := os.Pipe()
-	if err != nil {
-		gate.Close()
-		return nil, err
-	}
-	defer failedIn.Close()
-	self, err := thisProgram()
-	if err != nil {
-		gate.Close()
-		failed.Close()
-		return nil, err
-	}
+	gate, failed := pipes[0], pipes[1]
+	defer gate.r.Close()
+	defer failed.w.Close()
 	cmd := exec.Command(self, slices.Concat([]string{startVerb, userWord(user), path}, args)...)
 	cmd.Args[0] = "beltrace"
 	cmd.Env = userEnv(user)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.ExtraFiles = []*os.File{gateOut, failedIn}
+	cmd.ExtraFiles = []*os.File{gate.r, failed.w}
 	// Keys typed at the terminal reach us alone, and we pass on what ends us; so the command is told once.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if a.in != nil && !isTerminal(a.in) {
@@ -80,11 +74,11 @@ func (a *app) hold(path string, args []string, out io.Writer) (*command, error) 
 	}
 	cmd.WaitDelay = time.Second // what it left behind may keep its output open
 	if err := cmd.Start(); err != nil {
-		gate.Close()
-		failed.Close()
+		gate.w.Close()
+		failed.r.Close()
 		return nil, fmt.Errorf("start %s: %w", args[0], err)
 	}
-	c := &command{PID: cmd.Process.Pid, name: args[0], cmd: cmd, gate: gate, failed: failed}
+	c := &command{PID: cmd.Process.Pid, name: args[0], cmd: cmd, gate: gate.w, failed: failed.r}
 	a.onKill(func() { c.signal(syscall.SIGKILL) })
 	return c, nil
 }

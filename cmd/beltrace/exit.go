@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 
@@ -53,7 +54,7 @@ func exitCode(err error) int {
 
 // quiet reports whether the program ended as it should: at its end, by a signal, or because nobody reads any more.
 func quiet(err error) bool {
-	return err == nil || errors.Is(err, context.Canceled) || errors.Is(err, syscall.EPIPE)
+	return err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errUnread)
 }
 
 // errorLine returns what to tell the user about an error, in one line; "" if there is nothing to tell.
@@ -64,3 +65,21 @@ func errorLine(err error) string {
 	}
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
+
+// errUnread: whoever read our standard output has enough, like head.
+var errUnread = errors.New("nobody reads the output")
+
+// stdout is the standard output. A reader that went away is told apart from a failure.
+type stdout struct{ *os.File }
+
+// Write writes to the file.
+func (s stdout) Write(b []byte) (int, error) {
+	n, err := s.File.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errUnread
+	}
+	return n, err
+}
+
+// WriteString writes to the file.
+func (s stdout) WriteString(text string) (int, error) { return s.Write([]byte(text)) }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,8 +30,8 @@ func (f *outFlags) add(c *cobra.Command) {
 
 // dashboard reports whether these flags, and where the output goes, mean the dashboard.
 func (f *outFlags) dashboard(a *app) bool {
-	out, ok := a.out.(*os.File)
-	return !f.once && !f.json && !f.headless && ok && isTerminal(out)
+	out, ok := a.out.(stdout)
+	return !f.once && !f.json && !f.headless && ok && isTerminal(out.File)
 }
 
 func (a *app) topCmd() *cobra.Command {

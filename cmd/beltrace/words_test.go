@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+)
+
+func TestExitCode(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+		line string
+	}{
+		{nil, 0, ""},
+		{fmt.Errorf("open: %w", context.Canceled), 0, ""},
+		{fmt.Errorf("print: %w", errUnread), 0, ""},
+		{fmt.Errorf("write recording: %w", syscall.EPIPE), 1, "write recording: broken pipe"},
+		{usagef("unknown flag --x"), 2, "unknown flag --x"},
+		{&live.Unsupported{What: "no BTF", Do: "use another kernel"}, 3, "no BTF: use another kernel"},
+		{fmt.Errorf("open: %w", &live.Unsupported{What: "no BTF"}), 3, "open: no BTF"},
+		{status(130), 130, ""},
+		{errors.New("disk full"), 1, "disk full"},
+		{errors.Join(errors.New("one"), errors.New("two")), 1, "one; two"},
+	} {
+		if got := exitCode(c.err); got != c.code {
+			t.Errorf("exit code of %v is %d, want %d", c.err, got, c.code)
+		}
+		if got := errorLine(c.err); got != c.line {
+			t.Errorf("line of %v is %q, want %q", c.err, got, c.line)
+		}
+	}
+}
+
+// TestUnreadOutput: a write to a pipe that nobody reads is told apart from other failures.
+func TestUnreadOutput(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r.Close()
+	if _, err := (stdout{w}).Write([]byte("x")); !errors.Is(err, errUnread) {
+		t.Errorf("write: %v", err)
+	}
+	w.Close()
+	if _, err := (stdout{w}).WriteString("x"); err == nil || errors.Is(err, errUnread) {
+		t.Errorf("write to a closed file: %v", err)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"connect", "accept", "close", "listen"}
+	for _, c := range []struct{ name, want string }{
+		{"conect", "connect"}, {"acept", "accept"}, {"clsoe", "close"}, {"unlisten", "listen"},
+		{"xyzxyz", ""}, {"q", ""}, {"", ""},
+	} {
+		got, ok := nearest(c.name, names)
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("nearest to %q is %q, want %q", c.name, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"same", "same", 0}} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	var out tail
+	for _, piece := range []string{"one\ntw", "o\r\n", "\nrest"} {
+		if n, err := out.Write([]byte(piece)); n != len(piece) || err != nil {
+			t.Fatalf("wrote %d, %v", n, err)
+		}
+	}
+	if got := out.Lines(); !slices.Equal(got, []string{"one", "two", "", "rest"}) {
+		t.Errorf("lines %q", got)
+	}
+	for i := range 3 * tailLines {
+		fmt.Fprintf(&out, "line %d\n", i)
+	}
+	got := out.Lines()
+	if len(got) != tailLines || got[len(got)-1] != fmt.Sprintf("line %d", 3*tailLines-1) {
+		t.Errorf("%d lines, the last %q", len(got), got[len(got)-1])
+	}
+	out.Write([]byte(strings.Repeat("x", 3*tailWidth)))
+	out.Write([]byte("y\nz\n"))
+	if got = out.Lines(); len(got[len(got)-2]) != tailWidth || got[len(got)-1] != "z" {
+		t.Errorf("a long line has %d bytes, then comes %q", len(got[len(got)-2]), got[len(got)-1])
+	}
+}
+
+func TestSelection(t *testing.T) {
+	ev := func(conn, listener uint64, port uint16, pid uint32, comm string) event.Event {
+		e := event.Event{Kind: event.Established, Conn: conn, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
+		e.Set(event.FieldConn, event.FieldLocal)
+		if listener != 0 {
+			e.ListenerConn = listener
+			e.Set(event.FieldListenerConn)
+		}
+		if pid != 0 {
+			e.PID, e.Comm, e.Container = pid, comm, "0123456789ab"
+			e.Set(event.FieldPID, event.FieldComm, event.FieldContainer)
+		}
+		return e
+	}
+	events := []event.Event{
+		ev(1, 0, 80, 7, "nginx"),    // the listener
+		ev(2, 1, 80, 0, ""),         // its connection, whose owner is not known
+		ev(2, 0, 0, 0, ""),          // something about it, without an address
+		ev(3, 0, 443, 8, "haproxy"), // another process's
+		lost(),
+	}
+	for _, c := range []struct {
+		flags watchFlags
+		want  []int
+	}{
+		{watchFlags{ports: numbers{list: []uint64{80}}}, []int{0, 1, 2, 4}},
+		{watchFlags{ports: numbers{list: []uint64{80, 443}}}, []int{0, 1, 2, 3, 4}},
+		{watchFlags{pids: numbers{list: []uint64{7}}}, []int{0, 1, 2, 4}},
+		{watchFlags{comm: "haproxy"}, []int{3, 4}},
+		{watchFlags{container: "0123456789abcdef"}, []int{0, 1, 2, 3, 4}},
+		{watchFlags{container: "ffff"}, []int{4}},
+		{watchFlags{comm: "nginx", ports: numbers{list: []uint64{443}}}, []int{4}},
+	} {
+		s := c.flags.selection()
+		var got []int
+		for i := range events {
+			if s.Pick(&events[i]) {
+				got = append(got, i)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v picks %v, want %v", s.words(), got, c.want)
+		}
+	}
+	if s := (&watchFlags{}).selection(); s != nil {
+		t.Errorf("no flags select %v", s.words())
+	}
+}
+
+func TestContainers(t *testing.T) {
+	root := t.TempDir()
+	id := strings.Repeat("0123456789abcdef", 4)
+	for path, text := range map[string]string{
+		"proc/7/cgroup":  "0::/system.slice/docker-" + id + ".scope\n",
+		"proc/8/cgroup":  "0::/system.slice/docker-" + id + ".scope\n",
+		"proc/9/cgroup":  "0::/system.slice/nginx.service\n",
+		"proc/self/stat": "",
+		"var/lib/docker/containers/x/config.v2.json":                    `{"ID":"` + id + `","Name":"/web"}`,
+		"var/lib/docker/containers/y/config.v2.json":                    `not JSON`,
+		"var/lib/containers/storage/overlay-containers/containers.json": `[{"id":"ff00","names":["db"]}]`,
+	} {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"web", id, id[:12], id[:5]} {
+		got := containerMembers(root, name)()
+		if slices.Sort(got); !slices.Equal(got, []uint32{7, 8}) {
+			t.Errorf("container %s has %v", name, got)
+		}
+	}
+	for _, name := range []string{"db", "nginx", "0", "nope"} {
+		if got := containerMembers(root, name)(); got != nil {
+			t.Errorf("container %s has %v", name, got)
+		}
+	}
+	if got := containers(root); !slices.Equal(got, []string{id[:12], "db", "web"}) {
+		t.Errorf("containers %v", got)
+	}
+}
+
+func TestUserWord(t *testing.T) {
+	if got := userWord(&syscall.Credential{Uid: 1000, Gid: 1001, Groups: []uint32{1001, 27}}); got != "1000:1001,1001,27" {
+		t.Errorf("user is written %q", got)
+	}
+	if got := userWord(nil); got != "-" || changeUser(got) != nil {
+		t.Errorf("nobody is written %q", got)
+	}
+	for _, word := range []string{"", "x:1", "1:x", "1"} {
+		if changeUser(word) == nil {
+			t.Errorf("%q is taken for a user", word)
+		}
+	}
+}
+
+// TestHeader: a recording and the model are told the same about the probes.
+func TestHeader(t *testing.T) {
+	hook := &probes.Hook{How: probes.TPBTF, At: "tcp_x", Fidelity: model.Exact, Facts: map[string]model.Fidelity{"wait_ns": model.Derived}}
+	info := live.Info{Host: "h", Kernel: "6.12", Arch: "amd64", Tier: probes.Full, BootOffset: 5, Start: 6, Probes: []live.ProbeInfo{
+		{Probe: &probes.Probe{Name: "a", Facts: []string{"wait_ns", "fd"}}, Hook: hook},
+		{Probe: &probes.Probe{Name: "b", Facts: []string{"fd", "syn"}}},
+	}}
+	o := optionsOf(headerOf(info))
+	if diff := cmp.Diff(map[string]model.ProbeStatus{"a": {Hook: "tp_btf tcp_x", Fidelity: model.Exact}, "b": {Fidelity: model.Unknown}}, o.Probes); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]model.Fidelity{"wait_ns": model.Derived, "fd": model.Exact, "syn": model.Unknown}, o.Facts); diff != "" {
+		t.Error(diff)
+	}
+	if o.Host != "h" || o.Kernel != "6.12" || o.Arch != "amd64" || o.Tier != "full" || o.WallOffset != 5 || o.Start != 6 {
+		t.Errorf("%+v", o)
+	}
+}
