@@ -138,41 +138,52 @@ func checkOrder(s demo.Seen) demo.Verdict {
 	return demo.Prove(e)
 }
 
-// checkClocks compares each wait with the time from the client's connect to the server's accept, as they noted it.
+// checkClocks compares each wait with the programs' own clocks: it cannot be shorter than from the end of connect to
+// the begin of accept, nor longer than from the begin of connect to the end of accept.
 func checkClocks(s demo.Seen) demo.Verdict {
 	conns, early, ready := queue(s)
 	if !ready {
 		return early
 	}
-	worst, at := int64(-1), taken{}
-	for _, c := range conns {
-		own, known := ownWait(s, c)
+	var worst comparison
+	for i, c := range conns {
+		own, known := compare(s, c)
 		switch {
-		case known && c.WaitNS.Known:
+		case known:
 		case !s.Done:
 			return demo.Wait(nil)
 		default:
 			return demo.Unable("the wait of " + c.Remote + " is not known to both clocks")
 		}
-		if off := abs(c.WaitNS.V - own); off > worst {
-			worst, at = off, c
+		if i == 0 || own.off > worst.off {
+			worst = own
 		}
 	}
-	own, _ := ownWait(s, at)
-	allowed := int64(time.Millisecond) + own/20
-	e := demo.Evidence{}.With("largest_difference_ns", worst).With("allowed_ns", allowed).
-		With("wait_ns", at.WaitNS.V).With("own_clock_ns", own).With("compared", int64(len(conns)))
-	if worst > allowed {
+	e := demo.Evidence{}.With("wait_ns", worst.wait).With("own_clocks_at_least_ns", worst.least).With("at_most_ns", worst.most).
+		With("compared", int64(len(conns)))
+	if worst.off > int64(time.Millisecond)+worst.wait/20 {
 		return demo.Refute(e, "the clocks differ by more than 1 ms + 5 %")
 	}
 	return demo.Prove(e)
 }
 
-// ownWait is a connection's time between connect and accept by the programs' own clocks.
-func ownWait(s demo.Seen, c taken) (int64, bool) {
-	connected, ok := s.Notes[connectedNote(c.Remote)]
-	accepted, ok2 := s.Notes[acceptedNote(c.Remote)]
-	return int64(accepted - connected), ok && ok2
+// comparison is a wait as the kernel measured it, and its bounds by the programs' own clocks. Times in ns.
+type comparison struct {
+	wait, least, most int64
+	off               int64 // how far outside the bounds it is
 }
 
-func abs(n int64) int64 { return max(n, -n) }
+// compare returns false if one of the times is not known.
+func compare(s demo.Seen, c taken) (comparison, bool) {
+	var at [4]int64
+	for i, name := range []func(string) string{connectNote, connectedNote, acceptNote, acceptedNote} {
+		v, ok := s.Notes[name(c.Remote)]
+		if !ok {
+			return comparison{}, false
+		}
+		at[i] = int64(v)
+	}
+	x := comparison{wait: c.WaitNS.V, least: at[2] - at[1], most: at[3] - at[0]}
+	x.off = max(0, x.least-x.wait, x.wait-x.most)
+	return x, c.WaitNS.Known
+}

@@ -35,7 +35,9 @@ func play() demo.Seen {
 		s.Connections = append(s.Connections,
 			demotest.Life{Role: event.RoleServer, Local: server, Remote: client, Established: at, Accepted: taken, Handshake: 30 * us}.Connection(),
 			demotest.Life{Role: event.RoleClient, Local: client, Remote: server, Established: at, Handshake: 60 * us}.Connection())
+		s.Notes[connectNote(client)] = float64(at - 60*us)
 		s.Notes[connectedNote(client)] = float64(at + 80*us)
+		s.Notes[acceptNote(client)] = float64(taken - 5*us)
 		s.Notes[acceptedNote(client)] = float64(taken + 5*us)
 	}
 	return s
@@ -63,6 +65,9 @@ func TestClaims(t *testing.T) {
 		{"wait too short", func(s *demo.Seen) { accepted(sockets(*s, 0), 1300*ms) }, checkDelay, demo.Refuted},
 		{"last first", func(s *demo.Seen) { accepted(sockets(*s, 4), 1301*ms) }, checkOrder, demo.Refuted},
 		{"clocks far apart", func(s *demo.Seen) { sockets(*s, 2).WaitNS.V += 20 * ms }, checkClocks, demo.Refuted},
+		{"clocks far apart, wait too short", func(s *demo.Seen) { sockets(*s, 2).WaitNS.V -= 20 * ms }, checkClocks, demo.Refuted},
+		{"the server waited for a CPU after accept", func(s *demo.Seen) { s.Notes[acceptedNote("127.0.0.1:40002")] += float64(90 * ms) }, checkClocks, demo.Proven},
+		{"the client waited for a CPU after connect", func(s *demo.Seen) { s.Notes[connectedNote("127.0.0.1:40002")] += float64(90 * ms) }, checkClocks, demo.Proven},
 		{"clocks within bounds", func(s *demo.Seen) { sockets(*s, 2).WaitNS.V += 15 * ms }, checkClocks, demo.Proven},
 		{"wait unknown", func(s *demo.Seen) { sockets(*s, 0).WaitNS.Known = false }, checkDelay, demo.Unproven},
 		{"a note is missing", func(s *demo.Seen) { delete(s.Notes, acceptedNote("127.0.0.1:40003")) }, checkClocks, demo.Unproven},

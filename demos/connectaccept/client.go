@@ -23,11 +23,14 @@ func drive(ctx context.Context, env *demo.Env) error {
 	}()
 	var dialer net.Dialer
 	for i := range Connections {
+		before := demo.Now()
 		c, err := dialer.DialContext(ctx, "tcp", env.Addr)
 		if err != nil {
 			return fmt.Errorf("connection %d of %d: %w", i+1, Connections, err)
 		}
-		env.Note(connectedNote(c.LocalAddr().String()), float64(demo.Now()))
+		after, here := demo.Now(), c.LocalAddr().String()
+		env.Note(connectNote(here), float64(before))
+		env.Note(connectedNote(here), float64(after))
 		conns = append(conns, c)
 	}
 	env.Step(stepWait)

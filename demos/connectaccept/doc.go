@@ -42,6 +42,9 @@ func Demo() demo.Demo {
 	}
 }
 
-// Names of the moments that the two programs note, by the client's address.
-func acceptedNote(client string) string  { return fmt.Sprintf("accepted_%s_ns", client) }
+// Names of the moments that the two programs note, by the client's address: before and after their system call. What
+// the kernel does for the call lies between them, however long the program then waits for a CPU.
+func connectNote(client string) string   { return fmt.Sprintf("connect_%s_ns", client) }
 func connectedNote(client string) string { return fmt.Sprintf("connected_%s_ns", client) }
+func acceptNote(client string) string    { return fmt.Sprintf("accept_%s_ns", client) }
+func acceptedNote(client string) string  { return fmt.Sprintf("accepted_%s_ns", client) }

@@ -79,10 +79,11 @@ func acceptAll(ctx context.Context, env *demo.Env, raw syscall.RawConn) error {
 		var fd int
 		var from unix.Sockaddr
 		var acceptErr error
-		var at int64
+		var before, after int64
 		err := raw.Control(func(listener uintptr) {
+			before = demo.Now()
 			fd, from, acceptErr = unix.Accept(int(listener))
-			at = demo.Now()
+			after = demo.Now()
 		})
 		switch {
 		case errors.Is(acceptErr, unix.EAGAIN):
@@ -92,7 +93,8 @@ func acceptAll(ctx context.Context, env *demo.Env, raw syscall.RawConn) error {
 		case err != nil || acceptErr != nil:
 			return errors.Join(err, acceptErr)
 		}
-		env.Note(acceptedNote(address(from)), float64(at))
+		env.Note(acceptNote(address(from)), float64(before))
+		env.Note(acceptedNote(address(from)), float64(after))
 		if err := answer(ctx, fd); err != nil {
 			env.Log.Printf("answer %s: %v", address(from), err)
 		}

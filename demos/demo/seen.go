@@ -62,25 +62,16 @@ func Moment(c *model.Connection, kind event.Kind) int64 {
 	return 0
 }
 
-// MarkTimes returns when the server noted the phase of the moment called name during step n, oldest first.
-func (s Seen) MarkTimes(n int, name string, phase Phase) []int64 {
+// MarksOf returns the server's marks of that name during step n, oldest first.
+func (s Seen) MarksOf(n int, name string) []model.Mark {
 	from, to, _ := s.Step(n)
-	var out []int64
+	var out []model.Mark
 	for _, m := range s.Marks {
-		if m.PID == s.Server.PID && m.Name == name && m.End == (phase == End) && m.TS >= from && m.TS < to {
-			out = append(out, m.TS)
+		if m.PID == s.Server.PID && m.Name == name && m.TS >= from && m.TS < to {
+			out = append(out, m)
 		}
 	}
-	slices.Sort(out)
-	return out
-}
-
-// Gaps returns the differences of neighbours.
-func Gaps(times []int64) []int64 {
-	var out []int64
-	for i := 1; i < len(times); i++ {
-		out = append(out, times[i]-times[i-1])
-	}
+	slices.SortStableFunc(out, func(a, b model.Mark) int { return cmp.Compare(a.TS, b.TS) })
 	return out
 }
 
@@ -96,12 +87,15 @@ func Known(conns []model.Connection, value func(*model.Connection) model.Opt[int
 }
 
 // Median returns the middle value, 0 of none.
-func Median(values []int64) int64 {
+func Median(values []int64) int64 { return Quantile(values, 0.5) }
+
+// Quantile returns the value below which that share of the values is, 0 of none.
+func Quantile(values []int64, share float64) int64 {
 	if len(values) == 0 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
 }
 
 // Sum adds the values.

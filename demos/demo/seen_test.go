@@ -83,6 +83,9 @@ func TestMedian(t *testing.T) {
 			t.Errorf("median of %v is %d, want %d", tt.values, got, tt.want)
 		}
 	}
+	if low, high := Quantile([]int64{1, 2, 3, 4}, 0.25), Quantile([]int64{1, 2, 3, 4}, 1); low != 2 || high != 4 {
+		t.Errorf("quantiles %d and %d, want 2 and 4", low, high)
+	}
 }
 
 func TestEvidenceKeepsItsOrder(t *testing.T) {

@@ -19,14 +19,15 @@ const (
 )
 
 // play returns what is seen of a run in which everything is as it should be: 50 connections 1 ms apart from 1 s on,
-// then one at 2 s that carries a request every 100 µs.
+// then one at 2 s that carries
+// as much; from 3 s on both ways in turns: the kept connection brings the next request after 180 µs, a new one after 780 µs.
 func play() demo.Seen {
 	s := demo.Seen{
 		Snapshot: &model.Snapshot{TS: 4000 * ms},
 		Server:   demo.Party{PID: 7, Addr: server},
 		Steps:    []int64{1000 * ms, 2000 * ms, 3000 * ms},
 		Notes: map[string]float64{
-			"close_total_ns": float64(60 * ms), "close_request_p50_ns": float64(ms), "keep_alive_request_p50_ns": float64(100 * us),
+			"close_total_ns": float64(60 * ms), "new_request_p50_ns": float64(ms), "kept_request_p50_ns": float64(100 * us),
 		},
 		Done: true,
 	}
@@ -36,7 +37,9 @@ func play() demo.Seen {
 			Role: event.RoleServer, Local: server, Remote: fmt.Sprintf("127.0.0.1:%d", 40000+i),
 			Established: at, Accepted: at + 20*us, Closed: at + 500*us, Handshake: 40 * us, BytesIn: 120,
 		}.Connection())
-		s.Marks = append(s.Marks, mark(at+100*us, false), mark(at+120*us, true), mark(2000*ms+i*100*us, false), mark(2000*ms+i*100*us+20, true))
+		turn := 3000*ms + i*ms
+		s.Marks = append(s.Marks, mark(newID(int(i)), turn, false), mark(newID(int(i)), turn+20*us, true),
+			mark(keptID(int(i)), turn+200*us, false), mark(keptID(int(i)), turn+220*us, true))
 	}
 	s.Connections = append(s.Connections, demotest.Life{
 		Role: event.RoleServer, Local: server, Remote: "127.0.0.1:50000",
@@ -45,8 +48,8 @@ func play() demo.Seen {
 	return s
 }
 
-func mark(ts int64, end bool) model.Mark {
-	return model.Mark{TS: ts, PID: 7, Name: "handle", End: end}
+func mark(id int, ts int64, end bool) model.Mark {
+	return model.Mark{TS: ts, PID: 7, Name: "handle", End: end, ID: uint64(id)}
 }
 
 func TestClaims(t *testing.T) {
@@ -76,13 +79,13 @@ func TestClaims(t *testing.T) {
 		{"few bytes", func(s *demo.Seen) { last(s).BytesIn.V = 120 }, checkBytes, demo.Refuted},
 		{"kernel times exceed the client's", func(s *demo.Seen) { s.Notes["close_total_ns"] = float64(2 * ms) }, checkPaid, demo.Refuted},
 		{"a handshake is unknown", func(s *demo.Seen) { s.Connections[3].HandshakeNS.Known = false }, checkPaid, demo.Refuted},
-		{"not faster", func(s *demo.Seen) {
-			for i := range s.Marks {
-				if m := &s.Marks[i]; m.TS >= 2000*ms {
-					m.TS = 2000*ms + (m.TS-2000*ms)*10
-				}
+		{"not sooner", func(s *demo.Seen) { slowKept(s, 900*us) }, checkFaster, demo.Refuted},
+		{"not sooner, but who knows", func(s *demo.Seen) {
+			slowKept(s, 900*us)
+			for i := range s.Marks[:60] {
+				s.Marks[i].TS = 3000*ms + int64(i)*50*us // as fast in both ways
 			}
-		}, checkFaster, demo.Refuted},
+		}, checkFaster, demo.Unproven},
 		{"marks are lost", func(s *demo.Seen) { s.Marks = s.Marks[4:] }, checkFaster, demo.Unproven},
 		{"marks of another process", func(s *demo.Seen) { s.Server.PID = 8 }, checkFaster, demo.Unproven},
 	}
@@ -96,5 +99,14 @@ func TestClaims(t *testing.T) {
 				t.Errorf("%s (%s) %v, want %s", v.State, v.Why, v.Evidence, tt.want)
 			}
 		})
+	}
+}
+
+// slowKept makes requests on the kept connection come so long after the ones before.
+func slowKept(s *demo.Seen, pause int64) {
+	for i := range s.Marks {
+		if m := &s.Marks[i]; isKept(m.ID) {
+			m.TS += pause - 180*us
+		}
 	}
 }

@@ -13,39 +13,78 @@ import (
 	"beltrace/demos/demo"
 )
 
-// drive makes the same requests without and with keep-alive, one after the other.
+// drive makes the same requests without and with keep-alive, one way after the other, and then in turns.
 func drive(ctx context.Context, env *demo.Env) error {
 	env.Step(stepClose)
-	if err := ask(ctx, env, "close", true); err != nil {
+	if err := ask(ctx, env, "close", newUser(env, true)); err != nil {
 		return err
 	}
 	env.Step(stepKeepAlive)
-	if err := ask(ctx, env, "keep_alive", false); err != nil {
+	if err := ask(ctx, env, "keep_alive", newUser(env, false)); err != nil {
 		return err
 	}
 	env.Step(stepCost)
+	return takeTurns(ctx, env, newUser(env, true), newUser(env, false))
+}
+
+// user is an HTTP client with a watch and its own connections.
+type user struct {
+	http  http.Client
+	addr  string
+	times []int64 // of its requests, ns
+	cpu   int64   // that they took, ns
+}
+
+func newUser(env *demo.Env, closeEach bool) *user {
+	return &user{http: http.Client{Transport: &http.Transport{DisableKeepAlives: closeEach}}, addr: env.Addr}
+}
+
+// ask makes one request.
+func (u *user) ask(ctx context.Context, id int) error {
+	cpu, start := cpuTime(), demo.Now()
+	if err := get(ctx, &u.http, fmt.Sprintf("http://%s/orders/%d", u.addr, id), id); err != nil {
+		return fmt.Errorf("request %d: %w", id, err)
+	}
+	u.times, u.cpu = append(u.times, demo.Now()-start), u.cpu+cpuTime()-cpu
 	return nil
 }
 
-// ask makes the requests and notes what they cost by the client's own clock.
-func ask(ctx context.Context, env *demo.Env, way string, closeEach bool) error {
-	transport := &http.Transport{DisableKeepAlives: closeEach}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	times, cpu, begin := make([]int64, 0, Requests), cpuTime(), demo.Now()
+// ask makes all requests in one way.
+func ask(ctx context.Context, env *demo.Env, way string, u *user) error {
+	defer u.http.CloseIdleConnections()
+	begin := demo.Now()
 	for id := range Requests {
-		start := demo.Now()
-		if err := get(ctx, client, fmt.Sprintf("http://%s/orders/%d", env.Addr, id), id); err != nil {
-			return fmt.Errorf("request %d of %d, %s: %w", id+1, Requests, way, err)
+		if err := u.ask(ctx, id); err != nil {
+			return fmt.Errorf("%s: %w", way, err)
 		}
-		times = append(times, demo.Now()-start)
 	}
 	env.Note(way+"_total_ns", float64(demo.Now()-begin))
-	env.Note(way+"_request_p50_ns", float64(demo.Median(times)))
-	env.Note(way+"_client_cpu_ns", float64((cpuTime()-cpu)/Requests))
-	env.Note(way+"_requests", float64(len(times)))
 	return nil
 }
+
+// takeTurns makes requests in both ways alternately, so that whatever else the machine does touches both alike. The
+// number of a request tells how it came: see newID and keptID.
+func takeTurns(ctx context.Context, env *demo.Env, fresh, kept *user) error {
+	defer kept.http.CloseIdleConnections()
+	for i := range Requests {
+		if err := fresh.ask(ctx, newID(i)); err != nil {
+			return err
+		}
+		if err := kept.ask(ctx, keptID(i)); err != nil {
+			return err
+		}
+	}
+	for way, u := range map[string]*user{"new": fresh, "kept": kept} {
+		env.Note(way+"_request_p50_ns", float64(demo.Median(u.times)))
+		env.Note(way+"_client_cpu_ns", float64(u.cpu/Requests))
+	}
+	return nil
+}
+
+// Even requests of the last step come on a connection of their own, odd ones on the one that is kept.
+func newID(i int) int       { return 2 * i }
+func keptID(i int) int      { return 2*i + 1 }
+func isKept(id uint64) bool { return id%2 == 1 }
 
 // get makes one request and reads the answer to its end: only then can the connection be used again.
 func get(ctx context.Context, client *http.Client, url string, id int) error {

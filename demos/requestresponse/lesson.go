@@ -41,7 +41,8 @@ func lesson() demo.Lesson {
 				Title: "what a new connection costs",
 				Text: "The handshake takes one round trip, here over loopback in microseconds; across an ocean it takes 100 ms, and TLS adds one or two more. " +
 					"The wait in the accept queue is the time until the server's thread runs and calls accept.\n" +
-					"Compare the numbers with the time of a whole request. Clients keep a pool of open connections for this reason, and proxies keep one towards their backends.",
+					"Now the client takes turns: a request on a new connection, one on the kept one. " +
+					"Compare how soon the server sees each. This is why clients keep a pool of open connections, and proxies keep one towards their backends.",
 				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "each new connection costs a handshake and a wait for accept: once a request without keep-alive",
