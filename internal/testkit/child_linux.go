@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // answerTime is how long a child may be silent before the test gives it up.
@@ -33,6 +35,8 @@ type ChildOptions struct {
 	Comm  string     // its name, 15 bytes at most; "": the test binary's
 	NetNS *NetNS     // nil: the test's own
 	Files []*os.File // become its descriptors 3, 4, …
+
+	PIDNamespace bool // it is process 1 of a pid namespace of its own
 }
 
 // Start starts this test binary again in a role.
@@ -53,6 +57,9 @@ func Start(t testing.TB, role string, o ChildOptions) *Child {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), RoleEnv+"="+role)
 	cmd.ExtraFiles = o.Files
+	if o.PIDNamespace {
+		cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	}
 	return Run(t, cmd, o.NetNS)
 }
 

@@ -5,6 +5,7 @@ package truth
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 )
@@ -209,6 +211,38 @@ func TestTraceCommand(t *testing.T) {
 	w.lossless()
 	w.verify(wholes(t, served, dialed))
 	w.counts(l.Local, event.Listen, 1)
+}
+
+// TestSnapshotCommand: top --once --json counts what the programs did.
+func TestSnapshotCommand(t *testing.T) {
+	p := newPair(t)
+	tl := startTool(t, "top", "--once", "--json", "--for", "5s", "--netns", p.ns.Path())
+	l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	serve, dial := short(l, 10)
+	p.exchange(serve, dial)
+	if err := <-tl.ended; err != nil {
+		t.Fatalf("%v\n%s", err, <-tl.stderr)
+	}
+	text, err := os.ReadFile(tl.stdout.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s model.Snapshot
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if len(s.Listeners) != 1 || len(s.Connections) != 20 || len(s.Lost) != 0 {
+		t.Fatalf("%d listeners, %d connections, lost %v; want 1, 20 and nothing", len(s.Listeners), len(s.Connections), s.Lost)
+	}
+	row := s.Listeners[0]
+	if row.Conn != l.Cookie && !oldKernel(t) || row.PID.V != l.PID || row.Established != 10 || row.Accepted != 10 || row.WaitNS.Count != 10 {
+		t.Errorf("the listener is %+v", row)
+	}
+	for _, c := range s.Connections {
+		if c.State != model.StateClosed || c.BytesIn.V+c.BytesOut.V != 2100 || c.PreExisting {
+			t.Errorf("a connection is %+v", c)
+		}
+	}
 }
 
 // tier is the one that the tool has, found out by a session of our own.

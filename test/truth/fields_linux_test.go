@@ -78,7 +78,7 @@ func (w *watch) problems(x *end, e *event.Event, all []*event.Event) []string {
 	case event.Close:
 		c.checkClose(x, all)
 	case event.Reset, event.Retransmit:
-		c.stamped(x.Called, x.last()+lateness(all))
+		c.stamped(x.began(), x.last()+lateness(all))
 	}
 	return c.problems
 }
@@ -132,6 +132,14 @@ func (x *end) owner(k event.Kind) uint32 {
 	return x.PID
 }
 
+// began is the earliest time at which anything can happen to the socket: a server's, long before accept.
+func (x *end) began() int64 {
+	if x.peer.PID == 0 {
+		return x.Called
+	}
+	return min(x.Called, x.peer.Called)
+}
+
 // last is the latest time at which anything can happen to the socket because of its programs.
 func (x *end) last() int64 { return max(x.CloseReturned, x.peer.CloseReturned, x.Returned) }
 
@@ -155,7 +163,12 @@ func (w *watch) checkEstablished(c *checker, x *end) {
 		from = x.peer.Wrote
 	}
 	c.stamped(from, to+int64(softirqDelay()))
-	if e.Known(event.FieldHandshakeNS) || w.knows(knowsSYN) {
+	switch {
+	case x.peer.Cookied && w.knows(knowsSYN):
+		c.absent(event.FieldHandshakeNS) // the kernel forgets when the SYN came
+	case x.peer.Cookied:
+		// A derived time: the kernel measures the round trip of such a handshake in milliseconds.
+	case e.Known(event.FieldHandshakeNS) || w.knows(knowsSYN):
 		c.between(event.FieldHandshakeNS, e.HandshakeNS, 0, to-x.peer.Called+int64(softirqDelay()))
 	}
 }

@@ -75,6 +75,34 @@ func TestFilterPIDWithChildren(t *testing.T) {
 	w.counts(otherPort, event.Listen, 0)
 }
 
+// TestFilterPIDOfOlder: what the watched process had before is its own, and nobody else's.
+func TestFilterPIDOfOlder(t *testing.T) {
+	p := newPair(t)
+	o := p.age(t)
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	w.strict = true
+	w.knowListener(o.listener, 16)
+	serve, dial := short(o.listener, 3)
+	dialed := append([]socket{o.queued}, do[[]socket](p.client, "dial", dialArgs{Addr: dial.Addr, N: 3, Talk: talk{Write: 100, End: endKeep}})...)
+	first := do[[]socket](p.server, "serve", serveArgs{Listener: o.listener, N: 1, Talk: talk{End: endKeep}})
+	second := do[[]socket](p.server, "serve", serveArgs{Listener: o.listener, N: serve.N, Talk: talk{Read: 100, End: endKeep}})
+	dialed = do[[]socket](p.client, "finish", finishArgs{Sockets: append(dialed, o.dialed...)})
+	served := do[[]socket](p.server, "finish", finishArgs{Sockets: slices.Concat(first, second, o.served), Talk: talk{End: endDrain}})
+	w.settle(p.server)
+	ends := of(wholes(t, served, dialed), event.RoleServer)
+	for i := range ends {
+		x := &ends[i]
+		mine := func(s socket) bool { return s.Cookie == x.Cookie }
+		switch {
+		case slices.ContainsFunc(o.served, mine):
+			x.older, x.kinds = true, []event.Kind{event.Established, event.Close}
+		case slices.ContainsFunc(first, mine):
+			x.older = true
+		}
+	}
+	w.verify(ends)
+}
+
 func TestFilterComm(t *testing.T) {
 	p := newPair(t)
 	other := p.sibling(t)

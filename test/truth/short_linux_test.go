@@ -6,9 +6,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
-	"beltrace/collector/event"
 	"beltrace/collector/live"
 )
 
@@ -88,14 +85,5 @@ func TestReset(t *testing.T) {
 		serveArgs{Listener: l, N: 20, Talk: talk{Write: 3, End: endDrain}},
 		dialArgs{Addr: l.Local, N: 20, Talk: talk{Read: 3, End: endReset}})
 	w.settle(p.client)
-	ends := wholes(t, served, dialed)
-	for i := range ends {
-		x := &ends[i]
-		x.kinds = append(x.kinds, event.Reset)
-		x.side, x.reason, x.errnoOfEnd = event.SideRemote, event.ReasonReset, int32(unix.ECONNRESET)
-		if x.role == event.RoleClient {
-			x.side, x.reason, x.errnoOfEnd = event.SideLocal, event.ReasonAborted, 0
-		}
-	}
-	w.verify(ends)
+	w.verify(reset(wholes(t, served, dialed)))
 }

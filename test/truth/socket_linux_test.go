@@ -33,6 +33,7 @@ type socket struct {
 	Fast        bool // by TCP Fast Open: the SYN left with the first write
 	NonBlocking bool // connect returned before the handshake was done
 	Deferred    bool // its listener waits for the first data (the test's word, not the client's)
+	Cookied     bool // its SYN was answered with a SYN cookie (the test's word, too)
 	Ring        bool // accepted by io_uring
 }
 
