@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSpread(t *testing.T) {
+	for _, tt := range []struct {
+		values []float64
+		want   spread
+		text   string
+	}{
+		{nil, spread{}, "–"},
+		{[]float64{2}, spread{1, 2, 2, 2}, "2.0"},
+		{[]float64{3, 1, 2}, spread{3, 2, 1, 3}, "2.0 (1.0–3.0)"},
+		{[]float64{4, 1, 2, 9}, spread{4, 3, 1, 9}, "3.0 (1.0–9.0)"},
+	} {
+		got := spreadOf(tt.values, same)
+		if got != tt.want {
+			t.Errorf("spread of %v: %+v, want %+v", tt.values, got, tt.want)
+		}
+		if text := got.text("%.1f"); text != tt.text {
+			t.Errorf("%v reads %q, want %q", tt.values, text, tt.text)
+		}
+	}
+}
+
+// Each round has every tool once, and over the rounds each tool is first and has different neighbours.
+func TestRotated(t *testing.T) {
+	got := map[string]bool{}
+	for round := range 6 {
+		got[strings.Join(rotated([]string{"a", "b", "c"}, round), "")] = true
+	}
+	want := map[string]bool{"abc": true, "acb": true, "cab": true, "cba": true, "bca": true, "bac": true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// repeated is a tool whose repetitions add these nanoseconds to a load of 100 µs.
+func repeated(name string, added ...float64) result {
+	r := result{tool: tool{Name: name, What: "what it is"}}
+	for _, ns := range added {
+		r.Samples = append(r.Samples, sample{CPU: 100_000 + ns, Off: 100_000, Tool: ns / 2, Rate: 9000, OffRate: 10000, RSS: 40 << 20, Peak: 50 << 20})
+	}
+	return r
+}
+
+// A goal compares tools within a repetition, and is left out when one of them is missing.
+func TestGoals(t *testing.T) {
+	ours := repeated(top, 30_000, 10_000, 20_000)
+	ours.Seen, ours.Sent, ours.First, ours.Exit = 99, 100, []float64{0.1}, []float64{0.6}
+	r := report{Tools: []result{repeated(minimal, 10_000, 10_000, 10_000), ours}}
+	got := map[string]string{}
+	for line := range strings.Lines(r.goalsText()) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if len(cells) == 3 && cells[0] != "| goal" {
+			got[strings.TrimPrefix(cells[0], "| ")] = cells[1] + " " + strings.TrimSuffix(cells[2], " |")
+		}
+	}
+	want := map[string]string{
+		"`top` adds at most 1.5 × what the minimal tracer adds":              "2.00 (1.00–3.00) **not met**",
+		"`top` with the load at most 1.5 × the minimal tracer with the load": "1.09 (1.00–1.18) met",
+		"`top` shows everything at saturation":                               "1.00 % missing **not met**",
+		"`top` resides in at most 60 MiB":                                    "40.00 (40.00–40.00) MiB met",
+		"`top` begins within 1 s":                                            "0.10 s met",
+		"`top` ends within 0.5 s":                                            "0.60 s **not met**",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func (r *report) goalsText() string {
+	var b strings.Builder
+	r.goals(&b)
+	return b.String()
+}
+
+func TestMarkdownNamesWhatWasMeasured(t *testing.T) {
+	r := report{
+		Machine: "2 cores of X, Linux 6.18, go1.26", Tier: "tracepoint", Pairs: 1, Length: time.Second, Took: 2 * time.Minute,
+		Off: []sample{{CPU: 100_000, Rate: 10_000}}, Tools: []result{repeated(minimal, 5000)},
+		LeftOut: []string{"tcplife is not installed"}, Functions: []string{"BenchmarkAdd-2 1 2 ns/op"},
+	}
+	text := r.markdown()
+	for _, want := range []string{
+		"2 cores of X, Linux 6.18, go1.26", "100.0 µs", "Left out: tcplife is not installed.", "BenchmarkAdd-2 1 2 ns/op",
+		"| minimal tracer | × 1.05 | 5.0 | 2.5 | × 0.90 | – | 40 (50) | – | – |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
