@@ -26,6 +26,7 @@ type end struct {
 	errno  int32
 	bytes  bool // the totals are exact: all that was written was acknowledged
 
+	first      bool   // accepted by a thread that was inside accept before beltrace came
 	older      bool   // than beltrace: its establishment was not seen
 	again      bool   // segments were sent again, at least one, and the close says how many
 	errnoOfEnd int32  // of the close of a connection that was established
@@ -74,8 +75,10 @@ func (x *end) String() string {
 
 // fits reports whether an event of a socket without a cookie can be about this end.
 func (x *end) fits(e *event.Event) bool {
-	sameLocal := !e.Known(event.FieldLocal) || e.Local == x.Local
-	return e.Role == x.role && sameLocal && e.Remote == x.Remote && (!e.Known(event.FieldPID) || e.PID == x.owner(e.Kind))
+	// A program's socket forgets its address, but not its port, when connect fails.
+	sameLocal := !e.Known(event.FieldLocal) || e.Local.Port() == x.Local.Port()
+	sameRole := !e.Known(event.FieldRole) || e.Role == x.role
+	return sameRole && sameLocal && e.Remote == x.Remote && (!e.Known(event.FieldPID) || e.PID == x.owner(e.Kind))
 }
 
 // ownNumbers is where the numbers begin that beltrace gives to sockets without a cookie.

@@ -37,6 +37,8 @@ const (
 	knowsCookie      = "socket cookie"
 	knowsEarlyCookie = "cookie of a connection that is accepted before its handshake is done"
 	knowsReusePort   = "which of several listeners on one port"
+	knowsFirstQueue  = "accept queue at the accept of a thread that was blocked before beltrace came"
+	knowsElsewhere   = "queues of a silent listener in another network namespace"
 	knowsAcceptQueue = "accept queue at an accept"
 )
 
@@ -50,6 +52,8 @@ func facts() []fact {
 		{knowsCookie, everywhere, nowhere},
 		{knowsEarlyCookie, []probes.Tier{probes.Full}, nowhere},
 		{knowsReusePort, everywhere, functions},
+		{knowsFirstQueue, everywhere, nowhere},
+		{knowsElsewhere, everywhere, nowhere},
 		{knowsAcceptQueue, everywhere, functions},
 	}
 }

@@ -213,7 +213,7 @@ func (w *watch) checkAccept(c *checker, x *end) {
 	if !ok || l.backlog == 0 {
 		return
 	}
-	if !w.knows(knowsAcceptQueue) {
+	if !w.knows(knowsAcceptQueue) || x.first && !w.knows(knowsFirstQueue) {
 		c.absent(event.FieldAcceptQueue)
 		return
 	}
