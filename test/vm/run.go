@@ -41,7 +41,7 @@ func (r *runner) run(ctx context.Context, g guest) report {
 	con, err := r.boot(ctx, g, &rep)
 	rep.Took = time.Since(started)
 	rep.Kernel = con.Kernel
-	rep.collect(ctx, con)
+	rep.collect(context.WithoutCancel(ctx), con) // what a guest said before its time was up counts
 	rep.Err = errors.Join(err, rep.verdict(con))
 	if rep.Err != nil {
 		rep.Console = con.Lines[max(0, len(con.Lines)-consoleLines):]
