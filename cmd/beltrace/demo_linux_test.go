@@ -169,40 +169,46 @@ func TestDemoProcesses(t *testing.T) {
 			t.Errorf("exit %d\n%swant 1 and %q", code, stderr, want)
 		}
 	})
-	t.Run("its processes are the invoking user's", func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("needs root to become somebody else")
+	t.Run("its processes are the invoking user's", func(t *testing.T) { testDemoUser(t, binary) })
+	t.Run("interrupted in mid-run", func(t *testing.T) { testDemoInterrupted(t, binary) })
+}
+
+func testDemoUser(t *testing.T, binary string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to become somebody else")
+	}
+	const nobody = 65534
+	user := []string{fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody)}
+	p, _ := serve(t, binary, user, "connect-accept")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.child()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nUid:\t65534\t65534\t65534\t65534\n", "\nGid:\t65534\t65534\t65534\t65534\n", "\nCapEff:\t0000000000000000\n"} {
+		if !bytes.Contains(status, []byte(want)) {
+			t.Errorf("no line %q in\n%s", strings.TrimSpace(want), status)
 		}
-		const nobody = 65534
-		user := []string{fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody)}
-		p, _ := serve(t, binary, user, "connect-accept")
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.child()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{"\nUid:\t65534\t65534\t65534\t65534\n", "\nGid:\t65534\t65534\t65534\t65534\n", "\nCapEff:\t0000000000000000\n"} {
-			if !bytes.Contains(status, []byte(want)) {
-				t.Errorf("no line %q in\n%s", strings.TrimSpace(want), status)
-			}
-		}
-		if name := bytes.SplitN(status, []byte("\n"), 2)[0]; string(name) != "Name:\tdemo-server" {
-			t.Errorf("process has %q", name)
-		}
-	})
-	t.Run("interrupted in mid-run", func(t *testing.T) {
-		testkit.Root(t)
-		p := launch(t, binary, nil, "demo", "connect-accept", "--json")
-		pid := p.cmd.Process.Pid
-		if !testkit.Until(10*time.Second, func() bool { return len(children(t, pid)) == 2 }) {
-			t.Fatal("no server and client")
-		}
-		p.cmd.Process.Signal(os.Interrupt)
-		line, _ := p.stdout.ReadString('\n')
-		code, stderr := p.wait()
-		if code != exitDone {
-			t.Errorf("exit %d\n%s%s", code, line, stderr)
-		}
-	})
+	}
+	if name := bytes.SplitN(status, []byte("\n"), 2)[0]; string(name) != "Name:\tdemo-server" {
+		t.Errorf("process has %q", name)
+	}
+}
+
+func testDemoInterrupted(t *testing.T, binary string) {
+	t.Helper()
+	testkit.Root(t)
+	p := launch(t, binary, nil, "demo", "connect-accept", "--json")
+	pid := p.cmd.Process.Pid
+	if !testkit.Until(10*time.Second, func() bool { return len(children(t, pid)) == 2 }) {
+		t.Fatal("no server and client")
+	}
+	p.cmd.Process.Signal(os.Interrupt)
+	line, _ := p.stdout.ReadString('\n')
+	code, stderr := p.wait()
+	if code != exitDone {
+		t.Errorf("exit %d\n%s%s", code, line, stderr)
+	}
 }
 
 // TestDemoUsage wants exit status 2 for mistakes, and what to do about them.
