@@ -14,10 +14,9 @@ import (
 
 // app is the program: its streams and what every verb needs. Data goes to out, everything else to err.
 type app struct {
-	in     *os.File
-	out    io.Writer
-	err    io.Writer
-	getenv func(string) string
+	in  *os.File
+	out io.Writer
+	err io.Writer
 
 	// killed is called by a second signal, just before the process ends.
 	killed  func()

@@ -226,7 +226,7 @@ func TestDemoUsage(t *testing.T) {
 		{[]string{"connect-accept", "--serve"}, "unknown flag --serve"},
 	} {
 		var stdout, stderr bytes.Buffer
-		a := &app{in: os.Stdin, out: &stdout, err: &stderr, getenv: os.Getenv}
+		a := &app{in: os.Stdin, out: &stdout, err: &stderr}
 		code := a.main(append([]string{"demo"}, tt.args...))
 		if code != exitUsage || !strings.Contains(stderr.String(), tt.want) || stdout.Len() > 0 {
 			t.Errorf("demo %v: exit %d\n%swant 2 and %q", tt.args, code, stderr.String(), tt.want)

@@ -72,8 +72,14 @@ func (f *watchFlags) addSelection(c *cobra.Command) {
 
 // config returns what the flags ask live to watch.
 func (f *watchFlags) config() (live.Config, error) {
-	c := live.Config{NetNS: f.netns}
-	c.Comm = kernelName(f.comm)
+	c := live.Config{NetNS: f.netns, Comm: kernelName(f.comm)}
+	if f.tier != "" {
+		tier, err := probes.ParseTier(f.tier)
+		if err != nil {
+			return c, usagef("--tier: %v", err)
+		}
+		c.Tier = tier
+	}
 	if len(f.ports.list) > maxPorts {
 		return c, usagef("%d ports: at most %d can be watched by number", len(f.ports.list), maxPorts)
 	}
@@ -86,18 +92,16 @@ func (f *watchFlags) config() (live.Config, error) {
 		}
 		c.PIDs = append(c.PIDs, uint32(n))
 	}
+	if f.netns != "" {
+		if err := checkNetNS(f.netns); err != nil {
+			return c, err
+		}
+	}
 	if f.container != "" {
 		c.Group, c.Members = "--container "+f.container, containerMembers("/", f.container)
 		if len(c.Members()) == 0 {
 			return c, fmt.Errorf("no process is in a container named %q%s", f.container, didYouMean(f.container, containers("/")))
 		}
-	}
-	if f.tier != "" {
-		tier, err := probes.ParseTier(f.tier)
-		if err != nil {
-			return c, usagef("--tier: %v", err)
-		}
-		c.Tier = tier
 	}
 	return c, nil
 }

@@ -56,7 +56,7 @@ func TestNoLeaks(t *testing.T) {
 			t.Setenv("SUDO_UID", "") // the file of record is nobody's to give away
 			testkit.NoLeaks(t)
 			var out, errs bytes.Buffer
-			a := &app{out: &out, err: &errs, getenv: os.Getenv}
+			a := &app{out: &out, err: &errs}
 			if code := a.main(c.args); code != c.code {
 				t.Errorf("exit code %d, want %d: %s", code, c.code, errs.String())
 			}
