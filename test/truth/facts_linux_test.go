@@ -39,6 +39,7 @@ const (
 	knowsReusePort   = "which of several listeners on one port"
 	knowsFirstQueue  = "accept queue at the accept of a thread that was blocked before beltrace came"
 	knowsElsewhere   = "queues of a silent listener in another network namespace"
+	knowsListenerEnd = "that a connection ended because its listener did"
 	knowsAcceptQueue = "accept queue at an accept"
 )
 
@@ -54,7 +55,8 @@ func facts() []fact {
 		{knowsReusePort, everywhere, functions},
 		{knowsFirstQueue, everywhere, nowhere},
 		{knowsElsewhere, everywhere, nowhere},
-		{knowsAcceptQueue, everywhere, functions},
+		{knowsListenerEnd, everywhere, functions},
+		{knowsAcceptQueue, everywhere, everywhere},
 	}
 }
 

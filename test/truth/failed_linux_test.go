@@ -113,6 +113,10 @@ func TestNeverAccepted(t *testing.T) {
 	closed := do[[]socket](p.server, "finish", finishArgs{Sockets: []socket{l}})[0]
 	dialed := reading.result()
 	w.settle(p.client)
+	reason := event.ReasonListenerEnd
+	if !w.knows(knowsListenerEnd) {
+		reason = event.ReasonAborted
+	}
 	var ends []end
 	for _, s := range dialed {
 		queued := socket{
@@ -125,7 +129,7 @@ func TestNeverAccepted(t *testing.T) {
 				errnoOfEnd: int32(unix.ECONNRESET), kinds: []event.Kind{event.Connect, event.Established, event.Reset, event.Close},
 			},
 			end{
-				socket: queued, role: event.RoleServer, peer: s, side: event.SideLocal, reason: event.ReasonListenerEnd,
+				socket: queued, role: event.RoleServer, peer: s, side: event.SideLocal, reason: reason,
 				listening: l.PID, kinds: []event.Kind{event.Established, event.Reset, event.Close},
 			})
 	}

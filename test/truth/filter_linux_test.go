@@ -31,7 +31,9 @@ func (p *pair) sibling(t testing.TB) *pair {
 // talkOn makes a listener and five short connections to it.
 func (p *pair) talkOn(w *watch, addr netip.AddrPort) (served, dialed []socket) {
 	l := do[socket](p.server, "listen", listenArgs{Addr: addr, Backlog: 16})
-	w.knowListener(l, 16)
+	if p.ns.ID == w.ns {
+		w.knowListener(l, 16)
+	}
 	serve, dial := short(l, 5)
 	return p.exchange(serve, dial)
 }
