@@ -330,21 +330,16 @@ static __always_inline int on_set_state(struct sock *sk, int old, int new, bool 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int new)
 {
-	return on_set_state(sk, old, new, true);
+	return ALONE(on_set_state(sk, old, new, true));
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
 {
-	return on_set_state(sk, old, new, false);
+	return ALONE(on_set_state(sk, old, new, false));
 }
 
-/*
- * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
- * the kernel clones into each child. Attached before set_state.
- */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(lineage_set_state, struct sock *sk, int old, int new)
+static __always_inline int on_lineage(struct sock *sk, int old, int new)
 {
 	struct sock_info *info;
 	__u64 *address;
@@ -362,12 +357,21 @@ int BPF_PROG(lineage_set_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
+/*
+ * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
+ * the kernel clones into each child. Attached before set_state.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(lineage_set_state, struct sock *sk, int old, int new)
+{
+	return ALONE(on_lineage(sk, old, new));
+}
+
 /* The memory of a socket goes: nothing more can happen to it. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroy_sock, struct sock *sk)
 {
-	info_end(sk);
-	return 0;
+	return ALONE(info_end(sk));
 }
 
 #endif

@@ -190,10 +190,11 @@ static __always_inline struct sock_info *info_new(const void *sk)
 	return bpf_map_lookup_elem(&socks, &key);
 }
 
-static __always_inline void info_end(const void *sk)
+static __always_inline int info_end(const void *sk)
 {
 	__u64 key = (__u64)sk;
 	bpf_map_delete_elem(&socks, &key);
+	return 0;
 }
 
 /* A record of the given type and kind, zeroed and stamped; NULL when the ring is full, which is counted. */
