@@ -36,7 +36,7 @@ const (
 	knowsAsked       = "backlog_asked"
 	knowsCookie      = "socket cookie"
 	knowsEarlyCookie = "cookie of a connection that is accepted before its handshake is done"
-	knowsReusePort   = "which of several listeners on one port"
+	knowsReusePort   = "which of several listeners on one port, before accept"
 	knowsFirstQueue  = "accept queue at the accept of a thread that was blocked before beltrace came"
 	knowsElsewhere   = "queues of a silent listener in another network namespace"
 	knowsListenerEnd = "that a connection ended because its listener did"
@@ -53,7 +53,7 @@ func facts() []fact {
 		{knowsCookie, everywhere, nowhere},
 		{knowsEarlyCookie, []probes.Tier{probes.Full}, nowhere},
 		{knowsReusePort, everywhere, functions},
-		{knowsFirstQueue, everywhere, nowhere},
+		{knowsFirstQueue, everywhere, []probes.Tier{probes.Tracepoint}},
 		{knowsElsewhere, everywhere, nowhere},
 		{knowsListenerEnd, everywhere, functions},
 		{knowsAcceptQueue, everywhere, everywhere},

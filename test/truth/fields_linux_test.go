@@ -15,7 +15,7 @@ import (
 // softirqDelay is how much later than the system call that causes it the kernel may do what it does in softirq.
 func softirqDelay() time.Duration {
 	if testkit.Guest() {
-		return 50 * time.Millisecond
+		return time.Second
 	}
 	return time.Millisecond
 }
@@ -186,7 +186,7 @@ func (w *watch) checkListener(c *checker, x *end) {
 	if !ok {
 		return
 	}
-	if !w.knows(knowsReusePort) && w.shared(l) {
+	if c.e.Kind == event.Established && !w.knows(knowsReusePort) && w.shared(l) {
 		c.absent(event.FieldListenerConn)
 		return
 	}
