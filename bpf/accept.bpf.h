@@ -42,6 +42,7 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 		return 0;
 	info->listener_sk = (__u64)listener;
 	info->queued = bpf_ktime_get_ns();
+	info->by_function = 1;
 	if (modern && !info->id)
 		info->id = bpf_get_socket_cookie(child);
 	syn = bpf_map_lookup_elem(&requests, &key);
@@ -63,7 +64,7 @@ static __always_inline void on_accept(struct sock *child, const struct accept_ca
 	if (!info) {
 		if (!place_wanted(child, local_port(child), remote_port(child)))
 			return;
-		info = info_new(child);
+		info = info_new(child, 0);
 		if (!info)
 			return;
 		info->role = ROLE_SERVER;

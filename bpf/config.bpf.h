@@ -22,4 +22,6 @@ const volatile bool emit_syn = false; /* a record for each SYN; else it is only 
  */
 bool armed;
 
+bool use_lineage; /* children are told by cloned socket storage: no function of the accept queue is hooked */
+
 #endif

@@ -39,7 +39,7 @@ static __always_inline void client_start(struct sock *sk, bool modern)
 		call->stage = CONNECT_SENDING;
 	if (!place_wanted(sk, local_port(sk), remote_port(sk)))
 		return;
-	info = info_new(sk);
+	info = info_new(sk, TCP_SYN_SENT);
 	if (!info)
 		return;
 	info->id = id_of(sk, modern);
@@ -51,6 +51,32 @@ static __always_inline void client_start(struct sock *sk, bool modern)
 		send_connect(sk, info);
 }
 
+/*
+ * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
+ * the kernel clones into each child.
+ */
+static __always_inline void begin_lineage(struct sock *listener)
+{
+	__u64 *address;
+
+	if (!use_lineage)
+		return;
+	address = bpf_sk_storage_get(&lineage, listener, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (address)
+		*address = (__u64)listener;
+}
+
+static __always_inline void follow_lineage(struct sock *sk, struct sock_info *info)
+{
+	__u64 *address;
+
+	if (!use_lineage || info->listener_sk)
+		return;
+	address = bpf_sk_storage_get(&lineage, sk, 0, 0);
+	if (address)
+		info->listener_sk = *address;
+}
+
 static __always_inline void listener_start(struct sock *sk, bool modern)
 {
 	struct sock_info *info;
@@ -58,7 +84,7 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 
 	if (!place_wanted(sk, local_port(sk), 0))
 		return;
-	info = info_new(sk);
+	info = info_new(sk, TCP_LISTEN);
 	if (!info)
 		return;
 	info->id = id_of(sk, modern);
@@ -69,6 +95,7 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 	if (modern) {
 		info->has_asked = listen_argument(&info->asked);
 		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		begin_lineage(sk);
 	} else {
 		struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
 		__u64 address = (__u64)sk;
@@ -98,7 +125,7 @@ static __always_inline struct sock_info *child_start(struct sock *sk)
 
 	if (!port_wanted(local_port(sk), remote_port(sk)) && remote_port(sk))
 		return 0;
-	info = info_new(sk);
+	info = info_new(sk, TCP_SYN_RECV);
 	if (!info)
 		return 0;
 	info->role = ROLE_SERVER;
@@ -154,6 +181,8 @@ static __always_inline void established(struct sock *sk, int old, bool modern)
 	if (!info->id)
 		info->id = id_of(sk, modern);
 	info->established = bpf_ktime_get_ns();
+	if (modern && info->role == ROLE_SERVER)
+		follow_lineage(sk, info);
 	if (info->role == ROLE_SERVER && !info->accepted)
 		inherit(sk, info, modern);
 	if (!info->watched)
@@ -174,7 +203,7 @@ static __always_inline void established(struct sock *sk, int old, bool modern)
 	if (info->start) {
 		e->handshake_ns = info->established - info->start;
 		e->e.has |= HAS_HANDSHAKE;
-	} else if (e->rtt_us) {
+	} else if (e->rtt_us && !info->by_function) {	   /* else it came by SYN cookie: the SYN is forgotten */
 		e->handshake_ns = (__u64)e->rtt_us * 1000; /* SYN-ACK to ACK */
 		e->e.has |= HAS_HANDSHAKE;
 	}
@@ -192,10 +221,10 @@ static __always_inline void put_end(struct close_event *e, struct sock *sk, stru
 		e->e.reason = REASON_ERROR;
 		return;
 	}
-	e->e.side = info->first_end ? info->first_end : SIDE_LOCAL;
-	if (info->role == ROLE_SERVER && !info->accepted && info->listener_sk) {
-		parent = info_of((void *)info->listener_sk);
-		if (!parent || parent->ended) {
+	e->e.side = info->first_end; /* none: its FIN was before our time */
+	if (info->role == ROLE_SERVER && !info->accepted) {
+		parent = info_of(listener_of(sk, info, false));
+		if (parent && parent->ended) {
 			e->e.reason = REASON_LISTENER;
 			e->e.side = SIDE_LOCAL;
 			return;
@@ -207,6 +236,7 @@ static __always_inline void put_end(struct close_event *e, struct sock *sk, stru
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
 		e->e.reason = REASON_ABORTED;
+		e->e.side = SIDE_LOCAL;
 		break;
 	default:
 		e->e.reason = REASON_FIN;
@@ -296,10 +326,27 @@ static __always_inline void first_end(struct sock *sk, __u8 side)
 		info->first_end = side;
 }
 
-static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern)
+/* Whether this change is to be handled: two copies of the program may see it, and the first one does. */
+static __always_inline bool claim(struct sock *sk, int new, bool second)
+{
+	struct sock_info *info = info_of(sk);
+
+	if (info) {
+		if (info->last == new)
+			return false;
+		info->last = new;
+	}
+	if (second && (info || new == TCP_SYN_SENT || new == TCP_SYN_RECV || new == TCP_LISTEN))
+		count_lost(SAVED);
+	return true;
+}
+
+static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern, bool second)
 {
 	if (!armed || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0; /* an MPTCP socket repeats what its subflow does */
+	if (!claim(sk, new, second))
+		return 0;
 	switch (new) {
 	case TCP_SYN_SENT:
 		client_start(sk, modern);
@@ -330,41 +377,20 @@ static __always_inline int on_set_state(struct sock *sk, int old, int new, bool 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int new)
 {
-	return ALONE(on_set_state(sk, old, new, true));
+	return ALONE(on_set_state(sk, old, new, true, false));
+}
+
+/* The second copy, for kernels that leave out runs of the first. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state_again, struct sock *sk, int old, int new)
+{
+	return ALONE(on_set_state(sk, old, new, true, true));
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
 {
-	return ALONE(on_set_state(sk, old, new, false));
-}
-
-static __always_inline int on_lineage(struct sock *sk, int old, int new)
-{
-	struct sock_info *info;
-	__u64 *address;
-
-	if (new == TCP_LISTEN) {
-		address = bpf_sk_storage_get(&lineage, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (address)
-			*address = (__u64)sk;
-	} else if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV) {
-		address = bpf_sk_storage_get(&lineage, sk, 0, 0);
-		info = info_of(sk);
-		if (address && info)
-			info->listener_sk = *address;
-	}
-	return 0;
-}
-
-/*
- * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
- * the kernel clones into each child. Attached before set_state.
- */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(lineage_set_state, struct sock *sk, int old, int new)
-{
-	return ALONE(on_lineage(sk, old, new));
+	return ALONE(on_set_state(sk, old, new, false, false));
 }
 
 /* The memory of a socket goes: nothing more can happen to it. */

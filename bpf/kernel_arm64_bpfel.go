@@ -152,7 +152,8 @@ type KernelLostWhere uint32
 const (
 	KernelLostWhereLOST_RING   KernelLostWhere = 0
 	KernelLostWhereLOST_MAP    KernelLostWhere = 1
-	KernelLostWhereLOST_PLACES KernelLostWhere = 2
+	KernelLostWhereSAVED       KernelLostWhere = 2
+	KernelLostWhereLOST_PLACES KernelLostWhere = 3
 )
 
 type KernelMarkEvent struct {
@@ -206,9 +207,10 @@ type KernelSockInfo struct {
 	HasAsked    uint8
 	ConnectDone uint8
 	Ended       uint8
-	Pad         uint8
+	Last        uint8
+	ByFunction  uint8
 	Comm        [16]uint8
-	_           [4]byte
+	_           [3]byte
 }
 
 type KernelSockRole uint32
@@ -265,7 +267,6 @@ const (
 	KernelProgFirstAccept4      = "first_accept4"
 	KernelProgFirstAccept4Old   = "first_accept4_old"
 	KernelProgFirstAcceptOld    = "first_accept_old"
-	KernelProgLineageSetState   = "lineage_set_state"
 	KernelProgMark              = "mark"
 	KernelProgProcessExit       = "process_exit"
 	KernelProgProcessFork       = "process_fork"
@@ -287,6 +288,7 @@ const (
 	KernelProgSeedTcp           = "seed_tcp"
 	KernelProgSeedTcpOld        = "seed_tcp_old"
 	KernelProgSetState          = "set_state"
+	KernelProgSetStateAgain     = "set_state_again"
 	KernelProgSetStateOld       = "set_state_old"
 	KernelProgTakenFexit        = "taken_fexit"
 	KernelProgTakenFexitOld     = "taken_fexit_old"
@@ -301,6 +303,7 @@ const (
 	KernelVarFilterPort         = "filter_port"
 	KernelVarFilterPorts        = "filter_ports"
 	KernelVarSelfTgid           = "self_tgid"
+	KernelVarUseLineage         = "use_lineage"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -367,7 +370,6 @@ type KernelProgramSpecs struct {
 	FirstAccept4      *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old   *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
 	FirstAcceptOld    *ebpf.ProgramSpec `ebpf:"first_accept_old"`
-	LineageSetState   *ebpf.ProgramSpec `ebpf:"lineage_set_state"`
 	Mark              *ebpf.ProgramSpec `ebpf:"mark"`
 	ProcessExit       *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork       *ebpf.ProgramSpec `ebpf:"process_fork"`
@@ -389,6 +391,7 @@ type KernelProgramSpecs struct {
 	SeedTcp           *ebpf.ProgramSpec `ebpf:"seed_tcp"`
 	SeedTcpOld        *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
 	SetState          *ebpf.ProgramSpec `ebpf:"set_state"`
+	SetStateAgain     *ebpf.ProgramSpec `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.ProgramSpec `ebpf:"set_state_old"`
 	TakenFexit        *ebpf.ProgramSpec `ebpf:"taken_fexit"`
 	TakenFexitOld     *ebpf.ProgramSpec `ebpf:"taken_fexit_old"`
@@ -428,6 +431,7 @@ type KernelVariableSpecs struct {
 	FilterPort     *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts    *ebpf.VariableSpec `ebpf:"filter_ports"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
+	UseLineage     *ebpf.VariableSpec `ebpf:"use_lineage"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -496,6 +500,7 @@ type KernelVariables struct {
 	FilterPort     *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts    *ebpf.Variable `ebpf:"filter_ports"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
+	UseLineage     *ebpf.Variable `ebpf:"use_lineage"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.
@@ -524,7 +529,6 @@ type KernelPrograms struct {
 	FirstAccept4      *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old   *ebpf.Program `ebpf:"first_accept4_old"`
 	FirstAcceptOld    *ebpf.Program `ebpf:"first_accept_old"`
-	LineageSetState   *ebpf.Program `ebpf:"lineage_set_state"`
 	Mark              *ebpf.Program `ebpf:"mark"`
 	ProcessExit       *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork       *ebpf.Program `ebpf:"process_fork"`
@@ -546,6 +550,7 @@ type KernelPrograms struct {
 	SeedTcp           *ebpf.Program `ebpf:"seed_tcp"`
 	SeedTcpOld        *ebpf.Program `ebpf:"seed_tcp_old"`
 	SetState          *ebpf.Program `ebpf:"set_state"`
+	SetStateAgain     *ebpf.Program `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.Program `ebpf:"set_state_old"`
 	TakenFexit        *ebpf.Program `ebpf:"taken_fexit"`
 	TakenFexitOld     *ebpf.Program `ebpf:"taken_fexit_old"`
@@ -577,7 +582,6 @@ func (p *KernelPrograms) Close() error {
 		p.FirstAccept4,
 		p.FirstAccept4Old,
 		p.FirstAcceptOld,
-		p.LineageSetState,
 		p.Mark,
 		p.ProcessExit,
 		p.ProcessFork,
@@ -599,6 +603,7 @@ func (p *KernelPrograms) Close() error {
 		p.SeedTcp,
 		p.SeedTcpOld,
 		p.SetState,
+		p.SetStateAgain,
 		p.SetStateOld,
 		p.TakenFexit,
 		p.TakenFexitOld,

@@ -48,7 +48,8 @@ struct sock_info {
 	__u8 has_asked;
 	__u8 connect_done; /* EVENT_CONNECT is written */
 	__u8 ended;	   /* it reached CLOSE; its memory is still there */
-	__u8 pad;
+	__u8 last;	   /* enum tcp_state: the change that was handled last */
+	__u8 by_function;  /* a hook at the accept queue's functions saw it */
 	__u8 comm[COMM_LEN];
 };
 
@@ -177,10 +178,10 @@ static __always_inline struct sock_info *info_of(const void *sk)
 	return bpf_map_lookup_elem(&socks, &key);
 }
 
-/* Starts a socket's state anew; NULL when there is no room, which is counted. */
-static __always_inline struct sock_info *info_new(const void *sk)
+/* Starts a socket's state anew; NULL when there is no room, which is counted. state: that it changes to, or 0. */
+static __always_inline struct sock_info *info_new(const void *sk, __u8 state)
 {
-	struct sock_info zero = {};
+	struct sock_info zero = {.last = state};
 	__u64 key = (__u64)sk;
 
 	if (bpf_map_update_elem(&socks, &key, &zero, BPF_ANY)) {

@@ -69,16 +69,14 @@ static __always_inline int seed(struct bpf_iter__tcp *ctx, bool modern)
 		return 0;
 	if (info_of(sk) || !place_wanted(sk, local_port(sk), remote_port(sk)))
 		return 0;
-	info = info_new(sk);
+	info = info_new(sk, 0);
 	if (!info)
 		return 0;
 	info->id = id_of(sk, modern);
 	info->watched = !filter_pids && !filter_comm;
 	if (state == TCP_LISTEN) {
 		if (modern) {
-			__u64 *address = bpf_sk_storage_get(&lineage, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-			if (address)
-				*address = (__u64)sk;
+			begin_lineage(sk);
 			bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		} else {
 			struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
@@ -156,6 +154,9 @@ int sample_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 
 	if (!sk)
+		return 0;
+	/* A listener is in there since set_state put it in. Kernels on which it could not refuse this call. */
+	if (!bpf_sk_storage_get(&listeners, sk, 0, 0))
 		return 0;
 	barrier_var(sk); /* else clang merges this check with a later one, which the verifier does not follow */
 	return sample(ctx->meta->seq, sk);

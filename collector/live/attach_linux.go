@@ -64,6 +64,9 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 		return nil, errAboveTier
 	}
 	a := &attached{hook: h}
+	if h.Switch != "" {
+		return a, s.switchOn(h.Switch)
+	}
 	if len(h.Progs) == 0 {
 		return a, nil
 	}
@@ -75,15 +78,37 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if p.Name == probes.FirstAccept {
 		return a, nil // attached when there is somebody to wait for
 	}
-	for i, prog := range progs {
-		links, err := attach(prog, s.loader.spec.Programs[h.Progs[i]], s.maps, c)
-		a.links = append(a.links, links...)
-		if err != nil {
-			a.close()
+	if err := s.attachPrograms(a, progs, h.Progs, c); err != nil {
+		return nil, err
+	}
+	if s.doubles {
+		if err := s.double(a, c); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
+}
+
+// attachPrograms attaches the programs of a hook; if one cannot be, the hook is closed.
+func (s *Session) attachPrograms(a *attached, progs []*ebpf.Program, names []string, c Config) error {
+	for i, prog := range progs {
+		links, err := attach(prog, s.loader.spec.Programs[names[i]], s.maps, c)
+		a.links = append(a.links, links...)
+		if err != nil {
+			a.close()
+			return err
+		}
+	}
+	return nil
+}
+
+// switchOn sets a variable of the programs, if the state probe's program is the one that heeds it.
+func (s *Session) switchOn(name string) error {
+	state := s.hooks[probes.State]
+	if state == nil || state.hook.Progs[0] != "set_state" {
+		return errors.New("needs socket storage in tracing programs (5.15)")
+	}
+	return s.loader.variables[name].Set(true)
 }
 
 // attach attaches one program where its section says. Iterators are opened per read: theirs is a link too.

@@ -72,8 +72,9 @@ func netnsInode(path string) (uint32, error) {
 type loader struct {
 	spec  *ebpf.CollectionSpec
 	maps  map[string]*ebpf.Map
-	armed *ebpf.Variable // in .bss
 	cache *btf.Cache
+	// variables are the switches in .bss, which may be set while the programs run.
+	variables map[string]*ebpf.Variable
 }
 
 // newLoader creates the maps.
@@ -91,7 +92,7 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create maps: %w", err)
 	}
-	l.maps, l.armed = coll.Maps, coll.Variables["armed"]
+	l.maps, l.variables = coll.Maps, coll.Variables
 	return l, nil
 }
 

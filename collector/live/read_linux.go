@@ -116,7 +116,7 @@ func (s *Session) periodic() {
 	}
 	s.reportLoss("ring", s.lost(bpf.KernelLostWhereLOST_RING), &s.counted.ring)
 	s.reportLoss("map", s.lost(bpf.KernelLostWhereLOST_MAP), &s.counted.maps)
-	s.reportLoss("missed", missedRuns(s.hooks), &s.counted.missed)
+	s.reportLoss("missed", s.missed(), &s.counted.missed)
 }
 
 // lost adds up one per-CPU loss counter.
@@ -128,20 +128,6 @@ func (s *Session) lost(where bpf.KernelLostWhere) uint64 {
 	var sum uint64
 	for _, n := range perCPU {
 		sum += n
-	}
-	return sum
-}
-
-// missedRuns counts the runs that the kernel left out because a program was running on that CPU already, in the context
-// that an interrupt broke into.
-func missedRuns(hooks map[string]*attached) uint64 {
-	var sum uint64
-	for _, a := range hooks {
-		for _, p := range a.progs {
-			if st, err := p.Stats(); err == nil {
-				sum += st.RecursionMisses
-			}
-		}
 	}
 	return sum
 }

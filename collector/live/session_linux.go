@@ -28,6 +28,7 @@ type Session struct {
 	maps    map[string]*ebpf.Map
 	loader  *loader
 	hooks   map[string]*attached // by probe
+	doubles bool                 // this kernel leaves out runs: programs are attached twice
 	ring    *ring
 	decoder decoder
 	tick    time.Duration
@@ -53,6 +54,7 @@ type Session struct {
 type attached struct {
 	hook  *probes.Hook
 	progs []*ebpf.Program
+	again []*ebpf.Program // second copies of some of progs, by index; nil where there is none
 	links []io.Closer
 }
 
@@ -90,6 +92,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.describe(c)
+	s.doubles = leavesOutRuns(s.info.Kernel)
 	if err := s.attachAll(ctx, c); err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (s *Session) attachAll(ctx context.Context, c Config) error {
 // arm lets the programs begin, all at once.
 func (s *Session) arm() error {
 	s.info.Start = monotonic()
-	if err := s.loader.armed.Set(true); err != nil {
+	if err := s.loader.variables["armed"].Set(true); err != nil {
 		return fmt.Errorf("arm the programs: %w", err)
 	}
 	return nil
@@ -229,10 +232,10 @@ func (a *attached) close() {
 	for _, l := range a.links {
 		l.Close()
 	}
-	for _, p := range a.progs {
-		p.Close()
+	for _, p := range append(a.progs, a.again...) {
+		p.Close() // nil is closed already
 	}
-	a.links, a.progs = nil, nil
+	a.links, a.progs, a.again = nil, nil, nil
 }
 
 // monotonic is the clock of bpf_ktime_get_ns.

@@ -73,6 +73,9 @@ type Hook struct {
 	At  string // kernel functions or tracepoints, for people
 	// Progs are the BPF programs that must all attach. A program that another probe uses too is loaded once.
 	Progs []string
+	// Switch is a variable of the programs that this hook sets instead of, or beside, attaching some: the work is then
+	// done by the state probe's program, in the form that has the helpers of 5.15.
+	Switch string
 	// Serves is the tier that a session has when this hook is the one in use.
 	Serves Tier
 	// Needs is the lowest tier in which the hook may be tried: a forced tier leaves out hooks above it.

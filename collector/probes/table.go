@@ -9,6 +9,7 @@ import (
 
 // Names of probes that other code asks for.
 const (
+	State       = "state"
 	Accept      = "accept"
 	FirstAccept = "first_accept"
 	QueueSample = "queue"
@@ -38,11 +39,10 @@ const (
 	FactMark        = "mark"
 )
 
-// Table returns all probes, in the order in which they are attached: what leaves something behind for a later hook
-// comes before it. The caller may change what it gets.
+// Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
-		connectProbe(), synProbe(), lineageProbe(), stateProbe(), acceptProbe(), firstAcceptProbe(),
+		stateProbe(), connectProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), markProbe(),
 	}
 }
@@ -99,7 +99,7 @@ func lineageProbe() Probe {
 			},
 			{
 				How: TPBTF, At: "inet_sock_set_state with cloned socket storage", Serves: Tracepoint, Needs: Tracepoint,
-				Fidelity: model.Exact, Progs: []string{"lineage_set_state"},
+				Fidelity: model.Exact, Switch: "use_lineage",
 				Facts: map[string]model.Fidelity{FactWait: model.Derived, FactHandshake: model.Derived},
 				Note:  "the wait begins when the child is made, about 1 µs before it is queued; the handshake is the SYN-ACK's round trip",
 			},
@@ -113,7 +113,7 @@ func lineageProbe() Probe {
 
 func stateProbe() Probe {
 	return Probe{
-		Name: "state", Set: Lifecycle, Required: true,
+		Name: State, Set: Lifecycle, Required: true,
 		Yields: []event.Kind{event.Connect, event.Established, event.Close, event.Listen, event.Unlisten},
 		Facts:  []string{FactEstablished, FactClose, FactAsked},
 		Why:    "every change of state of a TCP socket",
@@ -148,7 +148,7 @@ func acceptProbe() Probe {
 			{
 				How: TPBTF, At: "sys_exit", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
 				Progs: []string{"any_sys_exit"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Derived},
-				Note: "as above, without tracefs: it runs at the end of every system call",
+				Note: "as above, where there is no tracefs and before 5.15: it runs at the end of every system call",
 			},
 			{
 				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"beltrace/bpf"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf"
+)
+
+// leavesOutRuns reports whether this kernel calls tracepoints with preemption on, as since 7.0: a program is then often
+// still running when another task on its CPU comes to the same place, and the kernel leaves out the second run.
+func leavesOutRuns(release string) bool {
+	major, _, ok := version(release)
+	return ok && major >= 7
+}
+
+// second names the second copy of a program, or nothing if it may not run twice for the same event: the event would be
+// written twice.
+func second(name string) string {
+	switch name {
+	case "set_state":
+		return "set_state_again"
+	case "destroy_sock", "connect4_fexit", "connect6_fexit", "connect4_fentry", "connect6_fentry",
+		"queued_fentry", "queue_add_fentry", "accept_fexit", "taken_fexit", "accept_fentry":
+		return name
+	}
+	return ""
+}
+
+// double attaches the second copies of a hook's programs: an event is then missed only if both were running.
+func (s *Session) double(a *attached, c Config) error {
+	a.again = make([]*ebpf.Program, len(a.progs))
+	for i, name := range a.hook.Progs {
+		copies := []string{second(name)}
+		if copies[0] == "" {
+			continue
+		}
+		progs, err := s.loader.load(copies)
+		if err != nil {
+			a.close()
+			return err
+		}
+		a.again[i] = progs[0]
+		if err := s.attachPrograms(a, progs, copies, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missed counts the events that no copy of their program saw. Of the second copy of the state program it is known how
+// many it saved; of the others the smaller count of left-out runs is an upper bound.
+func (s *Session) missed() uint64 {
+	var sum uint64
+	for name, a := range s.hooks {
+		for i, p := range a.progs {
+			n := leftOut(p)
+			if i < len(a.again) && a.again[i] != nil {
+				if name == probes.State {
+					n -= min(n, s.lost(bpf.KernelLostWhereSAVED))
+				} else {
+					n = min(n, leftOut(a.again[i]))
+				}
+			}
+			sum += n
+		}
+	}
+	return sum
+}
+
+// leftOut asks the kernel how many runs of a program it has left out.
+func leftOut(p *ebpf.Program) uint64 {
+	st, err := p.Stats()
+	if err != nil {
+		return 0
+	}
+	return st.RecursionMisses
+}
