@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "compat.bpf.h"
 #include "sock.bpf.h"
+#include "listen.bpf.h"
 #include "conn.bpf.h"
 #include "connect.bpf.h"
 #include "accept.bpf.h"

@@ -12,6 +12,7 @@ const (
 	State       = "state"
 	Accept      = "accept"
 	FirstAccept = "first_accept"
+	End         = "end"
 	QueueSample = "queue"
 	Seed        = "seed"
 	Owners      = "owners"
@@ -200,7 +201,7 @@ func resetProbe() Probe {
 
 func endProbe() Probe {
 	return Probe{
-		Name: "end", Set: Lifecycle, Required: true,
+		Name: End, Set: Lifecycle, Required: true,
 		Why: "a socket's memory goes: so does what we keep of it in the kernel",
 		Hooks: []Hook{{
 			How: TPBTF, At: "tcp_destroy_sock", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"destroy_sock"},

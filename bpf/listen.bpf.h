@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Listeners, and whose child a connection is. */
+#ifndef BELTRACE_LISTEN_BPF_H
+#define BELTRACE_LISTEN_BPF_H
+
+/*
+ * modern: the helpers of 5.15 are there (socket cookie, user registers, socket storage in tracing programs). It is a
+ * constant at each call, so that older kernels never see what they would refuse.
+ */
+static __always_inline __u64 id_of(struct sock *sk, bool modern)
+{
+	return modern ? bpf_get_socket_cookie(sk) : own_id();
+}
+
+/*
+ * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
+ * the kernel clones into each child.
+ */
+static __always_inline void begin_lineage(struct sock *listener)
+{
+	__u64 *address;
+
+	if (!use_lineage)
+		return;
+	address = bpf_sk_storage_get(&lineage, listener, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (address)
+		*address = (__u64)listener;
+}
+
+static __always_inline void follow_lineage(struct sock *sk, struct sock_info *info)
+{
+	__u64 *address;
+
+	if (!use_lineage || info->listener_sk)
+		return;
+	address = bpf_sk_storage_get(&lineage, sk, 0, 0);
+	if (address)
+		info->listener_sk = *address;
+}
+
+static __always_inline void listener_start(struct sock *sk, bool modern)
+{
+	struct sock_info *info;
+	struct queue_event *e;
+
+	if (!place_wanted(sk, local_port(sk), 0))
+		return;
+	info = info_new(sk, TCP_LISTEN);
+	if (!info)
+		return;
+	info->id = id_of(sk, modern);
+	info->role = ROLE_LISTENER;
+	info->start = bpf_ktime_get_ns();
+	take_owner(info);
+	info->watched = process_wanted(info->pid, info->comm);
+	if (modern) {
+		info->has_asked = listen_argument(&info->asked);
+		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		begin_lineage(sk);
+	} else {
+		struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
+		__u64 address = (__u64)sk;
+		bpf_map_update_elem(&places, &place, &address, BPF_ANY);
+	}
+	if (!info->watched)
+		return;
+	e = event_new(EVENT_LISTEN, sizeof(*e));
+	if (!e)
+		return;
+	e->e.conn = info->id;
+	e->e.role = ROLE_LISTENER;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_queues(e, sk);
+	if (info->has_asked) {
+		e->asked = info->asked;
+		e->e.has |= HAS_ASKED;
+	}
+	event_send(e);
+}
+
+static __always_inline void listener_end(struct sock *sk, struct sock_info *info)
+{
+	struct queue_event *e;
+
+	if (!info->watched)
+		return;
+	e = event_new(EVENT_UNLISTEN, sizeof(*e));
+	if (!e)
+		return;
+	e->e.conn = info->id;
+	e->e.role = ROLE_LISTENER;
+	put_owner(&e->e, info);
+	put_local(&e->e, sk);
+	put_queues(e, sk);
+	event_send(e);
+}
+
+static __always_inline struct sock *listener_of(struct sock *sk, struct sock_info *info, bool modern)
+{
+	struct place place = {};
+	__u64 *address;
+
+	if (info->listener_sk)
+		return (struct sock *)info->listener_sk;
+	if (modern)
+		return 0;
+	place.netns = netns_of(sk);
+	place.port = local_port(sk);
+	address = bpf_map_lookup_elem(&places, &place);
+	return address ? (struct sock *)*address : 0;
+}
+
+/* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */
+static __always_inline void inherit(struct sock *sk, struct sock_info *info, bool modern)
+{
+	struct sock_info *parent = info_of(listener_of(sk, info, modern));
+
+	if (!parent) {
+		info->watched = !filter_pids && !filter_comm;
+		return;
+	}
+	info->watched = parent->watched;
+	if (info->pid)
+		return;
+	info->pid = parent->pid;
+	info->tid = parent->tid;
+	__builtin_memcpy(info->comm, parent->comm, sizeof(info->comm));
+}
+
+#endif
