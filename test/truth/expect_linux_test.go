@@ -149,9 +149,7 @@ func (w *watch) verifyEnd(x *end, events []*event.Event, found *times) {
 	for _, e := range events {
 		kinds = append(kinds, e.Kind)
 	}
-	if x.again || testkit.Guest() { // an emulated machine is slow enough for timers to fire
-		kinds = w.withoutRetransmits(x, kinds, events)
-	}
+	kinds = w.withoutRetransmits(x, kinds, events)
 	want := slices.Clone(x.kinds)
 	slices.Sort(want)
 	if got := slices.Sorted(slices.Values(kinds)); !slices.Equal(got, want) {
@@ -170,7 +168,8 @@ func (w *watch) verifyEnd(x *end, events []*event.Event, found *times) {
 	}
 }
 
-// withoutRetransmits checks that the close counts the retransmits, and takes them away.
+// withoutRetransmits checks that the close counts the retransmits, and takes them away. On a busy machine the timer of
+// any segment may fire.
 func (w *watch) withoutRetransmits(x *end, kinds []event.Kind, events []*event.Event) []event.Kind {
 	w.t.Helper()
 	rest := slices.DeleteFunc(slices.Clone(kinds), func(k event.Kind) bool { return k == event.Retransmit })
