@@ -8,7 +8,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 8 << 20); /* about 60,000 records: a second at saturation, when nobody reads */
 	__type(value, union wire);
 } events SEC(".maps");
 

@@ -26,7 +26,7 @@ type Config struct {
 	SYN        bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
 	Marks      []string    // executables whose mark function is watched
 	MarkSymbol string      // its symbol, import/path.Func
-	RingBytes  int         // size of the ring buffer, a power of two; 0: 4 MiB
+	RingBytes  int         // size of the ring buffer, a power of two; 0: 8 MiB
 }
 
 // Info describes a session. It does not change.
