@@ -168,6 +168,8 @@ func (w *watch) checkEstablished(c *checker, x *end) {
 		c.absent(event.FieldHandshakeNS) // the kernel forgets when the SYN came
 	case x.peer.Cookied:
 		// A derived time: the kernel measures the round trip of such a handshake in milliseconds.
+	case x.peer.Fast && !e.Known(event.FieldHandshakeNS):
+		// Its SYN makes no request: where that is what is stamped, the handshake has no beginning.
 	case e.Known(event.FieldHandshakeNS) || w.knows(knowsSYN):
 		c.between(event.FieldHandshakeNS, e.HandshakeNS, 0, to-x.peer.Called+int64(softirqDelay()))
 	}
