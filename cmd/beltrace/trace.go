@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"beltrace/collector/event"
+	"beltrace/collector/live"
 	"beltrace/internal/view"
 )
 
@@ -59,7 +60,30 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	clock := view.Clock{Offset: s.header.BootOffset, Start: s.header.Start}
 	w.Sinks = append(w.Sinks, newTracer(a.out, kinds, asJSON, clock, f.count))
 	a.say("%s", s.watching(""))
+	if u := untold(s.Info().Probes, kinds); len(args) > 0 && len(u) > 0 && kinds != ^kindSet(0) {
+		a.say("this kernel does not tell %s here: see 'beltrace doctor'", strings.Join(u, ", "))
+	}
 	return w.Run(ctx)
+}
+
+// untold names the kinds that no probe in use yields, although the table has one for them.
+func untold(infos []live.ProbeInfo, kinds kindSet) []string {
+	var told, known kindSet
+	for _, p := range infos {
+		for _, k := range p.Probe.Yields {
+			known |= 1 << k
+			if p.Hook != nil {
+				told |= 1 << k
+			}
+		}
+	}
+	var out []string
+	for _, k := range event.Kinds() {
+		if (kinds & known &^ told).has(k) {
+			out = append(out, k.String())
+		}
+	}
+	return out
 }
 
 // kindSet is a set of event kinds.

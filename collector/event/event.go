@@ -78,8 +78,8 @@ type Event struct {
 	WaitNS      int64  // from the entry into the accept queue to the return of accept
 	FD          int32  // file descriptor that accept returned
 	Bytes       uint64 // moved by one call
-	BytesIn     uint64 // payload bytes received (tcp_sock.bytes_received)
-	BytesOut    uint64 // payload bytes acknowledged by the peer (tcp_sock.bytes_acked, without the SYN)
+	BytesIn     uint64 // payload bytes received (tcp_sock.bytes_received, without the FIN)
+	BytesOut    uint64 // payload bytes sent, each once (tcp_sock.bytes_sent less bytes_retrans)
 	DurationNS  int64  // established to close
 	Retransmits uint32 // segments sent again (tcp_sock.total_retrans)
 	Overflows   uint64 // refusals because the accept queue was full

@@ -23,7 +23,7 @@ const (
 	explainState     = "Where the connection is: connecting (SYN sent), accept queue (complete, nobody accepted it), established (in the hands of its application), closed, or the reason why it ended. " +
 		"The kernel changes the TCP state in tcp_set_state."
 	explainRTT         = "Smoothed round trip time that the kernel keeps for each connection (srtt_us, updated in tcp_rtt_estimator). On loopback it includes how long the peer's CPU took to answer."
-	explainBytes       = "Payload received, and payload that the peer has acknowledged (bytes_received and bytes_acked of tcp_sock). Bytes on the way or sent again do not count."
+	explainBytes       = "Payload received, and payload sent, each byte once (bytes_received, and bytes_sent less bytes_retrans of tcp_sock). Known when the connection ends."
 	explainAge         = "Since the handshake, or since collection began if the connection is older; for a closed one its whole duration."
 	explainRetransmits = "Segments that were sent again because no acknowledgement came in time or gaps were reported (tcp_retransmit_skb). A few are normal on a lossy path; on loopback there should be none."
 	explainFD          = "The descriptor that accept() or socket() gave to the process. It may be closed and used again: connections are told apart by their socket cookie, never by this."

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/probes"
+)
+
+func TestUntoldNamesWhatNoHookYields(t *testing.T) {
+	syn := probes.Probe{Name: "syn", Yields: []event.Kind{event.SYN}}
+	first := probes.Probe{Name: "first", Yields: []event.Kind{event.Accept}}
+	accept := probes.Probe{Name: "accept", Yields: []event.Kind{event.Accept}}
+	infos := []live.ProbeInfo{{Probe: &syn}, {Probe: &first}, {Probe: &accept, Hook: &probes.Hook{}}}
+	for _, c := range []struct {
+		kinds kindSet
+		want  []string
+	}{
+		{1 << event.SYN, []string{"syn"}},
+		{1 << event.Accept, nil}, // another probe yields it
+		{1<<event.SYN | 1<<event.Lost, []string{"syn"}},
+	} {
+		if got := untold(infos, c.kinds); !slices.Equal(got, c.want) {
+			t.Errorf("%b: %v, want %v", c.kinds, got, c.want)
+		}
+	}
+}
