@@ -27,6 +27,7 @@ type options struct {
 	Quick    bool
 	Pairs    int
 	For      time.Duration // length of one measurement
+	Within   time.Duration // how long it may take to measure again what others disturbed
 	Beltrace string        // path of the executable
 	Out      string        // path of the document; "": only standard output
 	Only     []string      // names of configurations; empty: all
@@ -38,12 +39,13 @@ func main() {
 	flag.BoolVar(&o.Quick, "quick", false, "three short repetitions, about two minutes")
 	flag.IntVar(&o.Pairs, "pairs", 6, "`number` of repetitions")
 	flag.DurationVar(&o.For, "for", 2500*time.Millisecond, "`length` of one measurement")
+	flag.DurationVar(&o.Within, "within", 10*time.Minute, "measure again what other processes disturbed, if all ends within this `time`")
 	flag.StringVar(&o.Beltrace, "beltrace", "bin/beltrace", "`path` of beltrace")
 	flag.StringVar(&o.Out, "o", "docs/performance.md", "`path` of the document to write; empty: none")
 	flag.StringVar(&only, "only", "", "only these tools, `names` separated by commas")
 	flag.Parse()
 	if o.Quick {
-		o.Pairs, o.For = 3, time.Second
+		o.Pairs, o.For, o.Within = 3, time.Second, 0
 	}
 	if only != "" {
 		o.Only = strings.Split(only, ",")

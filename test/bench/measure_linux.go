@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -57,7 +58,7 @@ func (r *result) startUp(ctx context.Context) error {
 		return fmt.Errorf("%s: nothing to see after %v", r.Name, firstWait)
 	}
 	time.Sleep(settle)
-	exit, err := run.stop()
+	exit, err := run.stop(syscall.SIGTERM)
 	r.Exit = append(r.Exit, exit.Seconds())
 	return err
 }
@@ -130,7 +131,7 @@ func (r *result) measure(ctx context.Context, length time.Duration) (sample, err
 	if s.RSS, s.Peak, err = run.memory(); err != nil {
 		return sample{}, err
 	}
-	_, err = run.stop()
+	_, err = run.stop(syscall.SIGTERM)
 	return s, err
 }
 
@@ -162,8 +163,8 @@ func (r *result) count(ctx context.Context, length time.Duration, dir string) er
 	if err != nil {
 		return err
 	}
-	time.Sleep(time.Second) // also the slowest have printed everything
-	if _, err := run.stop(); err != nil {
+	time.Sleep(time.Second)                             // also the slowest have printed everything
+	if _, err := run.stop(syscall.SIGINT); err != nil { // as Ctrl-C: at SIGTERM some forget what they have buffered
 		return err
 	}
 	text, err := os.ReadFile(out.Name())

@@ -57,8 +57,8 @@ func start(t tool, stdout, stderr *os.File) (*running, error) {
 	return r, nil
 }
 
-// stop ends a tool as its user's shell would, and says how long it took.
-func (r *running) stop() (time.Duration, error) {
+// stop ends a tool with a signal and says how long it took.
+func (r *running) stop(how syscall.Signal) (time.Duration, error) {
 	const patience = 5 * time.Second
 	began := time.Now()
 	select {
@@ -66,7 +66,7 @@ func (r *running) stop() (time.Duration, error) {
 		return 0, fmt.Errorf("%s ended by itself: %s%s", r.cmd.Path, r.cmd.ProcessState, r.words())
 	default:
 	}
-	r.cmd.Process.Signal(syscall.SIGTERM)
+	r.cmd.Process.Signal(how)
 	select {
 	case <-r.ended:
 		return time.Since(began), nil

@@ -54,7 +54,7 @@ order rotates, and in brackets the smallest and the largest value.
 - *Added* is what of it is the tool's doing; *of that outside* is the share that its own process uses.
 - *Not seen*: how much of what happened is missing from the output, in runs of their own at the same load.
 - *First event*: from the start of the tool to its first event on a terminal (` + "`top`" + `, empty programs: until all is attached).
-  *Exit*: from SIGTERM to its end. Both while about 700 connections/s are made.
+  *Exit*: from SIGTERM to its end. Both while some hundred connections/s are made.
 `
 
 // markdown is the document.
@@ -64,15 +64,31 @@ func (r *report) markdown() string {
 	rate := spreadOf(r.Off, func(s sample) float64 { return s.Rate })
 	fmt.Fprintf(&b, intro, r.Machine, r.Tier, time.Now().Format("2006-01-02"), int(r.Took.Minutes()+0.5), r.Length, r.Pairs,
 		off.text("%.1f"), rate.text("%.0f"))
-	others := spreadOf(r.Off, func(s sample) float64 { return 100 * s.Others })
-	fmt.Fprintf(&b, "- Other processes of the machine used %s %% of the busy time meanwhile.\n\n", others.text("%.0f"))
+	r.disturbance(&b)
 	r.table(&b)
 	r.goals(&b)
 	if len(r.Functions) > 0 {
-		b.WriteString("\n## Go functions\n\n`go test -bench .`, once; per event, but for a snapshot of 4000 connections and a mark.\n\n```\n")
+		b.WriteString("\n## Go functions\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n")
 		b.WriteString(strings.Join(r.Functions, "\n") + "\n```\n")
 	}
 	return b.String()
+}
+
+// quiet is the share of the busy time up to which others do not matter: the kernel's own threads are among them.
+const quiet = 0.1
+
+// disturbance says how far the numbers can be trusted.
+func (r *report) disturbance(b *strings.Builder) {
+	var all []sample
+	for _, t := range r.Tools {
+		all = append(all, t.Samples...)
+	}
+	others := spreadOf(all, func(s sample) float64 { return 100 * s.Others })
+	fmt.Fprintf(b, "- Processes that are neither load nor tool used %s %% of the busy time meanwhile.\n", others.text("%.0f"))
+	if others.Median > 100*quiet {
+		b.WriteString("  **The machine was not quiet: differences that are smaller than their spread mean nothing.**\n")
+	}
+	b.WriteString("\n")
 }
 
 func (r *report) table(b *strings.Builder) {
@@ -124,5 +140,5 @@ func (s spread) text(format string) string {
 	case 1:
 		return fmt.Sprintf(format, s.Median)
 	}
-	return fmt.Sprintf(format+" ("+format+"–"+format+")", s.Median, s.Min, s.Max)
+	return strings.ReplaceAll(fmt.Sprintf(format+" ("+format+" to "+format+")", s.Median, s.Min, s.Max), "-", "−")
 }

@@ -17,9 +17,10 @@ func TestSpread(t *testing.T) {
 		text   string
 	}{
 		{nil, spread{}, "–"},
+		{[]float64{-1, 1}, spread{2, 0, -1, 1}, "0.0 (−1.0 to 1.0)"},
 		{[]float64{2}, spread{1, 2, 2, 2}, "2.0"},
-		{[]float64{3, 1, 2}, spread{3, 2, 1, 3}, "2.0 (1.0–3.0)"},
-		{[]float64{4, 1, 2, 9}, spread{4, 3, 1, 9}, "3.0 (1.0–9.0)"},
+		{[]float64{3, 1, 2}, spread{3, 2, 1, 3}, "2.0 (1.0 to 3.0)"},
+		{[]float64{4, 1, 2, 9}, spread{4, 3, 1, 9}, "3.0 (1.0 to 9.0)"},
 	} {
 		got := spreadOf(tt.values, same)
 		if got != tt.want {
@@ -65,15 +66,23 @@ func TestGoals(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"`top` adds at most 1.5 × what the minimal tracer adds":              "2.00 (1.00–3.00) **not met**",
-		"`top` with the load at most 1.5 × the minimal tracer with the load": "1.09 (1.00–1.18) met",
+		"`top` adds at most 1.5 × what the minimal tracer adds":              "2.00 **not met**",
+		"`top` with the load at most 1.5 × the minimal tracer with the load": "1.09 (1.00 to 1.18) met",
 		"`top` shows everything at saturation":                               "1.00 % missing **not met**",
-		"`top` resides in at most 60 MiB":                                    "40.00 (40.00–40.00) MiB met",
+		"`top` resides in at most 60 MiB":                                    "40.00 (40.00 to 40.00) MiB met",
 		"`top` begins within 1 s":                                            "0.10 s met",
 		"`top` ends within 0.5 s":                                            "0.60 s **not met**",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A reference that costs nothing measurable decides nothing.
+func TestGoalsWithinNoise(t *testing.T) {
+	r := report{Tools: []result{repeated(minimal, -100), repeated(top, 5000)}}
+	if text := r.goalsText(); !strings.Contains(text, "| NaN | cannot be said") {
+		t.Error(text)
 	}
 }
 

@@ -59,7 +59,7 @@ func allTools(hooks []string, self, beltrace string) []tool {
 			Argv: []string{self, roleEmpty, strings.Join(hooks, ",")}, TraceFS: true, Ready: "ready",
 		},
 		{
-			Name: minimal, What: "one record of 64 bytes an event, no state, read every 20 ms and counted",
+			Name: minimal, What: "one record of 56 bytes an event, no state, read every 20 ms and counted",
 			Argv: []string{self, roleMinimal, strings.Join(minimalHooks(hooks), ",")}, TraceFS: true,
 			Count: minimalSeen, Per: 6,
 		},
