@@ -89,6 +89,7 @@ const ownNumbers = 1 << 52
 func (w *watch) verify(ends []end) {
 	w.t.Helper()
 	w.untilAll(ends)
+	w.lossless()
 	events := byConn(w.ofConnections())
 	var found times
 	for i := range ends {

@@ -175,7 +175,6 @@ func (w *watch) settleAt(a *agent, addr netip.AddrPort) {
 	w.until("the refused connect that ends the test", func(e *event.Event) bool {
 		return e.Kind == event.Close && e.Remote == addr && e.TS >= last.Called && e.NetNS == w.ns
 	})
-	w.lossless()
 }
 
 // complaints is how many of a test's failures are printed: hundreds of events tend to be wrong in the same way.
