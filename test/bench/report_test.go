@@ -53,9 +53,10 @@ func repeated(name string, added ...float64) result {
 	return r
 }
 
-// A goal compares tools within a repetition, and is left out when one of them is missing.
+// A goal is left out when one of its tools is missing. One value that is too large is enough to miss a limit of memory.
 func TestGoals(t *testing.T) {
 	ours := repeated(top, 30_000, 10_000, 20_000)
+	ours.Samples[0].RSS, ours.Samples[1].RSS, ours.Samples[2].RSS = 70<<20, 40<<20, 49.94e6
 	ours.Seen, ours.Sent, ours.First, ours.Exit = 99, 100, []float64{0.1}, []float64{0.6}
 	r := report{Tools: []result{repeated(minimal, 10_000, 10_000, 10_000), ours}}
 	got := map[string]string{}
@@ -66,12 +67,12 @@ func TestGoals(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"`top` adds at most 1.5 × what the minimal tracer adds":              "2.00 **not met**",
-		"`top` with the load at most 1.5 × the minimal tracer with the load": "1.09 (1.00 to 1.18) met",
-		"`top` shows everything at saturation":                               "1.00 % missing **not met**",
-		"`top` resides in at most 60 MiB":                                    "40.00 (40.00 to 40.00) MiB met",
-		"`top` begins within 1 s":                                            "0.10 s met",
-		"`top` ends within 0.5 s":                                            "0.60 s **not met**",
+		"`top` adds at most 1.5 × what the minimal tracer adds":     "2.00 **not met**",
+		"`top` and load: at most 1.5 × the minimal tracer and load": "1.09 (1.00 to 1.18) met",
+		"`top` shows everything at saturation":                      "1.00 % missing **not met**",
+		"`top` resides in at most 60 MB":                            "49.94 (41.94 to 73.40) MB **not met**",
+		"`top` begins within 1 s":                                   "0.10 s met",
+		"`top` ends within 0.5 s":                                   "0.60 s **not met**",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
