@@ -32,13 +32,18 @@ type runner struct {
 	payloads map[string]payload // by architecture
 }
 
-// run runs one guest and says how it went.
+// run runs one guest and says how it went; tests that failed get a second try.
 func (r *runner) run(ctx context.Context, g guest) report {
+	return r.retry(ctx, g, r.once(ctx, g, r.Run))
+}
+
+// once runs the tests that match in one guest.
+func (r *runner) once(ctx context.Context, g guest, tests string) report {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("not done after %v", r.Timeout))
 	defer cancel()
 	rep := report{guest: g, Version: "?", Kernel: "?"}
 	started := time.Now()
-	con, err := r.boot(ctx, g, &rep)
+	con, err := r.boot(ctx, g, tests, &rep)
 	rep.Took = time.Since(started)
 	rep.Kernel = con.Kernel
 	rep.collect(context.WithoutCancel(ctx), con) // what a guest said before its time was up counts
@@ -51,7 +56,7 @@ func (r *runner) run(ctx context.Context, g guest) report {
 }
 
 // boot fetches and builds what the guest needs and runs it to its end.
-func (r *runner) boot(ctx context.Context, g guest, rep *report) (console, error) {
+func (r *runner) boot(ctx context.Context, g guest, tests string, rep *report) (console, error) {
 	img, err := r.store.image(ctx, g.Kernel, g.Arch)
 	if err != nil {
 		return console{}, err
@@ -66,8 +71,8 @@ func (r *runner) boot(ctx context.Context, g guest, rep *report) (console, error
 		return console{}, err
 	}
 	args := []string{"-test.v=test2json", "-test.timeout=" + (r.Timeout - r.Timeout/10).String()}
-	if r.Run != "" {
-		args = append(args, "-test.run="+r.Run)
+	if tests != "" {
+		args = append(args, "-test.run="+tests)
 	}
 	env := []string{"BELTRACE_GUEST=1", "BELTRACE_TIER=" + g.Tier, "BELTRACE_BIN=/bin/beltrace"}
 	initramfs := filepath.Join(r.dir, "initramfs")
