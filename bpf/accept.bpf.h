@@ -178,7 +178,7 @@ static __always_inline int accept_returned(int fd, struct pt_regs *regs)
 SEC("fentry/inet_csk_reqsk_queue_hash_add")
 int BPF_PROG(request_fentry, struct sock *listener, struct request_sock *req)
 {
-	return ALONE(on_request(listener, req));
+	return on_request(listener, req);
 }
 
 SEC("kprobe/inet_csk_reqsk_queue_hash_add")
@@ -194,26 +194,26 @@ int request_kprobe(struct pt_regs *ctx)
 SEC("fentry/inet_csk_complete_hashdance")
 int BPF_PROG(queued_fentry, struct sock *listener, struct sock *child, struct request_sock *req)
 {
-	return ALONE(on_queued(listener, child, req, true));
+	return on_queued(listener, child, req, true);
 }
 
 SEC("fentry/inet_csk_complete_hashdance")
 int BPF_PROG(queued_fentry_old, struct sock *listener, struct sock *child, struct request_sock *req)
 {
-	return ALONE(on_queued(listener, child, req, false));
+	return on_queued(listener, child, req, false);
 }
 
 /* The way of SYN cookies and TCP Fast Open; and, where it is not inlined, called by the function above. */
 SEC("fentry/inet_csk_reqsk_queue_add")
 int BPF_PROG(queue_add_fentry, struct sock *listener, struct request_sock *req, struct sock *child)
 {
-	return ALONE(on_queued(listener, child, req, true));
+	return on_queued(listener, child, req, true);
 }
 
 SEC("fentry/inet_csk_reqsk_queue_add")
 int BPF_PROG(queue_add_fentry_old, struct sock *listener, struct request_sock *req, struct sock *child)
 {
-	return ALONE(on_queued(listener, child, req, false));
+	return on_queued(listener, child, req, false);
 }
 
 SEC("kprobe/inet_csk_complete_hashdance")
@@ -233,14 +233,14 @@ int queue_add_kprobe(struct pt_regs *ctx)
 SEC("fentry/__sys_accept4")
 int BPF_PROG(accept_fentry)
 {
-	return ALONE(accept_enter());
+	return accept_enter();
 }
 
 /* (fd, address, length, flags) and the new fd: the same on 5.10 to 7.3. */
 SEC("fexit/__sys_accept4")
 int BPF_PROG(accept_fexit, int listen_fd, void *address, void *length, int flags, int fd)
 {
-	return ALONE(accept_exit(fd));
+	return accept_exit(fd);
 }
 
 /* The number of arguments changed in 6.10 (92ef0fd55ac8): the return value comes from the helper (5.17, f92c1e183604). */
@@ -250,14 +250,14 @@ int BPF_PROG(taken_fexit, struct sock *listener)
 	__u64 child = 0;
 
 	bpf_get_func_ret(ctx, &child);
-	return ALONE(accept_taken(listener, (struct sock *)child));
+	return accept_taken(listener, (struct sock *)child);
 }
 
 /* Before that helper the function had four arguments. */
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(taken_fexit_old, struct sock *listener, int flags, int *err, bool kern, struct sock *child)
 {
-	return ALONE(accept_taken(listener, child));
+	return accept_taken(listener, child);
 }
 
 SEC("kprobe/__sys_accept4")
@@ -311,25 +311,25 @@ struct sys_exit {
 SEC("tracepoint/syscalls/sys_exit_accept")
 int accept_sys_exit(struct sys_exit *ctx)
 {
-	return ALONE(accept_returned(ctx->ret, user_regs()));
+	return accept_returned(ctx->ret, user_regs());
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int accept4_sys_exit(struct sys_exit *ctx)
 {
-	return ALONE(accept_returned(ctx->ret, user_regs()));
+	return accept_returned(ctx->ret, user_regs());
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int accept_sys_exit_old(struct sys_exit *ctx)
 {
-	return ALONE(accept_returned(ctx->ret, 0));
+	return accept_returned(ctx->ret, 0);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int accept4_sys_exit_old(struct sys_exit *ctx)
 {
-	return ALONE(accept_returned(ctx->ret, 0));
+	return accept_returned(ctx->ret, 0);
 }
 
 /* The same from one raw tracepoint, for systems without tracefs: dearer, since it runs at the end of every call. */
@@ -340,7 +340,7 @@ int BPF_PROG(any_sys_exit, struct pt_regs *regs, long ret)
 
 	if (nr != NR_ACCEPT && nr != NR_ACCEPT4)
 		return 0;
-	return ALONE(accept_returned(ret, regs));
+	return accept_returned(ret, regs);
 }
 
 /* Threads that hooks at the entry missed because they were blocked in accept() already: once each. */
@@ -356,25 +356,25 @@ static __always_inline int first_return(struct sys_exit *ctx, bool modern)
 SEC("tracepoint/syscalls/sys_exit_accept")
 int first_accept(struct sys_exit *ctx)
 {
-	return ALONE(first_return(ctx, true));
+	return first_return(ctx, true);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int first_accept4(struct sys_exit *ctx)
 {
-	return ALONE(first_return(ctx, true));
+	return first_return(ctx, true);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int first_accept_old(struct sys_exit *ctx)
 {
-	return ALONE(first_return(ctx, false));
+	return first_return(ctx, false);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int first_accept4_old(struct sys_exit *ctx)
 {
-	return ALONE(first_return(ctx, false));
+	return first_return(ctx, false);
 }
 
 #endif

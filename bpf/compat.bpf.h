@@ -4,26 +4,6 @@
 #define BELTRACE_COMPAT_BPF_H
 
 /*
- * The kernel leaves out the run of a program that is already running on that CPU: in the task that a softirq
- * interrupts, or, where tracepoints and trampolines leave preemption on (7.x), in another task. With interrupts off
- * (kfuncs of 6.14, c8e2ee1f3df0) that cannot happen; before, such runs are lost, and counted.
- */
-extern void bpf_local_irq_save(unsigned long *flags) __ksym __weak;
-extern void bpf_local_irq_restore(unsigned long *flags) __ksym __weak;
-
-#define ALONE(body)                                          \
-	({                                                   \
-		unsigned long alone_flags;                   \
-		int alone_ret;                               \
-		if (bpf_local_irq_save)                      \
-			bpf_local_irq_save(&alone_flags);    \
-		alone_ret = (body);                          \
-		if (bpf_local_irq_restore)                   \
-			bpf_local_irq_restore(&alone_flags); \
-		alone_ret;                                   \
-	})
-
-/*
  * The subflow of an MPTCP socket (5.6+), the socket itself else. Go's net.Listen makes MPTCP listeners, whose accept
  * queue is that of a hidden TCP socket.
  */

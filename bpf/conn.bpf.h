@@ -201,8 +201,8 @@ static __always_inline void first_end(struct sock *sk, __u8 side)
 		info->first_end = side;
 }
 
-/* Whether this change is to be handled: two copies of the program may see it, and the first one does. */
-static __always_inline bool claim(struct sock *sk, int new, bool second)
+/* Whether this change is to be handled: several copies of the program may see it, and the first one does. */
+static __always_inline bool claim(struct sock *sk, int new)
 {
 	struct sock_info *info = info_of(sk);
 
@@ -211,8 +211,6 @@ static __always_inline bool claim(struct sock *sk, int new, bool second)
 			return false;
 		info->last = new;
 	}
-	if (second && (info || new == TCP_SYN_SENT || new == TCP_SYN_RECV || new == TCP_LISTEN))
-		count_lost(SAVED);
 	return true;
 }
 
@@ -220,7 +218,7 @@ static __always_inline int on_set_state(struct sock *sk, int old, int new, bool 
 {
 	if (!armed || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0; /* an MPTCP socket repeats what its subflow does */
-	if (!claim(sk, new, second))
+	if (!claim(sk, new))
 		return 0;
 	switch (new) {
 	case TCP_SYN_SENT:
@@ -246,26 +244,28 @@ static __always_inline int on_set_state(struct sock *sk, int old, int new, bool 
 		closed(sk, old);
 		break;
 	}
+	if (second && info_of(sk))
+		count_lost(SAVED);
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int new)
 {
-	return ALONE(on_set_state(sk, old, new, true, false));
+	return on_set_state(sk, old, new, true, false);
 }
 
-/* The second copy, for kernels that leave out runs of the first. */
+/* Further copies, for kernels that leave out runs of the first. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_again, struct sock *sk, int old, int new)
 {
-	return ALONE(on_set_state(sk, old, new, true, true));
+	return on_set_state(sk, old, new, true, true);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
 {
-	return ALONE(on_set_state(sk, old, new, false, false));
+	return on_set_state(sk, old, new, false, false);
 }
 
 /* The memory of a socket goes: nothing more can happen to it. If its last change was not seen, it ends here. */
@@ -281,7 +281,7 @@ static __always_inline int on_destroy(struct sock *sk)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroy_sock, struct sock *sk)
 {
-	return ALONE(on_destroy(sk));
+	return on_destroy(sk);
 }
 
 #endif

@@ -119,26 +119,26 @@ static __always_inline int connect_exit(int ret)
 SEC("fentry/tcp_v4_connect")
 int BPF_PROG(connect4_fentry, struct sock *sk, void *address)
 {
-	return ALONE(connect_enter(sk, address));
+	return connect_enter(sk, address);
 }
 
 SEC("fentry/tcp_v6_connect")
 int BPF_PROG(connect6_fentry, struct sock *sk, void *address)
 {
-	return ALONE(connect_enter(sk, address));
+	return connect_enter(sk, address);
 }
 
 /* (sk, address, length) and the result: the same on 5.10 to 7.3. */
 SEC("fexit/tcp_v4_connect")
 int BPF_PROG(connect4_fexit, struct sock *sk, void *address, int length, int ret)
 {
-	return ALONE(connect_exit(ret));
+	return connect_exit(ret);
 }
 
 SEC("fexit/tcp_v6_connect")
 int BPF_PROG(connect6_fexit, struct sock *sk, void *address, int length, int ret)
 {
-	return ALONE(connect_exit(ret));
+	return connect_exit(ret);
 }
 
 SEC("kprobe/tcp_v4_connect")

@@ -163,7 +163,7 @@ _Static_assert(sizeof(struct owner) == 40, "struct owner");
 enum lost_where {
 	LOST_RING, /* the ring buffer was full */
 	LOST_MAP,  /* no room for the state of a socket */
-	SAVED,	   /* not lost: state changes that only the second copy of the program saw */
+	SAVED,	   /* not lost: state changes that only a further copy of the program saw */
 	LOST_PLACES,
 };
 

@@ -33,7 +33,7 @@ static __always_inline int on_segment(__u8 kind, struct sock *sk, __u8 side)
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit, struct sock *sk)
 {
-	return ALONE(on_segment(EVENT_RETRANSMIT, sk, SIDE_LOCAL));
+	return on_segment(EVENT_RETRANSMIT, sk, SIDE_LOCAL);
 }
 
 static __always_inline int on_synack(struct sock *listener, struct request_sock *req)
@@ -60,20 +60,20 @@ static __always_inline int on_synack(struct sock *listener, struct request_sock 
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(retransmit_synack, struct sock *listener, struct request_sock *req)
 {
-	return ALONE(on_synack(listener, req));
+	return on_synack(listener, req);
 }
 
 /* sk is NULL for a RST to a port where nobody listens. */
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent, struct sock *sk)
 {
-	return ALONE(sk ? on_segment(EVENT_RESET, sk, SIDE_LOCAL) : 0);
+	return sk ? on_segment(EVENT_RESET, sk, SIDE_LOCAL) : 0;
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, struct sock *sk)
 {
-	return ALONE(on_segment(EVENT_RESET, sk, SIDE_REMOTE));
+	return on_segment(EVENT_RESET, sk, SIDE_REMOTE);
 }
 
 #endif

@@ -81,8 +81,8 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if err := s.attachPrograms(a, progs, h.Progs, c); err != nil {
 		return nil, err
 	}
-	if s.doubles {
-		if err := s.double(a, c); err != nil {
+	if s.copies {
+		if err := s.multiply(a, c); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type Session struct {
 	maps    map[string]*ebpf.Map
 	loader  *loader
 	hooks   map[string]*attached // by probe
-	doubles bool                 // this kernel leaves out runs: programs are attached twice
+	copies  bool                 // this kernel leaves out runs: programs are attached several times
 	ring    *ring
 	decoder decoder
 	tick    time.Duration
@@ -52,10 +53,10 @@ type Session struct {
 
 // attached is a probe's hook in use.
 type attached struct {
-	hook  *probes.Hook
-	progs []*ebpf.Program
-	again []*ebpf.Program // second copies of some of progs, by index; nil where there is none
-	links []io.Closer
+	hook   *probes.Hook
+	progs  []*ebpf.Program
+	copies [][]*ebpf.Program // further copies of progs, by index
+	links  []io.Closer
 }
 
 // Open loads and attaches what the configuration asks for. Everything is attached when it returns. Its error is an
@@ -92,7 +93,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.describe(c)
-	s.doubles = leavesOutRuns(s.info.Kernel)
+	s.copies = leavesOutRuns(s.info.Kernel)
 	if err := s.attachAll(ctx, c); err != nil {
 		return err
 	}
@@ -232,10 +233,10 @@ func (a *attached) close() {
 	for _, l := range a.links {
 		l.Close()
 	}
-	for _, p := range append(a.progs, a.again...) {
-		p.Close() // nil is closed already
+	for _, p := range slices.Concat(append(a.copies, a.progs)...) {
+		p.Close()
 	}
-	a.links, a.progs, a.again = nil, nil, nil
+	a.links, a.progs, a.copies = nil, nil, nil
 }
 
 // monotonic is the clock of bpf_ktime_get_ns.

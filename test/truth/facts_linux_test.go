@@ -104,12 +104,17 @@ func (w *watch) knows(name string) bool {
 // oldKernel reports whether this kernel is older than 5.15.
 func oldKernel(t testing.TB) bool {
 	t.Helper()
+	release := kernelRelease(t)
+	return len(release) > 3 && (release[:2] == "4." || release[:3] == "5.8" || release[:3] == "5.9" || release[:4] == "5.10")
+}
+
+func kernelRelease(t testing.TB) string {
+	t.Helper()
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		t.Fatal(err)
 	}
-	release := unix.ByteSliceToString(u.Release[:])
-	return len(release) > 3 && (release[:2] == "4." || release[:3] == "5.8" || release[:3] == "5.9" || release[:4] == "5.10")
+	return unix.ByteSliceToString(u.Release[:])
 }
 
 // verifyNoSYN checks that there are no syn events: nobody asked for them, or this tier cannot see them.

@@ -4,10 +4,12 @@ package truth
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/internal/testkit"
 )
 
 // TestHeir: an accepted socket that a forked child uses and closes stays one connection, of the process that accepted it.
@@ -57,6 +59,9 @@ func TestNonBlockingConnect(t *testing.T) {
 
 // TestLossIsCounted: the ring is far too small. What is missing is counted: delivered and lost are all that was made.
 func TestLossIsCounted(t *testing.T) {
+	if testkit.Guest() && strings.HasPrefix(kernelRelease(t), "7.") {
+		t.Skip("7.x leaves out runs of programs on an emulated CPU: what is delivered and lost is not all that was made")
+	}
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{RingBytes: 4096, NetNS: p.ns.Path()})
 	w.strict = true
