@@ -44,7 +44,7 @@ type watch struct {
 	err       error
 
 	failures  int
-	missing   uint64 // sockets that are incomplete because a run was left out
+	missing   uint64              // sockets that are incomplete because a run was left out
 	listeners map[uint64]listener // by cookie
 	comms     map[uint32]string   // by pid
 }
