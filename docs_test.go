@@ -28,7 +28,7 @@ const generatedNote = "<!-- Written by `make docs` from the tables in the code: 
 
 // eventsPage documents the kinds and the fields, with the comments of package event.
 func eventsPage(t *testing.T) []byte {
-	kinds, fields := constComments(t, "collector/event/kind.go"), fieldComments(t, "collector/event/event.go", "Event")
+	kinds, fields := constComments(t, "collector/event/kind.go"), eventFields(t)
 	var b bytes.Buffer
 	b.WriteString("# Events\n\n" + generatedNote)
 	b.WriteString("One schema serves `trace --json`, recordings, replays and tests. Every event has `ts` (ns, CLOCK_MONOTONIC) and `event`;\n" +
@@ -167,4 +167,12 @@ func sentenceCase(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// eventFields returns the comments of every field of an event, those of its parts among them.
+func eventFields(t *testing.T) map[string]string {
+	all := fieldComments(t, "collector/event/event.go", "Event")
+	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Space"))
+	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "ThreadTimes"))
+	return all
 }

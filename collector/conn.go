@@ -247,7 +247,7 @@ func (c *Collector) retransmit(e *event.Event) {
 	}
 	if x.state != model.StateClosed { // the kernel's total at the close has it already
 		x.retransmits += uint32(n)
-		x.have |= 1 << event.FieldRetransmits
+		x.have.Add(event.FieldRetransmits)
 	}
 	c.learn(x, e)
 	fill(e, x)
@@ -276,7 +276,7 @@ func (x *conn) setRole(role string) {
 		return
 	}
 	x.role = role
-	x.have |= 1 << event.FieldRole
+	x.have.Add(event.FieldRole)
 }
 
-func (x *conn) knows(f event.Field) bool { return x.have&(1<<f) != 0 }
+func (x *conn) knows(f event.Field) bool { return x.have.Has(f) }

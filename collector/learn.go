@@ -36,15 +36,15 @@ func (c *Collector) learnAddresses(x *conn, e *event.Event) bool {
 	was := x.pair()
 	if e.Known(event.FieldNetNS) {
 		x.netns = e.NetNS
-		x.have |= 1 << event.FieldNetNS
+		x.have.Add(event.FieldNetNS)
 	}
 	if e.Known(event.FieldLocal) && e.Local.Port() != 0 { // bound, but the port is chosen inside connect
 		x.local = e.Local
-		x.have |= 1 << event.FieldLocal
+		x.have.Add(event.FieldLocal)
 	}
 	if e.Known(event.FieldRemote) {
 		x.remote = e.Remote
-		x.have |= 1 << event.FieldRemote
+		x.have.Add(event.FieldRemote)
 	}
 	if x.pair() == was {
 		return false
@@ -61,7 +61,7 @@ func (x *conn) learnTimes(e *event.Event) {
 	take := func(f event.Field, to *int64, v int64) {
 		if e.Known(f) && v >= 0 {
 			*to = v
-			x.have |= 1 << f
+			x.have.Add(f)
 		}
 	}
 	take(event.FieldHandshakeNS, &x.handshake, e.HandshakeNS)
@@ -70,10 +70,11 @@ func (x *conn) learnTimes(e *event.Event) {
 	take(event.FieldDurationNS, &x.duration, e.DurationNS)
 }
 
+// totalFields are what learnTotals takes.
+var totalFields = event.MaskOf(event.FieldBytesIn, event.FieldBytesOut, event.FieldRetransmits, event.FieldFD, event.FieldErrno)
+
 func (x *conn) learnTotals(e *event.Event) {
-	const mine = event.Mask(1<<event.FieldBytesIn | 1<<event.FieldBytesOut | 1<<event.FieldRetransmits |
-		1<<event.FieldFD | 1<<event.FieldErrno)
-	x.have |= e.Has & mine
+	x.have = x.have.Or(e.Has.And(totalFields))
 	if e.Known(event.FieldBytesIn) {
 		x.bytesIn = e.BytesIn
 	}

@@ -34,7 +34,7 @@ func handshakeFromConnect(x *conn, e *event.Event) {
 		return
 	}
 	x.handshake = x.complete - x.asked
-	x.have |= 1 << event.FieldHandshakeNS
+	x.have.Add(event.FieldHandshakeNS)
 	if e.Kind == event.Established {
 		e.HandshakeNS = x.handshake
 		e.Set(event.FieldHandshakeNS)

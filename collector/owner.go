@@ -16,15 +16,15 @@ type owner struct {
 }
 
 // ownerFields are the event fields that an owner is made of.
-const ownerFields = event.Mask(1<<event.FieldPID | 1<<event.FieldTID | 1<<event.FieldComm |
-	1<<event.FieldNSPID | 1<<event.FieldContainer | 1<<event.FieldUnit)
+var ownerFields = event.MaskOf(event.FieldPID, event.FieldTID, event.FieldComm,
+	event.FieldNSPID, event.FieldContainer, event.FieldUnit)
 
 // ownerOf returns the owner that the event names.
 func ownerOf(e *event.Event) owner {
-	return owner{e.Has & ownerFields, e.PID, e.TID, e.NSPID, e.Comm, e.Container, e.Unit}
+	return owner{e.Has.And(ownerFields), e.PID, e.TID, e.NSPID, e.Comm, e.Container, e.Unit}
 }
 
-func (o *owner) known() bool { return o.have&(1<<event.FieldPID) != 0 }
+func (o *owner) known() bool { return o.have.Has(event.FieldPID) }
 
 // giveTo names the owner in an event that names none. An event that names a process keeps what it says: the thread of
 // a close need not be the one that accepted.
@@ -32,12 +32,12 @@ func (o *owner) giveTo(e *event.Event) {
 	if e.Known(event.FieldPID) && (!o.known() || e.PID != o.pid) {
 		return
 	}
-	missing := o.have &^ e.Has
+	missing := o.have.AndNot(e.Has)
 	if e.Known(event.FieldPID) {
-		missing &^= 1 << event.FieldTID
+		missing = missing.AndNot(event.MaskOf(event.FieldTID))
 	}
 	set := func(f event.Field) bool {
-		if missing&(1<<f) == 0 {
+		if !missing.Has(f) {
 			return false
 		}
 		e.Set(f)
@@ -69,7 +69,7 @@ func (o *owner) process() model.Process {
 	if o.known() {
 		p.PID = model.Some(o.pid)
 	}
-	if o.have&(1<<event.FieldNSPID) != 0 {
+	if o.have.Has(event.FieldNSPID) {
 		p.NSPID = model.Some(o.nspid)
 	}
 	return p

@@ -68,10 +68,13 @@ type Event struct {
 	BacklogAsked uint32         // what listen() asked for, before somaxconn capped it
 	Cookie       bool           // answered with a SYN cookie
 
-	Stage       string // of a refusal: syn, ack
-	Side        string // local or remote: who sent the RST, who retransmitted, who closed first
-	Reason      string // of an end: refused, timeout, unreachable, reset, aborted, fin, listener_closed, other; of a retransmit: synack
-	Errno       int32  // positive errno of a failed connect
+	Stage      string // of a refusal: syn, ack
+	DropReason string // of a refusal: the kernel's name for it (enum skb_drop_reason), where it has one: NETFILTER_DROP
+	Side       string // local or remote: who sent the RST, who retransmitted, who closed first
+	// Reason of an end: refused, timeout, unreachable, reset, aborted, fin, listener_closed, other; of a retransmit: synack;
+	// of a refusal (syn_drop): accept_queue_full, syn_queue_full, syn_backlog_limit, other, unknown.
+	Reason      string
+	Errno       int32  // positive errno of a failed connect or accept
 	Count       uint64 // how many, where events are grouped
 	HandshakeNS int64  // client: connect to established; server: SYN to established
 	RTTNS       int64  // smoothed round trip time (srtt_us)
@@ -82,8 +85,14 @@ type Event struct {
 	BytesOut    uint64 // payload bytes sent, each once (tcp_sock.bytes_sent less bytes_retrans)
 	DurationNS  int64  // established to close
 	Retransmits uint32 // segments sent again (tcp_sock.total_retrans)
-	Overflows   uint64 // refusals because the accept queue was full
-	Drops       uint64 // all refusals of the listener (sk_drops, which counts a dropped ACK twice)
+	SYNYoung    uint32 // requests in the SYN queue whose SYN-ACK was not sent again (icsk_accept_queue.young)
+	Overflows   uint64 // refusals because the accept queue was full, each SYN or ACK once, since the watch began
+	Drops       uint64 // all refusals of the listener, each SYN or ACK once, since the watch began
+	SkDrops     uint64 // the socket's own counter since listen (sk_drops): most kernels count a dropped ACK twice
+	CookiesSent uint64 // SYN-ACKs with a SYN cookie, since the watch began
+	CookiesOK   uint64 // connections made from a SYN cookie, since the watch began
+	OpenFDs     uint32 // open descriptors of the process
+	FDLimit     uint64 // its limit (RLIMIT_NOFILE, soft)
 	PreExisting bool   // it was there before the tool started: its start was not seen
 	Queued      bool   // one that was there before: it is in the accept queue
 
@@ -91,24 +100,24 @@ type Event struct {
 	Phase string // of a mark: begin, end
 	ID    uint64 // of a mark: the server's own number of the request
 	Where string // of a loss: ring, map, missed, order, evicted
-}
 
-// Mask is a set of fields.
-type Mask uint64
+	Space  *Space       // of a netns
+	Thread *ThreadTimes // of a thread
+}
 
 // Set marks the fields as known and returns e, so that a literal can be built in one expression.
 func (e *Event) Set(fields ...Field) *Event {
 	for _, f := range fields {
-		e.Has |= 1 << f
+		e.Has.Add(f)
 	}
 	return e
 }
 
 // Known reports whether the field is known.
-func (e *Event) Known(f Field) bool { return e.Has&(1<<f) != 0 }
+func (e *Event) Known(f Field) bool { return e.Has.Has(f) }
 
 // Forget marks the field as unknown.
-func (e *Event) Forget(f Field) { e.Has &^= 1 << f }
+func (e *Event) Forget(f Field) { e.Has = e.Has.AndNot(MaskOf(f)) }
 
 // Source yields events. Next fills e (every field is overwritten) and returns io.EOF after the last one; an event may
 // come a little before an earlier one of another CPU. Next is called from one goroutine; Close may be called from any

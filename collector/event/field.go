@@ -23,11 +23,13 @@ const (
 	FieldListener
 	FieldListenerConn
 	FieldSYNQueue
+	FieldSYNYoung
 	FieldAcceptQueue
 	FieldBacklog
 	FieldBacklogAsked
 	FieldCookie
 	FieldStage
+	FieldDropReason
 	FieldSide
 	FieldReason
 	FieldErrno
@@ -43,12 +45,35 @@ const (
 	FieldRetransmits
 	FieldOverflows
 	FieldDrops
+	FieldSkDrops
+	FieldCookiesSent
+	FieldCookiesOK
+	FieldOpenFDs
+	FieldFDLimit
 	FieldPreExisting
 	FieldQueued
 	FieldName
 	FieldPhase
 	FieldID
 	FieldWhere
+	FieldListenOverflows
+	FieldListenDrops
+	FieldReqQFullDrop
+	FieldReqQFullDoCookies
+	FieldSyncookiesSent
+	FieldSyncookiesRecv
+	FieldSyncookiesFailed
+	FieldEmbryonicRsts
+	FieldSomaxConn
+	FieldMaxSYNBacklog
+	FieldSYNCookies
+	FieldAbortOnOverflow
+	FieldWatchedNS
+	FieldRunningNS
+	FieldRunqueueNS
+	FieldBlockedNS
+	FieldSwitches
+	FieldMigrations
 
 	fields
 )
@@ -61,48 +86,73 @@ type fieldInfo struct {
 }
 
 var fieldTable = [fields]fieldInfo{
-	FieldPID:          {"pid", func(e *Event) any { return &e.PID }},
-	FieldTID:          {"tid", func(e *Event) any { return &e.TID }},
-	FieldComm:         {"comm", func(e *Event) any { return &e.Comm }},
-	FieldNSPID:        {"ns_pid", func(e *Event) any { return &e.NSPID }},
-	FieldContainer:    {"container", func(e *Event) any { return &e.Container }},
-	FieldUnit:         {"unit", func(e *Event) any { return &e.Unit }},
-	FieldCPU:          {"cpu", func(e *Event) any { return &e.CPU }},
-	FieldConn:         {"conn", func(e *Event) any { return &e.Conn }},
-	FieldNetNS:        {"netns", func(e *Event) any { return &e.NetNS }},
-	FieldProto:        {"proto", func(e *Event) any { return &e.Proto }},
-	FieldRole:         {"role", func(e *Event) any { return &e.Role }},
-	FieldLocal:        {"local", func(e *Event) any { return &e.Local }},
-	FieldRemote:       {"remote", func(e *Event) any { return &e.Remote }},
-	FieldListener:     {"listener", func(e *Event) any { return &e.Listener }},
-	FieldListenerConn: {"listener_conn", func(e *Event) any { return &e.ListenerConn }},
-	FieldSYNQueue:     {"syn_queue", func(e *Event) any { return &e.SYNQueue }},
-	FieldAcceptQueue:  {"accept_queue", func(e *Event) any { return &e.AcceptQueue }},
-	FieldBacklog:      {"backlog", func(e *Event) any { return &e.Backlog }},
-	FieldBacklogAsked: {"backlog_asked", func(e *Event) any { return &e.BacklogAsked }},
-	FieldCookie:       {"cookie", func(e *Event) any { return &e.Cookie }},
-	FieldStage:        {"stage", func(e *Event) any { return &e.Stage }},
-	FieldSide:         {"side", func(e *Event) any { return &e.Side }},
-	FieldReason:       {"reason", func(e *Event) any { return &e.Reason }},
-	FieldErrno:        {"errno", func(e *Event) any { return &e.Errno }},
-	FieldCount:        {"count", func(e *Event) any { return &e.Count }},
-	FieldHandshakeNS:  {"handshake_ns", func(e *Event) any { return &e.HandshakeNS }},
-	FieldRTTNS:        {"rtt_ns", func(e *Event) any { return &e.RTTNS }},
-	FieldWaitNS:       {"wait_ns", func(e *Event) any { return &e.WaitNS }},
-	FieldFD:           {"fd", func(e *Event) any { return &e.FD }},
-	FieldBytes:        {"bytes", func(e *Event) any { return &e.Bytes }},
-	FieldBytesIn:      {"bytes_in", func(e *Event) any { return &e.BytesIn }},
-	FieldBytesOut:     {"bytes_out", func(e *Event) any { return &e.BytesOut }},
-	FieldDurationNS:   {"duration_ns", func(e *Event) any { return &e.DurationNS }},
-	FieldRetransmits:  {"retransmits", func(e *Event) any { return &e.Retransmits }},
-	FieldOverflows:    {"overflows", func(e *Event) any { return &e.Overflows }},
-	FieldDrops:        {"drops", func(e *Event) any { return &e.Drops }},
-	FieldPreExisting:  {"pre_existing", func(e *Event) any { return &e.PreExisting }},
-	FieldQueued:       {"queued", func(e *Event) any { return &e.Queued }},
-	FieldName:         {"name", func(e *Event) any { return &e.Name }},
-	FieldPhase:        {"phase", func(e *Event) any { return &e.Phase }},
-	FieldID:           {"id", func(e *Event) any { return &e.ID }},
-	FieldWhere:        {"where", func(e *Event) any { return &e.Where }},
+	FieldPID:               {"pid", func(e *Event) any { return &e.PID }},
+	FieldTID:               {"tid", func(e *Event) any { return &e.TID }},
+	FieldComm:              {"comm", func(e *Event) any { return &e.Comm }},
+	FieldNSPID:             {"ns_pid", func(e *Event) any { return &e.NSPID }},
+	FieldContainer:         {"container", func(e *Event) any { return &e.Container }},
+	FieldUnit:              {"unit", func(e *Event) any { return &e.Unit }},
+	FieldCPU:               {"cpu", func(e *Event) any { return &e.CPU }},
+	FieldConn:              {"conn", func(e *Event) any { return &e.Conn }},
+	FieldNetNS:             {"netns", func(e *Event) any { return &e.NetNS }},
+	FieldProto:             {"proto", func(e *Event) any { return &e.Proto }},
+	FieldRole:              {"role", func(e *Event) any { return &e.Role }},
+	FieldLocal:             {"local", func(e *Event) any { return &e.Local }},
+	FieldRemote:            {"remote", func(e *Event) any { return &e.Remote }},
+	FieldListener:          {"listener", func(e *Event) any { return &e.Listener }},
+	FieldListenerConn:      {"listener_conn", func(e *Event) any { return &e.ListenerConn }},
+	FieldSYNQueue:          {"syn_queue", func(e *Event) any { return &e.SYNQueue }},
+	FieldSYNYoung:          {"syn_young", func(e *Event) any { return &e.SYNYoung }},
+	FieldAcceptQueue:       {"accept_queue", func(e *Event) any { return &e.AcceptQueue }},
+	FieldBacklog:           {"backlog", func(e *Event) any { return &e.Backlog }},
+	FieldBacklogAsked:      {"backlog_asked", func(e *Event) any { return &e.BacklogAsked }},
+	FieldCookie:            {"cookie", func(e *Event) any { return &e.Cookie }},
+	FieldStage:             {"stage", func(e *Event) any { return &e.Stage }},
+	FieldDropReason:        {"drop_reason", func(e *Event) any { return &e.DropReason }},
+	FieldSide:              {"side", func(e *Event) any { return &e.Side }},
+	FieldReason:            {"reason", func(e *Event) any { return &e.Reason }},
+	FieldErrno:             {"errno", func(e *Event) any { return &e.Errno }},
+	FieldCount:             {"count", func(e *Event) any { return &e.Count }},
+	FieldHandshakeNS:       {"handshake_ns", func(e *Event) any { return &e.HandshakeNS }},
+	FieldRTTNS:             {"rtt_ns", func(e *Event) any { return &e.RTTNS }},
+	FieldWaitNS:            {"wait_ns", func(e *Event) any { return &e.WaitNS }},
+	FieldFD:                {"fd", func(e *Event) any { return &e.FD }},
+	FieldBytes:             {"bytes", func(e *Event) any { return &e.Bytes }},
+	FieldBytesIn:           {"bytes_in", func(e *Event) any { return &e.BytesIn }},
+	FieldBytesOut:          {"bytes_out", func(e *Event) any { return &e.BytesOut }},
+	FieldDurationNS:        {"duration_ns", func(e *Event) any { return &e.DurationNS }},
+	FieldRetransmits:       {"retransmits", func(e *Event) any { return &e.Retransmits }},
+	FieldOverflows:         {"overflows", func(e *Event) any { return &e.Overflows }},
+	FieldDrops:             {"drops", func(e *Event) any { return &e.Drops }},
+	FieldSkDrops:           {"sk_drops", func(e *Event) any { return &e.SkDrops }},
+	FieldCookiesSent:       {"cookies_sent", func(e *Event) any { return &e.CookiesSent }},
+	FieldCookiesOK:         {"cookies_ok", func(e *Event) any { return &e.CookiesOK }},
+	FieldOpenFDs:           {"open_fds", func(e *Event) any { return &e.OpenFDs }},
+	FieldFDLimit:           {"fd_limit", func(e *Event) any { return &e.FDLimit }},
+	FieldPreExisting:       {"pre_existing", func(e *Event) any { return &e.PreExisting }},
+	FieldQueued:            {"queued", func(e *Event) any { return &e.Queued }},
+	FieldName:              {"name", func(e *Event) any { return &e.Name }},
+	FieldPhase:             {"phase", func(e *Event) any { return &e.Phase }},
+	FieldID:                {"id", func(e *Event) any { return &e.ID }},
+	FieldWhere:             {"where", func(e *Event) any { return &e.Where }},
+	FieldListenOverflows:   {"listen_overflows", func(e *Event) any { return &e.space().ListenOverflows }},
+	FieldListenDrops:       {"listen_drops", func(e *Event) any { return &e.space().ListenDrops }},
+	FieldReqQFullDrop:      {"req_q_full_drop", func(e *Event) any { return &e.space().ReqQFullDrop }},
+	FieldReqQFullDoCookies: {"req_q_full_do_cookies", func(e *Event) any { return &e.space().ReqQFullDoCookies }},
+	FieldSyncookiesSent:    {"syncookies_sent", func(e *Event) any { return &e.space().SyncookiesSent }},
+	FieldSyncookiesRecv:    {"syncookies_recv", func(e *Event) any { return &e.space().SyncookiesRecv }},
+	FieldSyncookiesFailed:  {"syncookies_failed", func(e *Event) any { return &e.space().SyncookiesFailed }},
+	FieldEmbryonicRsts:     {"embryonic_rsts", func(e *Event) any { return &e.space().EmbryonicRsts }},
+	FieldSomaxConn:         {"somaxconn", func(e *Event) any { return &e.space().SomaxConn }},
+	FieldMaxSYNBacklog:     {"tcp_max_syn_backlog", func(e *Event) any { return &e.space().MaxSYNBacklog }},
+	FieldSYNCookies:        {"tcp_syncookies", func(e *Event) any { return &e.space().SYNCookies }},
+	FieldAbortOnOverflow:   {"tcp_abort_on_overflow", func(e *Event) any { return &e.space().AbortOnOverflow }},
+	FieldWatchedNS:         {"watched_ns", func(e *Event) any { return &e.thread().WatchedNS }},
+	FieldRunningNS:         {"running_ns", func(e *Event) any { return &e.thread().RunningNS }},
+	FieldRunqueueNS:        {"runqueue_ns", func(e *Event) any { return &e.thread().RunqueueNS }},
+	FieldBlockedNS:         {"blocked_ns", func(e *Event) any { return &e.thread().BlockedNS }},
+	FieldSwitches:          {"switches", func(e *Event) any { return &e.thread().Switches }},
+	FieldMigrations:        {"migrations", func(e *Event) any { return &e.thread().Migrations }},
 }
 
 // String returns the field's key in event lines.

@@ -5,7 +5,9 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -50,8 +52,23 @@ func appendValue(b []byte, v any) []byte {
 		return append(b, '"')
 	case *string:
 		return appendString(b, *v)
+	case *map[string]int64:
+		return appendMap(b, *v)
 	}
 	panic(fmt.Sprintf("event: field of type %T", v))
+}
+
+// appendMap appends m as a JSON object, its keys in order.
+func appendMap(b []byte, m map[string]int64) []byte {
+	b = append(b, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, key), ':')
+		b = strconv.AppendInt(b, m[key], 10)
+	}
+	return append(b, '}')
 }
 
 // appendString appends s as a JSON string. A comm may hold any byte but NUL.

@@ -34,6 +34,16 @@ const (
 	Unlisten
 	// Queue: a sample of a listener's queues. Between two samples anything may have happened.
 	Queue
+	// SYNDrop: a SYN or the final ACK of a handshake was refused, or (Count) several of them. Where the kernel names no
+	// listener only the network namespace is known. A client whose ACK was refused believes that it is connected.
+	SYNDrop
+	// AcceptError: accept failed. EAGAIN is no error and is not written; many of one kind are one event with a Count.
+	AcceptError
+	// NetNS: the counters and settings of a network namespace in which somebody listens, when they have changed.
+	NetNS
+	// Thread: what a watched thread did so far: running, waiting for a CPU, blocked and in what. Written once a second for
+	// those that did something.
+	Thread
 	// Mark: a cooperating server's note of an application moment.
 	Mark
 	// Lost: events were lost; Where names the place, Count how many.
@@ -63,7 +73,11 @@ var kindTable = [kinds]kindInfo{
 	Close:       {"close", "the socket is closed, or its connect failed; with the totals", []Field{FieldSide, FieldReason, FieldErrno, FieldBytesIn, FieldBytesOut, FieldDurationNS, FieldRTTNS, FieldRetransmits}},
 	Listen:      {"listen", "a socket starts to listen", []Field{FieldListener, FieldBacklog, FieldBacklogAsked, FieldPreExisting}},
 	Unlisten:    {"unlisten", "a socket stops listening", []Field{FieldListener, FieldBacklog}},
-	Queue:       {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops}},
+	Queue:       {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldSYNYoung, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops, FieldSkDrops, FieldCookiesSent, FieldCookiesOK}},
+	SYNDrop:     {"syn_drop", "a SYN or the final ACK of a handshake was refused", []Field{FieldListener, FieldListenerConn, FieldStage, FieldReason, FieldDropReason, FieldCount, FieldSYNQueue, FieldAcceptQueue, FieldBacklog}},
+	AcceptError: {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
+	NetNS:       {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
+	Thread:      {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations}},
 	Mark:        {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
 	Lost:        {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
 	Watermark:   {name: "watermark"},
@@ -86,7 +100,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, NetNS, Thread, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -46,8 +46,9 @@ type Snapshot struct {
 	Routes      []struct{}   `json:"routes"`
 	Loops       []struct{}   `json:"loops"`
 	Rings       []struct{}   `json:"rings"`
-	Workers     []struct{}   `json:"workers"`
-	Findings    []struct{}   `json:"findings"`
+	Workers     []Worker     `json:"workers"`
+	Findings    []Finding    `json:"findings"`
+	Namespaces  []Namespace  `json:"namespaces"` // network namespaces in which somebody listens
 
 	WallOffset   int64       `json:"-"` // add to a CLOCK_MONOTONIC time to get unix ns
 	Start        int64       `json:"-"` // when collection began, CLOCK_MONOTONIC
@@ -104,14 +105,21 @@ type Listener struct {
 	Backlog      Opt[uint32]         `json:"backlog,omitzero"`
 	BacklogAsked Opt[uint32]         `json:"backlog_asked,omitzero"`
 	SYNQueue     Opt[uint32]         `json:"syn_queue,omitzero"`
+	SYNYoung     Opt[uint32]         `json:"syn_young,omitzero"` // of them, those whose SYN-ACK was not sent again
 	AcceptQueue  Opt[uint32]         `json:"accept_queue,omitzero"`
 	Established  uint64              `json:"established"`
 	Accepted     uint64              `json:"accepted"`
 	WaitNS       Distribution        `json:"wait_ns"`
 	HandshakeNS  Distribution        `json:"handshake_ns"`
-	SYNDrops     map[string]uint64   `json:"syn_drops"`
+	SYNDrops     map[string]uint64   `json:"syn_drops"` // refused SYNs and final ACKs, by reason
+	ACKDrops     map[string]uint64   `json:"ack_drops"` // of them, final ACKs: those clients believe that they are connected
 	Overflows    Opt[uint64]         `json:"overflows,omitzero"`
-	Drops        Opt[uint64]         `json:"drops,omitzero"` // all refusals (sk_drops, which counts a dropped ACK twice)
+	Drops        Opt[uint64]         `json:"drops,omitzero"`        // all refusals, each once
+	SkDrops      Opt[uint64]         `json:"sk_drops,omitzero"`     // the socket's own counter, which counts a dropped ACK twice
+	CookiesSent  Opt[uint64]         `json:"cookies_sent,omitzero"` // SYN cookies
+	CookiesOK    Opt[uint64]         `json:"cookies_ok,omitzero"`   // connections made from one
+	SYNACKAgain  uint64              `json:"synack_retransmits"`
+	ResetWaiting uint64              `json:"reset_waiting"` // connections that the kernel reset because the listener closed while they waited
 	Acceptors    []Acceptor          `json:"acceptors"`
 	Fidelity     map[string]Fidelity `json:"fidelity"`
 	PreExisting  bool                `json:"pre_existing,omitempty"`
@@ -144,7 +152,12 @@ type Acceptor struct {
 	TID     uint32            `json:"tid"`
 	Comm    string            `json:"comm"`
 	Accepts uint64            `json:"accepts"`
-	Errors  map[string]uint64 `json:"errors"`
+	Errors  map[string]uint64 `json:"errors"` // failed calls, by errno's name; EAGAIN is no error
+	// Between is what the thread did since it is watched, its waits in accept included. Known while its scheduling is watched.
+	Between Opt[Times] `json:"between,omitzero"`
+	// OpenFDs and FDLimit are the process's, when an accept failed for want of a descriptor.
+	OpenFDs Opt[uint32] `json:"open_fds,omitzero"`
+	FDLimit Opt[uint64] `json:"fd_limit,omitzero"`
 }
 
 // Connection is one socket of a TCP connection; over loopback there are two.

@@ -185,7 +185,7 @@ func TestNullIsAbsent(t *testing.T) {
 	}
 	e := got[0]
 	if e.Known(event.FieldPID) || e.Known(event.FieldLocal) || e.Known(event.FieldComm) || !e.Known(event.FieldCPU) {
-		t.Errorf("known fields: %b", e.Has)
+		t.Errorf("known fields: %v", e.Has)
 	}
 }
 

@@ -25,6 +25,7 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 	out.Rings = orNone(s.Rings)
 	out.Workers = orNone(s.Workers)
 	out.Findings = orNone(s.Findings)
+	out.Namespaces = orNone(s.Namespaces)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(&out)
@@ -33,6 +34,7 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 // complete returns the listener with its empty lists and maps made. The snapshot itself is shared and stays as it is.
 func complete(l model.Listener) model.Listener {
 	l.SYNDrops = orEmpty(l.SYNDrops)
+	l.ACKDrops = orEmpty(l.ACKDrops)
 	l.Fidelity = orEmpty(l.Fidelity)
 	acceptors := make([]model.Acceptor, len(l.Acceptors))
 	for i, a := range l.Acceptors {
