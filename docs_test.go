@@ -4,6 +4,7 @@ package beltrace_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -152,7 +153,7 @@ func inspect(t *testing.T, path string, visit func(ast.Node)) {
 // commentOf finds the comment of a name as event lines write it; that each has one is part of the test.
 func commentOf(t *testing.T, comments map[string]string, name string) string {
 	t.Helper()
-	text := strings.TrimSpace(comments[key(name)])
+	text := strings.TrimSpace(cmp.Or(comments[key(name)], comments[key(strings.TrimPrefix(name, "tcp_"))]))
 	if text == "" {
 		t.Errorf("%s has no comment in collector/event to make its documentation from", name)
 	}

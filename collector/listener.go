@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"maps"
 	"net/netip"
 
 	"beltrace/collector/event"
@@ -165,10 +166,7 @@ func (c *Collector) evictListener(keep *listener) {
 	}
 	c.order = append(c.order[:at], c.order[at+1:]...)
 	c.unfile(l)
-	delete(c.listeners, l.id)
-	if l.twin != 0 {
-		delete(c.listeners, l.twin)
-	}
+	maps.DeleteFunc(c.listeners, func(_ uint64, m *listener) bool { return m == l }) // its twin too, whatever its cookie
 	for x := range l.waiting.all() {
 		l.waiting.remove(x)
 	}
