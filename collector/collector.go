@@ -35,6 +35,7 @@ type Collector struct {
 	listeners map[uint64]*listener // by cookie; an MPTCP listener has two
 	order     []*listener          // each once, in the order of their appearance
 	byPort    map[port][]*listener
+	spaces    map[uint32]*space // by network namespace
 
 	total  model.Totals
 	events uint64
@@ -61,7 +62,7 @@ func New(opt Options) *Collector {
 		opt: opt, budget: budget,
 		conns: map[uint64]*conn{}, pairs: map[pair]*conn{},
 		open: list{which: inState}, closed: list{which: inState},
-		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{},
+		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
 		lost: map[string]uint64{},
 		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
 		log: eventLog{size: budget.Events},
@@ -110,6 +111,12 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.syn(e)
 	case event.Queue:
 		c.queue(e)
+	case event.SYNDrop:
+		c.synDrop(e)
+	case event.AcceptError:
+		c.acceptError(e)
+	case event.NetNS:
+		c.netNS(e)
 	case event.Mark:
 		c.mark(e)
 	case event.Lost:

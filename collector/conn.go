@@ -201,6 +201,9 @@ func (c *Collector) close(e *event.Event) {
 		c.total.Failed++
 	}
 	openedFromDuration(x, e)
+	if e.Reason == event.ReasonListenerEnd && x.listener != nil {
+		x.listener.resetWaiting++
+	}
 	c.finish(x, e)
 	fill(e, x)
 	x.tell(e, c.budget.Story)
@@ -233,14 +236,14 @@ func (c *Collector) reset(e *event.Event) {
 }
 
 func (c *Collector) retransmit(e *event.Event) {
-	n := uint64(1)
-	if e.Known(event.FieldCount) {
-		n = e.Count
-	}
+	n := times(e)
 	c.total.Retransmits += n
 	x := c.conns[e.Conn]
 	if x == nil || !e.Known(event.FieldConn) {
 		if l := c.listenerOf(e); l != nil { // a SYN-ACK is sent by the listener
+			if e.Reason == event.ReasonSYNACK {
+				l.synAckAgain += n
+			}
 			l.owner.giveTo(e)
 		}
 		return

@@ -25,6 +25,7 @@ func anyEvent(b []byte) event.Event {
 		AcceptQueue: uint32(b[7] % 4), SYNQueue: uint32(b[7] % 3), WaitNS: int64(b[7]) - 3, DurationNS: int64(b[7])*1e7 - 3,
 		HandshakeNS: int64(b[6]) - 3, Reason: []string{event.ReasonFIN, event.ReasonReset, event.ReasonRefused}[b[7]%3],
 		Side: event.SideRemote, Where: "ring", Proto: []string{"tcp", mptcp}[b[4]>>7], PreExisting: b[4]&64 != 0,
+		Count: uint64(b[6]), Errno: int32(b[5] % 40), Stage: []string{event.StageSYN, event.StageACK}[b[5]&1],
 	}
 	// Which facts are known comes from the bytes as well.
 	e.Has = event.Mask{}
@@ -60,7 +61,7 @@ func anyAddr(b byte) netip.AddrPort {
 
 // feed gives events to a small collector and checks after each what must hold.
 func feed(t *testing.T, data []byte) {
-	c := New(Options{Budget: Budget{Connections: 12, Closed: 5, Listeners: 3, Events: 7, Story: 6, Marks: 2, Acceptors: 2, Reservoir: 8}})
+	c := New(Options{Budget: Budget{Connections: 12, Closed: 5, Listeners: 3, Events: 7, Story: 6, Marks: 2, Acceptors: 2, Namespaces: 2, Reservoir: 8}})
 	var kept *model.Snapshot
 	var was []byte
 	for i := 0; len(data) >= 8; i, data = i+1, data[8:] {

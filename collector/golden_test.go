@@ -108,6 +108,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 			fmt.Fprintf(&b, "  queue at %d: SYN %s accept %s\n", q.TS, num(q.SYNQueue), num(q.AcceptQueue))
 		}
 	}
+	for _, n := range s.Namespaces {
+		line("namespace", n)
+	}
 	for _, c := range s.Connections {
 		line("connection", c)
 		for _, e := range c.Story {
@@ -161,6 +164,9 @@ func checkInvariants(t *testing.T, c *Collector) {
 	}
 	if len(c.pairs) > len(c.conns) || len(c.order) > c.budget.Listeners || len(c.log.events) > c.budget.Events {
 		t.Errorf("%d pairs, %d listeners, %d events", len(c.pairs), len(c.order), len(c.log.events))
+	}
+	if len(c.spaces) > c.budget.Namespaces {
+		t.Errorf("%d namespaces", len(c.spaces))
 	}
 	filed := 0
 	for k, all := range c.byPort {

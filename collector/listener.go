@@ -25,7 +25,13 @@ type listener struct {
 
 	backlog, asked       latest[uint32]
 	synQueue, acceptQ    latest[uint32]
+	young                latest[uint32]
 	overflows, drops     latest[uint64]
+	skDrops              latest[uint64]
+	cookies, cookiesOK   latest[uint64]
+	synDrops, ackDrops   counts // refusals by reason
+	synAckAgain          uint64
+	resetWaiting         uint64
 	established, accepts uint64
 	wait, handshake      distribution
 	acceptors            []acceptor
@@ -35,11 +41,14 @@ type listener struct {
 	history              history
 }
 
-// acceptor is a thread that took connections.
+// acceptor is a thread that took connections, or tried to.
 type acceptor struct {
 	pid, tid uint32
 	comm     string
 	accepts  uint64
+	errors   counts // failed calls by errno
+	openFDs  latest[uint32]
+	fdLimit  latest[uint64]
 	last     int64
 }
 
@@ -233,30 +242,30 @@ func (l *listener) accept(x *conn, e *event.Event, b Budget) {
 		l.owner = ownerOf(e)
 	}
 	if e.Known(event.FieldTID) {
-		l.credit(e, b.Acceptors)
+		l.acceptorOf(e, b.Acceptors).accepts++
 	}
 }
 
-// credit counts the accept for its thread. Above the budget the thread that was idle for longest is forgotten.
-func (l *listener) credit(e *event.Event, budget int) {
+// acceptorOf returns the record of the thread that the event names. Above the budget the thread that was idle for
+// longest is forgotten.
+func (l *listener) acceptorOf(e *event.Event, budget int) *acceptor {
 	idle := 0
 	for i := range l.acceptors {
 		a := &l.acceptors[i]
 		if a.tid == e.TID && a.pid == e.PID {
-			a.accepts++
 			a.comm, a.last = e.Comm, e.TS
-			return
+			return a
 		}
 		if a.last < l.acceptors[idle].last {
 			idle = i
 		}
 	}
-	a := acceptor{e.PID, e.TID, e.Comm, 1, e.TS}
 	if len(l.acceptors) < budget {
-		l.acceptors = append(l.acceptors, a)
-		return
+		l.acceptors = append(l.acceptors, acceptor{})
+		idle = len(l.acceptors) - 1
 	}
-	l.acceptors[idle] = a
+	l.acceptors[idle] = acceptor{pid: e.PID, tid: e.TID, comm: e.Comm, last: e.TS}
+	return &l.acceptors[idle]
 }
 
 func (c *Collector) unlisten(e *event.Event) {

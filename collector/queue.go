@@ -65,17 +65,34 @@ func (c *Collector) queue(e *event.Event) {
 		return
 	}
 	l.depth(e)
+	l.tallies(e)
+	if e.Known(event.FieldAcceptQueue) {
+		l.reconcile(e.AcceptQueue, e.TS)
+	}
+	fillListener(e, l)
+	l.owner.giveTo(e)
+}
+
+// tallies takes a sample's counters.
+func (l *listener) tallies(e *event.Event) {
+	if e.Known(event.FieldSYNYoung) {
+		l.young.set(e.SYNYoung, e.TS)
+	}
 	if e.Known(event.FieldOverflows) {
 		l.overflows.set(e.Overflows, e.TS)
 	}
 	if e.Known(event.FieldDrops) {
 		l.drops.set(e.Drops, e.TS)
 	}
-	if e.Known(event.FieldAcceptQueue) {
-		l.reconcile(e.AcceptQueue, e.TS)
+	if e.Known(event.FieldSkDrops) {
+		l.skDrops.set(e.SkDrops, e.TS)
 	}
-	fillListener(e, l)
-	l.owner.giveTo(e)
+	if e.Known(event.FieldCookiesSent) {
+		l.cookies.set(e.CookiesSent, e.TS)
+	}
+	if e.Known(event.FieldCookiesOK) {
+		l.cookiesOK.set(e.CookiesOK, e.TS)
+	}
 }
 
 // reconcile compares those that seem to wait with the queue's true length: the queue is first in, first out, so the

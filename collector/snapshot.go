@@ -24,7 +24,7 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		Listeners:   c.listListeners(now),
 		Connections: c.listConns(),
 		Exchanges:   []struct{}{}, Routes: []struct{}{}, Loops: []struct{}{},
-		Rings: []struct{}{}, Workers: []model.Worker{}, Findings: []model.Finding{}, Namespaces: []model.Namespace{},
+		Rings: []struct{}{}, Workers: []model.Worker{}, Findings: []model.Finding{}, Namespaces: c.listSpaces(),
 		WallOffset: o.WallOffset, Start: o.Start,
 		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),
 		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,
@@ -51,10 +51,13 @@ func (c *Collector) listListeners(now int64) []model.Listener {
 func (c *Collector) showListener(l *listener, now int64) model.Listener {
 	return model.Listener{
 		Conn: l.id, Local: addr(l.local), NetNS: l.netns, Process: l.owner.process(), State: l.state,
-		Backlog: l.backlog.opt(), BacklogAsked: l.asked.opt(), SYNQueue: l.synQueue.opt(), AcceptQueue: l.acceptQ.opt(),
+		Backlog: l.backlog.opt(), BacklogAsked: l.asked.opt(),
+		SYNQueue: l.synQueue.opt(), SYNYoung: l.young.opt(), AcceptQueue: l.acceptQ.opt(),
 		Established: l.established, Accepted: l.accepts,
 		WaitNS: l.wait.snapshot(), HandshakeNS: l.handshake.snapshot(),
-		SYNDrops: map[string]uint64{}, ACKDrops: map[string]uint64{}, Overflows: l.overflows.opt(), Drops: l.drops.opt(),
+		SYNDrops: l.synDrops.snapshot(), ACKDrops: l.ackDrops.snapshot(),
+		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
+		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
 		Acceptors: l.showAcceptors(), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
 		Waiting: l.showWaiting(c.budget.Waiting), History: l.history.snapshot(now),
@@ -65,7 +68,10 @@ func (c *Collector) showListener(l *listener, now int64) model.Listener {
 func (l *listener) showAcceptors() []model.Acceptor {
 	out := make([]model.Acceptor, 0, len(l.acceptors))
 	for _, a := range l.acceptors {
-		out = append(out, model.Acceptor{PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts, Errors: map[string]uint64{}})
+		out = append(out, model.Acceptor{
+			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
+			Errors: a.errors.snapshot(), OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
+		})
 	}
 	slices.SortStableFunc(out, func(a, b model.Acceptor) int {
 		return cmp.Or(cmp.Compare(b.Accepts, a.Accepts), cmp.Compare(a.TID, b.TID))

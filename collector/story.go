@@ -188,7 +188,7 @@ type eventLog struct {
 
 // add keeps the event if it is something that happens: not a sample, not what existed before.
 func (l *eventLog) add(e *event.Event) {
-	if e.Kind == event.Queue || e.Known(event.FieldPreExisting) && e.PreExisting {
+	if isSample(e.Kind) || e.Known(event.FieldPreExisting) && e.PreExisting {
 		return
 	}
 	l.fresh = min(l.fresh+1, l.size)
@@ -199,6 +199,9 @@ func (l *eventLog) add(e *event.Event) {
 	l.events[l.next] = *e
 	l.next = (l.next + 1) % l.size
 }
+
+// isSample reports whether events of that kind state what is, and not what happens.
+func isSample(k event.Kind) bool { return k == event.Queue || k == event.NetNS || k == event.Thread }
 
 // snapshot returns the newest events in words, the newest last. Lines once made are never changed.
 func (l *eventLog) snapshot() []model.EventLine {

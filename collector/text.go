@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -45,6 +46,10 @@ func text(e *event.Event) string {
 		}
 	case event.SYN:
 		b.synText(e)
+	case event.SYNDrop:
+		b.dropText(e)
+	case event.AcceptError:
+		b.acceptErrorText(e)
 	case event.Listen, event.Unlisten:
 		b.listenText(e)
 	case event.Mark:
@@ -150,13 +155,28 @@ func (b *words) closeText(e *event.Event) {
 }
 
 func (b *words) synText(e *event.Event) {
+	b.route(e)
+	b.depths(e)
+	if e.Cookie {
+		b.say("answered with a SYN cookie")
+	}
+}
+
+// route names the client and the listener that it asks.
+func (b *words) route(e *event.Event) {
 	if e.Known(event.FieldRemote) {
 		*b = e.Remote.AppendTo(*b)
 	}
-	if e.Known(event.FieldListener) {
+	if e.Known(event.FieldListener) && len(*b) > 0 {
 		*b = append(*b, " → "...)
+	}
+	if e.Known(event.FieldListener) {
 		*b = e.Listener.AppendTo(*b)
 	}
+}
+
+// depths says how long the queues of a listener are.
+func (b *words) depths(e *event.Event) {
 	if e.Known(event.FieldSYNQueue) {
 		b.say(fmt.Sprintf("SYN queue %d", e.SYNQueue))
 	}
@@ -166,8 +186,50 @@ func (b *words) synText(e *event.Event) {
 	if e.Known(event.FieldBacklog) {
 		b.say(fmt.Sprintf("backlog %d", e.Backlog))
 	}
-	if e.Cookie {
-		b.say("answered with a SYN cookie")
+}
+
+func (b *words) dropText(e *event.Event) {
+	b.route(e)
+	what := "segment"
+	switch e.Stage {
+	case event.StageSYN:
+		what = "SYN"
+	case event.StageACK:
+		what = "final ACK"
+	}
+	b.say(plural(times(e), what) + " refused")
+	if e.Known(event.FieldReason) {
+		b.say(cmp.Or(refusals[e.Reason], e.Reason, "for no reason"))
+	}
+	if e.Known(event.FieldDropReason) {
+		b.say(e.DropReason)
+	}
+	b.depths(e)
+}
+
+// refusals are the reasons of a refusal in words.
+var refusals = map[string]string{
+	event.ReasonAcceptQueueFull: "accept queue full",
+	event.ReasonSYNQueueFull:    "SYN queue full",
+	event.ReasonSYNBacklogLimit: "too little left of tcp_max_syn_backlog",
+	event.ReasonOther:           "for another reason",
+	event.ReasonUnknown:         "this kernel does not say why",
+}
+
+func (b *words) acceptErrorText(e *event.Event) {
+	if e.Known(event.FieldListener) {
+		*b = e.Listener.AppendTo(*b)
+	}
+	what := "accept"
+	if n := times(e); n > 1 {
+		what = plural(n, "accept")
+	}
+	b.say(what + " failed: " + errnoOf(e))
+	if e.Known(event.FieldOpenFDs) {
+		b.say(fmt.Sprintf("%d descriptors open", e.OpenFDs))
+	}
+	if e.Known(event.FieldFDLimit) {
+		b.say(fmt.Sprintf("limit %d", e.FDLimit))
 	}
 }
 

@@ -36,6 +36,20 @@ const (
 	ReasonListenerEnd = "listener_closed"
 )
 
+// Reasons of a SYNDrop.
+const (
+	ReasonAcceptQueueFull = "accept_queue_full" // the accept queue holds more than the backlog
+	ReasonSYNQueueFull    = "syn_queue_full"    // the SYN queue does, and no cookie was sent
+	ReasonSYNBacklogLimit = "syn_backlog_limit" // without cookies: a quarter or less of tcp_max_syn_backlog is left
+	ReasonUnknown         = "unknown"           // this kernel does not tell
+)
+
+// Stages of a handshake at which a SYNDrop refuses it.
+const (
+	StageSYN = "syn" // the first segment
+	StageACK = "ack" // the last: the client believes that it is connected
+)
+
 // Event is one fact. The zero value is an event of no kind in which nothing is known.
 //
 // A field counts only if Has says so; TS and Kind always count.
