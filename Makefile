@@ -2,7 +2,12 @@
 # Building, running and `make test` need Go alone; what else a target needs, it names.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+# COMMIT_TIME dates everything in a release: seconds since 1970.
+COMMIT_TIME := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+PREFIX  ?= /usr/local
+TARGETS ?= linux/amd64,linux/arm64,darwin/amd64,darwin/arm64
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # FUZZ=20s also looks for new inputs in each fuzz test; CI does.
 FUZZ    ?= $(if $(CI),20s,0)
@@ -15,10 +20,19 @@ VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-syste
 need = @m=$$(scripts/missing.sh $(1)) || { echo "make $@ needs: $(SUDO) apt-get install -y $$m" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: build demo test test-root test-vm bench lint fmt generate check-generated docs clean help
+.PHONY: build install release print-version print-commit print-commit-time demo test test-root test-vm bench lint fmt generate check-generated docs clean help
 
 build: ## build bin/beltrace
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/beltrace ./cmd/beltrace
+
+install: build ## install the program, its manual and completions below PREFIX (/usr/local); DESTDIR is put before it
+	@DESTDIR='$(DESTDIR)' scripts/install.sh '$(PREFIX)'
+
+release: ## pack the program for Linux and macOS into dist/, with checksums: the same sources give the same bytes
+	go run ./internal/release -o dist -version '$(VERSION)' -commit '$(COMMIT)' -time $(COMMIT_TIME) -targets '$(TARGETS)'
+
+print-version print-commit print-commit-time:
+	@echo '$(if $(filter print-version,$@),$(VERSION),$(if $(filter print-commit,$@),$(COMMIT),$(COMMIT_TIME)))'
 
 demo: build ## run the first demo: a backend, its clients, and what the kernel saw
 	$(SUDO) bin/beltrace demo request-response
@@ -57,7 +71,7 @@ docs: ## write docs/events.md and docs/probes.md from the tables
 	go test . -run TestDocs -update
 
 clean: ## remove what was built here (cached kernels stay in $BELTRACE_CACHE or /var/cache/beltrace)
-	rm -rf bin
+	rm -rf bin dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -5,8 +5,8 @@ package main
 
 import "os"
 
-// version is set by the linker: -X main.version=v1.2.3.
-var version string
+// version and commit are set by the linker: -X main.version=v1.2.3 -X main.commit=0123abc.
+var version, commit string
 
 func main() {
 	os.Exit(run(os.Args[1:]...))

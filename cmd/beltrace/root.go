@@ -45,6 +45,7 @@ func (a *app) rootCmd() *cobra.Command {
 		a.versionCmd(),
 		completionCmd(),
 		startCmd(),
+		manCmd(),
 		a.demoChildCmd(),
 	)
 	return root

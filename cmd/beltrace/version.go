@@ -44,7 +44,7 @@ func (a *app) versionCmd() *cobra.Command {
 
 // thisBuild asks the linker and the build information.
 func thisBuild() build {
-	b := build{Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Schema: model.Schema}
+	b := build{Version: version, Commit: commit, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Schema: model.Schema}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
@@ -54,6 +54,9 @@ func thisBuild() build {
 	}
 	if b.Version == "" || b.Version == "(devel)" {
 		b.Version = "devel"
+	}
+	if b.Commit != "" {
+		return b
 	}
 	modified := false
 	for _, s := range info.Settings {
