@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lens
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// maxPath bounds the path in a summary, in bytes.
+const maxPath = 200
+
+// http1Head is what the header lines say about the body.
+type http1Head struct {
+	length             uint64
+	hasLength, chunked bool
+	close              bool
+}
+
+// add takes a header line.
+func (h *http1Head) add(line []byte) {
+	name, value, ok := bytes.Cut(line, []byte(":"))
+	if !ok {
+		return
+	}
+	v := strings.ToLower(strings.TrimSpace(string(value[:min(len(value), 200)])))
+	switch strings.ToLower(string(name[:min(len(name), 40)])) {
+	case "content-length":
+		if n, err := strconv.ParseUint(v, 10, 62); err == nil {
+			h.length, h.hasLength = n, true
+		}
+	case "transfer-encoding":
+		h.chunked = h.chunked || strings.HasSuffix(v, "chunked")
+	case "connection":
+		for token := range strings.SplitSeq(v, ",") {
+			h.close = h.close || strings.TrimSpace(token) == "close"
+		}
+	}
+}
+
+// first takes what is there of a message's first line.
+func (m *Message) first(dir Dir, line []byte, whole bool) {
+	if dir == Response {
+		m.Status = statusOf(line)
+		return
+	}
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	if !isToken(method) || !ok && whole {
+		return
+	}
+	if !ok {
+		return
+	}
+	m.Method = string(method)
+	target, _, ended := bytes.Cut(rest, []byte(" "))
+	m.Path = pathOf(trimEOL(target), ended || whole)
+}
+
+// parsed reports whether the whole first line was one of HTTP/1.
+func (m *Message) parsed(dir Dir) bool {
+	if dir == Response {
+		return m.Status != 0
+	}
+	return m.Method != ""
+}
+
+// statusOf reads "HTTP/1.1 200 OK"; 0: it is none.
+func statusOf(line []byte) int {
+	if !bytes.HasPrefix(line, []byte("HTTP/1.")) || len(line) < 12 || line[8] != ' ' {
+		return 0
+	}
+	n := 0
+	for _, c := range line[9:12] {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	if n < 100 {
+		return 0
+	}
+	return n
+}
+
+// pathOf returns the path of a request's target, without query and fragment, and with an ellipsis where it is cut.
+func pathOf(target []byte, whole bool) string {
+	path := string(target)
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path, whole = path[:i], true
+	}
+	if _, after, ok := strings.Cut(path, "://"); ok { // absolute form, to a proxy
+		path = "/"
+		if i := strings.IndexByte(after, '/'); i >= 0 {
+			path = after[i:]
+		}
+	}
+	if len(path) > maxPath {
+		path, whole = path[:maxPath], false
+	}
+	path = strings.Map(printable, strings.ToValidUTF8(path, "\uFFFD"))
+	if !whole {
+		path += "…"
+	}
+	return path
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		return '\uFFFD'
+	}
+	return r
+}
+
+// methods are those that are known: what another word begins is not taken for HTTP.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE"}
+
+func http1Request(b []byte) bool {
+	for _, m := range methods {
+		if n := min(len(b), len(m)+1); n > 0 && (m + " ")[:n] == string(b[:n]) {
+			return n > 2 || len(b) == n
+		}
+	}
+	return false
+}
+
+func http1Response(b []byte) bool {
+	const version = "HTTP/1."
+	n := min(len(b), len(version))
+	return n > 0 && string(b[:n]) == version[:n]
+}
+
+// isToken reports whether b is a method's name (RFC 9110, 5.6.2).
+func isToken(b []byte) bool {
+	if len(b) == 0 || len(b) > 24 {
+		return false
+	}
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// chunkSize reads the hexadecimal size of a chunk; extensions are passed over.
+func chunkSize(line []byte) (uint64, bool) {
+	text, _, _ := bytes.Cut(line, []byte(";"))
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(text)), 16, 60)
+	return n, err == nil
+}
+
+func trimEOL(b []byte) []byte { return bytes.TrimRight(b, "\r\n") }
+
+func blank(b []byte) bool { return len(trimEOL(b)) == 0 }
