@@ -175,5 +175,7 @@ func eventFields(t *testing.T) map[string]string {
 	all := fieldComments(t, "collector/event/event.go", "Event")
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Space"))
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "ThreadTimes"))
+	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Moves"))
+	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Outcome"))
 	return all
 }

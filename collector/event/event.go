@@ -117,6 +117,8 @@ type Event struct {
 
 	Space  *Space       // of a netns
 	Thread *ThreadTimes // of a thread
+	Turn   *Moves       // of bytes: turn, readable, read, write, offcpu
+	Result *Outcome     // of an exchange
 }
 
 // Set marks the fields as known and returns e, so that a literal can be built in one expression.

@@ -74,6 +74,33 @@ const (
 	FieldBlockedNS
 	FieldSwitches
 	FieldMigrations
+	FieldDirection
+	FieldPos
+	FieldCalls
+	FieldCall
+	FieldLatencyNS
+	FieldUnread
+	FieldReadableTS
+	FieldWakingTS
+	FieldRunnableTS
+	FieldOncpuTS
+	FieldFirstTS
+	FieldLastTS
+	FieldLastTID
+	FieldSentTS
+	FieldAckedTS
+	FieldMessages
+	FieldOffNS
+	FieldOn
+	FieldTarget
+	FieldProtocol
+	FieldSummary
+	FieldPhases
+	FieldTotalNS
+	FieldTTFBNS
+	FieldAckNS
+	FieldConfidence
+	FieldIncomplete
 
 	fields
 )
@@ -153,6 +180,33 @@ var fieldTable = [fields]fieldInfo{
 	FieldBlockedNS:         {"blocked_ns", func(e *Event) any { return &e.thread().BlockedNS }},
 	FieldSwitches:          {"switches", func(e *Event) any { return &e.thread().Switches }},
 	FieldMigrations:        {"migrations", func(e *Event) any { return &e.thread().Migrations }},
+	FieldDirection:         {"direction", func(e *Event) any { return &e.turn().Direction }},
+	FieldPos:               {"pos", func(e *Event) any { return &e.turn().Pos }},
+	FieldCalls:             {"calls", func(e *Event) any { return &e.turn().Calls }},
+	FieldCall:              {"call", func(e *Event) any { return &e.turn().Call }},
+	FieldLatencyNS:         {"latency_ns", func(e *Event) any { return &e.turn().LatencyNS }},
+	FieldUnread:            {"unread", func(e *Event) any { return &e.turn().Unread }},
+	FieldReadableTS:        {"readable_ts", func(e *Event) any { return &e.turn().ReadableTS }},
+	FieldWakingTS:          {"waking_ts", func(e *Event) any { return &e.turn().WakingTS }},
+	FieldRunnableTS:        {"runnable_ts", func(e *Event) any { return &e.turn().RunnableTS }},
+	FieldOncpuTS:           {"oncpu_ts", func(e *Event) any { return &e.turn().OncpuTS }},
+	FieldFirstTS:           {"first_ts", func(e *Event) any { return &e.turn().FirstTS }},
+	FieldLastTS:            {"last_ts", func(e *Event) any { return &e.turn().LastTS }},
+	FieldLastTID:           {"last_tid", func(e *Event) any { return &e.turn().LastTID }},
+	FieldSentTS:            {"sent_ts", func(e *Event) any { return &e.turn().SentTS }},
+	FieldAckedTS:           {"acked_ts", func(e *Event) any { return &e.turn().AckedTS }},
+	FieldMessages:          {"messages", func(e *Event) any { return &e.turn().Messages }},
+	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
+	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},
+	FieldTarget:            {"target", func(e *Event) any { return &e.turn().Target }},
+	FieldProtocol:          {"protocol", func(e *Event) any { return &e.result().Protocol }},
+	FieldSummary:           {"summary", func(e *Event) any { return &e.result().Summary }},
+	FieldPhases:            {"phases", func(e *Event) any { return &e.result().Phases }},
+	FieldTotalNS:           {"total_ns", func(e *Event) any { return &e.result().TotalNS }},
+	FieldTTFBNS:            {"ttfb_ns", func(e *Event) any { return &e.result().TTFBNS }},
+	FieldAckNS:             {"ack_ns", func(e *Event) any { return &e.result().AckNS }},
+	FieldConfidence:        {"confidence", func(e *Event) any { return &e.result().Confidence }},
+	FieldIncomplete:        {"incomplete", func(e *Event) any { return &e.result().Incomplete }},
 }
 
 // String returns the field's key in event lines.

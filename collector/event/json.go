@@ -52,6 +52,9 @@ func appendValue(b []byte, v any) []byte {
 		return append(b, '"')
 	case *string:
 		return appendString(b, *v)
+	case *[]Message:
+		raw, _ := json.Marshal(*v) // plain values: it cannot fail
+		return append(b, raw...)
 	case *map[string]int64:
 		return appendMap(b, *v)
 	}

@@ -44,6 +44,22 @@ const (
 	// Thread: what a watched thread did so far: running, waiting for a CPU, blocked and in what. Written once a second for
 	// those that did something.
 	Thread
+	// Readable: new bytes are ready for the application, when nothing was before.
+	Readable
+	// Read: one call moved bytes to the application; a call that peeks moves none and is not written. Written only when
+	// asked for, or for a connection whose turns do not tell enough.
+	Read
+	// Write: one call moved bytes from the application to the socket. They may wait there until they can be sent.
+	Write
+	// Turn: the bytes that moved in one direction until the other side spoke. One that goes on is written with what it
+	// has so far when its first call returned, and again, with the same Pos, when it is over.
+	Turn
+	// Offcpu: a thread that had read a request and not answered yet was not on a CPU. The event's time is that of its
+	// return to one.
+	Offcpu
+	// Exchange: a request was answered. It is derived from turns, from the server's socket, or from the client's if the
+	// server is not watched.
+	Exchange
 	// Mark: a cooperating server's note of an application moment.
 	Mark
 	// Lost: events were lost; Where names the place, Count how many.
@@ -78,6 +94,12 @@ var kindTable = [kinds]kindInfo{
 	AcceptError: {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
 	NetNS:       {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
 	Thread:      {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations}},
+	Readable:    {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
+	Read:        {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
+	Write:       {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
+	Turn:        {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldMessages}},
+	Offcpu:      {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
+	Exchange:    {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
 	Mark:        {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
 	Lost:        {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
 	Watermark:   {name: "watermark"},
@@ -100,7 +122,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, AcceptError, NetNS, Thread, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -29,6 +29,71 @@ type ThreadTimes struct {
 	Migrations uint64           // times that it came back on another CPU
 }
 
+// Moves are bytes that moved in one direction, between two changes of direction or in one call, with the moments that
+// belong to them (CLOCK_MONOTONIC). A moment that was not seen is absent.
+type Moves struct {
+	Direction  string    // in: the application read them; out: it wrote them
+	Pos        uint64    // stream position of the first of them: payload bytes in this direction before it
+	Calls      uint64    // system calls that moved them
+	Call       string    // name of the first one
+	LatencyNS  int64     // of one call: from its entry into the kernel's TCP code to its return
+	Unread     uint64    // bytes that wait for the application (rcv_nxt - copied_seq)
+	ReadableTS int64     // the first of them was ready for the application (sk_data_ready)
+	WakingTS   int64     // the thread that read them first was told (sched_waking)
+	RunnableTS int64     // it was put on a run queue (sched_wakeup)
+	OncpuTS    int64     // it got a CPU (sched_switch)
+	FirstTS    int64     // the first call returned
+	LastTS     int64     // the last call returned
+	LastTID    uint32    // the thread of the last call
+	SentTS     int64     // the last byte was sent for the first time (snd_nxt passed it)
+	AckedTS    int64     // and acknowledged (snd_una passed it)
+	Messages   []Message // the beginnings and ends of messages within them, as the lens found them
+	OffNS      int64     // of a thread: asleep
+	On         string    // in what: the system call's name, or another word for what is none
+	Target     string    // which one: the socket's remote address, where it is one
+
+	// Head is the beginning of the bytes. It is for the lens alone: never written anywhere.
+	Head []byte
+}
+
+// Message is the beginning or the end of a protocol's message within a turn, as its lens found it.
+type Message struct {
+	Pos      uint64 `json:"pos"`
+	End      bool   `json:"end,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	Method   string `json:"method,omitempty"`
+	Path     string `json:"path,omitempty"` // no query
+	Status   int    `json:"status,omitempty"`
+	Interim  bool   `json:"interim,omitempty"` // 100 Continue: it ends no exchange
+	Guess    bool   `json:"guess,omitempty"`   // its end was concluded from a change of direction
+}
+
+// Outcome is how a request was answered.
+type Outcome struct {
+	Protocol   string           // http1; tcp: cut by change of direction
+	Summary    string           // METHOD PATH STATUS: no query, no headers, no body
+	Phases     map[string]int64 // ns by phase; they add up to TotalNS
+	TotalNS    int64            // from the SYN (a connection's first) or the first byte of the request to the last byte first sent
+	TTFBNS     int64            // to the first byte of the response written
+	AckNS      int64            // from the last byte sent to its acknowledgement
+	Confidence string           // of its weakest join: socket, stream position, thread, guess
+	Incomplete bool             // the connection ended first, or its beginning was not seen
+}
+
+func (e *Event) turn() *Moves {
+	if e.Turn == nil {
+		e.Turn = &Moves{}
+	}
+	return e.Turn
+}
+
+func (e *Event) result() *Outcome {
+	if e.Result == nil {
+		e.Result = &Outcome{}
+	}
+	return e.Result
+}
+
 func (e *Event) space() *Space {
 	if e.Space == nil {
 		e.Space = &Space{}
