@@ -3,6 +3,9 @@
 package beltrace_test
 
 import (
+	"go/build"
+	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -70,6 +73,76 @@ var bans = []struct {
 	{"beltrace/tui/...", []string{"tui/...", "cmd/..."}, "a view of the data must never be what the data depends on"},
 	{"beltrace/collector", []string{"cmd/...", "test/..."}, "collector and demos meet in cmd, and views read snapshots"},
 	{"beltrace/collector/live", []string{"cmd/...", "test/..."}, "it needs privileges; everything else reads an event.Source"},
+}
+
+// systems lists who may have files for one operating system only. All else is the same everywhere, so that a recording is
+// shown on macOS by the code that is tested on Linux.
+var systems = []struct{ files, why string }{
+	{"collector/live/*", "it is the kernel"},
+	{"cmd/beltrace/platform_*.go", "the one place for what differs between systems in the command"},
+	{"internal/testkit/*", "tests of the kernel need it"},
+	{"test/*/*", "tests of the kernel"},
+}
+
+// TestSystems tests that no file but those depends on the operating system, tests aside.
+func TestSystems(t *testing.T) {
+	used := map[string]bool{}
+	for _, f := range goFiles(t) {
+		if f.test || !dependsOnSystem(t, f.path) {
+			continue
+		}
+		i := slices.IndexFunc(systems, func(s struct{ files, why string }) bool {
+			ok, _ := path.Match(s.files, f.path)
+			return ok
+		})
+		if i < 0 {
+			t.Errorf("%s is for some operating systems only: move what differs to cmd/beltrace/platform_*.go", f.path)
+			continue
+		}
+		used[systems[i].files] = true
+	}
+	for _, s := range systems {
+		if !used[s.files] {
+			t.Errorf("%s has no file that depends on the system: it needs no exception", s.files)
+		}
+	}
+}
+
+// dependsOnSystem reports whether a file is compiled on one system and not on another.
+func dependsOnSystem(t *testing.T, file string) bool {
+	t.Helper()
+	in := map[bool]int{}
+	for _, system := range []string{"linux", "darwin", "freebsd"} {
+		c := build.Default
+		c.GOOS, c.GOARCH, c.CgoEnabled = system, "arm64", false
+		ok, err := c.MatchFile(path.Dir(file), path.Base(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in[ok]++
+	}
+	return len(in) > 1
+}
+
+// TestReplayPath tests that nothing of BPF is in the program for macOS.
+func TestReplayPath(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/beltrace")
+	cmd.Env = append(os.Environ(), "GOOS=darwin", "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("list what the program for macOS is made of: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	for _, need := range []string{"collector", "collector/record", "internal/view", "tui", "demos"} {
+		if !slices.Contains(deps, module+need) {
+			t.Errorf("%s is not in it", need)
+		}
+	}
+	for _, d := range deps {
+		if d == module+"bpf" || matches("github.com/cilium/ebpf/...", d) {
+			t.Errorf("%s is in it, and has nothing to do there", d)
+		}
+	}
 }
 
 // mayTest lists packages that may import "testing" without being tests.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -112,6 +113,9 @@ func (a *app) serveDemo(ctx context.Context, r *demoRunner) error {
 		return err
 	}
 	a.say("serving %s until Ctrl-C", r.demo.Name)
+	if !watchable {
+		a.say("no kernel evidence here: %s has no Linux kernel to watch; make vm has one, and a replay shows the lesson", runtime.GOOS)
+	}
 	if _, err := fmt.Fprintln(a.out, r.state.Addr()); err != nil {
 		return err
 	}

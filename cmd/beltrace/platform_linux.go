@@ -5,12 +5,19 @@ package main
 import (
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
+// watchable says whether this system can have a kernel that we can watch.
+const watchable = true
+
 // thisProgram leads to this program, also where the user may not enter its directory, or it was replaced.
 func thisProgram() (string, error) { return "/proc/self/exe", nil }
+
+// endWithThread makes a child end with the thread that starts it, even by kill -9.
+func endWithThread(attr *syscall.SysProcAttr) { attr.Pdeathsig = unix.SIGKILL }
 
 // monotonic is the clock of the events: ns, CLOCK_MONOTONIC.
 func monotonic() int64 {

@@ -4,10 +4,19 @@
 
 package main
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
+
+// watchable says whether this system can have a kernel that we can watch.
+const watchable = false
 
 // thisProgram leads to this program.
 func thisProgram() (string, error) { return os.Executable() }
+
+// endWithThread has no such means here: a demo's child ends when its standard input does.
+func endWithThread(*syscall.SysProcAttr) {}
 
 // monotonic is the clock of live events, of which there are none on this system.
 func monotonic() int64 { return 0 }

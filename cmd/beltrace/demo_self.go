@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !linux
-
 package main
 
 import (
-	"os"
 	"os/exec"
 	"syscall"
 )
 
-// selfCommand starts this program again as the invoking user, in a process group of its own.
+// selfCommand starts this program again as the invoking user, in a process group of its own. Where the system can do
+// that, it ends with the thread that starts it.
 func selfCommand(args ...string) (*exec.Cmd, error) {
 	user, err := invokingUser()
 	if err != nil {
 		return nil, err
 	}
-	exe, err := os.Executable()
+	exe, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -24,5 +22,6 @@ func selfCommand(args ...string) (*exec.Cmd, error) {
 	cmd.Args[0] = "beltrace"
 	cmd.Env = userEnv(user)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
+	endWithThread(cmd.SysProcAttr)
 	return cmd, nil
 }
