@@ -43,9 +43,9 @@ test: ## run all tests that this machine can run, and say which it cannot
 test-root: ## run the kernel tests on this machine's kernel (as root, with sudo)
 	go test -count=1 -p=1 -exec '$(if $(SUDO),sudo -E)' ./collector/live ./test/truth
 
-test-vm: ## run the kernel tests in guests: all, or KERNEL=6.1 ARCH=arm64 TIER=kprobe RUN=regexp V=1
+test-vm: ## run the kernel tests in guests: all, or KERNEL=6.1 ARCH=arm64 TIER=kprobe RUN=regexp PKG=./demos/demotest V=1
 	$(call need,$(VM_TOOLS))
-	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(RUN)') $(if $(V),-v)
+	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(RUN)') $(if $(PKG),-packages $(PKG)) $(if $(V),-v)
 
 bench: build ## measure the cost of tracing against other tools; writes docs/performance.md
 	$(SUDO) env "PATH=$$PATH" go run ./test/bench

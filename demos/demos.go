@@ -4,6 +4,7 @@
 package demos
 
 import (
+	"beltrace/demos/acceptqueue"
 	"beltrace/demos/connectaccept"
 	"beltrace/demos/demo"
 	"beltrace/demos/requestresponse"
@@ -14,5 +15,6 @@ func All() []demo.Demo {
 	return []demo.Demo{
 		requestresponse.Demo(),
 		connectaccept.Demo(),
+		acceptqueue.Demo(),
 	}
 }
