@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"beltrace/collector/event"
+	"beltrace/collector/insight"
 	"beltrace/collector/model"
 )
 
@@ -44,6 +45,9 @@ type Collector struct {
 	opened rate // of connections
 	log    eventLog
 	marks  []model.Mark
+
+	insight insight.Engine
+	due     int64 // when it looks again; 0: before the first event
 }
 
 // New returns an empty collector.
@@ -76,6 +80,7 @@ func (c *Collector) Add(e *event.Event) {
 		return
 	}
 	c.now = max(c.now, e.TS)
+	c.conclude()
 	if e.Kind == event.Watermark {
 		return
 	}

@@ -19,6 +19,8 @@ type distribution struct {
 	random  uint64
 	summary model.Distribution // of the first summed values
 	summed  uint64
+	power   []uint64 // buckets of the first counted values; never changed
+	counted uint64
 }
 
 func (d *distribution) add(v int64, size int) {
@@ -68,6 +70,14 @@ func (d *distribution) snapshot() model.Distribution {
 		Buckets: slices.Clone(d.buckets[:top]),
 	}
 	return d.summary
+}
+
+// light returns the summary without its percentiles, which cost a sort.
+func (d *distribution) light() model.Distribution {
+	if d.counted != d.count || d.power == nil && d.count > 0 {
+		d.counted, d.power = d.count, slices.Clone(d.buckets[:bucket(d.max)+1])
+	}
+	return model.Distribution{Count: d.count, Max: model.Opt[int64]{V: d.max, Known: d.count > 0}, Buckets: d.power}
 }
 
 // quantile returns the smallest value that at least p percent of the sorted values do not exceed.

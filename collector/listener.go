@@ -15,6 +15,8 @@ type listener struct {
 	id, twin uint64 // cookies; the twin is the MPTCP socket in front of it, 0: none
 	proto    string
 	local    netip.AddrPort
+	named    netip.AddrPort // what name was made of
+	name     string
 	netns    uint32
 	owner    owner
 	state    string

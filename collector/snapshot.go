@@ -21,10 +21,10 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 	s := &model.Snapshot{
 		Schema: model.Schema, TS: now, Host: o.Host, Kernel: o.Kernel, Arch: o.Arch, Tier: o.Tier,
 		Probes: o.Probes, Lost: maps.Clone(c.lost),
-		Listeners:   c.listListeners(now),
+		Listeners:   c.listListeners(now, whole),
 		Connections: c.listConns(),
 		Exchanges:   []struct{}{}, Routes: []struct{}{}, Loops: []struct{}{},
-		Rings: []struct{}{}, Workers: []model.Worker{}, Findings: []model.Finding{}, Namespaces: c.listSpaces(),
+		Rings: []struct{}{}, Workers: []model.Worker{}, Namespaces: c.listSpaces(),
 		WallOffset: o.WallOffset, Start: o.Start,
 		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),
 		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,
@@ -32,36 +32,67 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		Events: c.log.snapshot(),
 		Total:  c.total,
 	}
+	s.Findings = c.insight.At(s)
 	return s
 }
 
 // listListeners returns those that listen first, then the closed ones, each in the order of their appearance.
-func (c *Collector) listListeners(now int64) []model.Listener {
+func (c *Collector) listListeners(now int64, how detail) []model.Listener {
 	out := make([]model.Listener, 0, len(c.order))
 	for _, closed := range []bool{false, true} {
 		for _, l := range c.order {
 			if (l.state == model.StateClosed) == closed {
-				out = append(out, c.showListener(l, now))
+				out = append(out, c.showListener(l, now, how))
 			}
 		}
 	}
 	return out
 }
 
-func (c *Collector) showListener(l *listener, now int64) model.Listener {
-	return model.Listener{
-		Conn: l.id, Local: addr(l.local), NetNS: l.netns, Process: l.owner.process(), State: l.state,
+// detail says how much of a listener is put into words.
+type detail bool
+
+const (
+	whole detail = true
+	light detail = false // what findings are drawn from: no names, no percentiles, no history, of those that wait the oldest
+)
+
+func (c *Collector) showListener(l *listener, now int64, how detail) model.Listener {
+	m := model.Listener{
+		Conn: l.id, Local: l.text(), NetNS: l.netns, Process: l.owner.process(), State: l.state,
 		Backlog: l.backlog.opt(), BacklogAsked: l.asked.opt(),
 		SYNQueue: l.synQueue.opt(), SYNYoung: l.young.opt(), AcceptQueue: l.acceptQ.opt(),
 		Established: l.established, Accepted: l.accepts,
-		WaitNS: l.wait.snapshot(), HandshakeNS: l.handshake.snapshot(),
 		SYNDrops: l.synDrops.snapshot(), ACKDrops: l.ackDrops.snapshot(),
 		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
 		Acceptors: l.showAcceptors(), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
-		Waiting: l.showWaiting(c.budget.Waiting), History: l.history.snapshot(now),
 	}
+	if how == light {
+		m.WaitNS, m.Waiting = l.wait.light(), l.oldestWaiting()
+		return m
+	}
+	m.WaitNS, m.HandshakeNS = l.wait.snapshot(), l.handshake.snapshot()
+	m.Waiting, m.History = l.showWaiting(c.budget.Waiting), l.history.snapshot(now)
+	return m
+}
+
+// text returns the listener's address, put into words once.
+func (l *listener) text() string {
+	if l.local != l.named || l.name == "" {
+		l.named, l.name = l.local, addr(l.local)
+	}
+	return l.name
+}
+
+// oldestWaiting returns the connection at the head of the queue, without its name.
+func (l *listener) oldestWaiting() []model.Waiting {
+	x := l.waiting.head
+	if x == nil {
+		return nil
+	}
+	return []model.Waiting{{Conn: x.id, Since: x.complete, PreExisting: x.saw.preExisting}}
 }
 
 // showAcceptors returns the threads that accept, the busiest first.

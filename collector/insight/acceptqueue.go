@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"time"
+
+	"beltrace/collector/model"
+)
+
+// fullAgo is how long a refusal counts as present.
+const fullAgo = span
+
+// isFull reports whether the accept queue is full now: with a backlog of N it holds N+1.
+func (l *listener) isFull() bool {
+	return l.State != model.StateClosed && l.AcceptQueue.Known && l.Backlog.Known && l.AcceptQueue.V > l.Backlog.V
+}
+
+// acceptQueueFull: connections are refused because nobody takes the finished ones away fast enough.
+var acceptQueueFull = rule{
+	id: "accept-queue-full",
+	mechanism: "The kernel finishes handshakes by itself and puts each connection into the accept queue, until accept() takes it (inet_csk_accept). " +
+		"A backlog of N holds N+1 (sk_acceptq_is_full). Beyond it tcp_conn_request drops new SYNs and tcp_v4_syn_recv_sock drops final ACKs, without a word to the client: " +
+		"it sends again after about a second, then after two, four …",
+	listener: func(l *listener) *evidence {
+		before := l.ago(fullAgo)
+		recent := l.now.full - min(l.now.full, before.full)
+		if recent == 0 && !l.isFull() {
+			return nil
+		}
+		e := &evidence{severity: model.Warning, numbers: l.queueNumbers(), remedy: l.remedy()}
+		e.numbers["refused"], e.numbers["refused_10s"] = float64(l.now.full), float64(recent)
+		var s sentence
+		l.sayQueue(&s)
+		others := l.now.refused - before.refused - min(l.now.refused-before.refused, recent)
+		switch {
+		case recent > 0:
+			e.severity = model.Critical
+			s.add("; ", "%d SYNs and ACKs refused, %d of them in the last 10 s", l.now.full, recent)
+		case others > 0:
+			e.severity = model.Critical
+			s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
+			e.numbers["refused_10s"] = float64(others)
+		default:
+			e.severity = l.sayUnplaced(&s, e)
+		}
+		if acks := l.now.finalACKs - before.finalACKs; acks > 0 {
+			s.add("; ", "%d were final ACKs: those clients believe that they are connected", acks)
+			e.numbers["final_acks_10s"] = float64(acks)
+		}
+		e.weight = e.numbers["refused_10s"]*1e6 + float64(l.AcceptQueue.V)
+		s.add(". ", "%s", l.who())
+		if l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.AbortOnOverflow }).V == 1 {
+			s.add(". ", "tcp_abort_on_overflow is set: the client of a refused ACK gets a RST")
+		}
+		e.text = s.String()
+		return e
+	},
+	space: func(n *space) *evidence {
+		recent := n.now.overflows - min(n.now.overflows, n.ago(fullAgo/2).overflows)
+		if recent == 0 {
+			return nil
+		}
+		var s sentence
+		s.add("", "an accept queue was full: %d refused in the last 5 s, %d in all. This kernel does not tell at which listener", recent, n.now.overflows)
+		return &evidence{severity: model.Critical, weight: float64(recent), text: s.String(), numbers: map[string]float64{"refused": float64(n.now.overflows), "refused_5s": float64(recent)},
+			remedy: "Look for a listener whose accept queue comes near its backlog (page 2): its application must accept faster."}
+	},
+}
+
+// sayQueue says how full the accept queue is.
+func (l *listener) sayQueue(s *sentence) {
+	switch {
+	case l.isFull():
+		s.add("", "accept queue full: %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
+	case l.AcceptQueue.Known && l.Backlog.Known:
+		s.add("", "accept queue was full; now %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
+	default:
+		s.add("", "accept queue full")
+	}
+}
+
+// sayUnplaced adds what the namespace counted where nothing is known of the listener itself, and returns the severity.
+func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
+	if l.space == nil || l.Overflows.Known || len(l.SYNDrops) > 0 {
+		s.add("; ", "further clients will be refused")
+		return model.Warning
+	}
+	n := l.space.now.overflows - min(l.space.now.overflows, l.space.ago(fullAgo).overflows)
+	if n == 0 {
+		s.add("; ", "further clients will be refused")
+		return model.Warning
+	}
+	s.add("; ", "its network namespace counts %d refused in the last 10 s, and this kernel does not tell at which listener", n)
+	e.numbers["namespace_refused_10s"] = float64(n)
+	return model.Critical
+}
+
+// queueNumbers are the numbers of a listener's accept queue, as far as they are known.
+func (l *listener) queueNumbers() map[string]float64 {
+	out := map[string]float64{}
+	if l.AcceptQueue.Known {
+		out["accept_queue"] = float64(l.AcceptQueue.V)
+	}
+	if l.Backlog.Known {
+		out["backlog"] = float64(l.Backlog.V)
+	}
+	out["arrivals_per_s"], out["accepts_per_s"] = l.ArrivalsPerSec, l.AcceptsPerSec
+	return out
+}
+
+const (
+	deaf    = 2 * time.Second // how long somebody must wait at a listener from which nobody ever accepted
+	dozing  = 5 * time.Second // … from which somebody did
+	waiting = "An established connection waits in the accept queue until a thread calls accept() (inet_csk_accept). No timeout ends that: the client is connected, may have sent its request, and hears nothing. "
+)
+
+// nobodyAccepts: connections wait at a listener from which nobody takes them.
+var nobodyAccepts = rule{
+	id:        "nobody-accepts",
+	mechanism: waiting + "When the queue is full the kernel refuses further clients.",
+	listener: func(l *listener) *evidence {
+		n := uint64(max(l.AcceptQueue.V, uint32(len(l.Waiting))))
+		if l.State == model.StateClosed || n == 0 || l.waitsSince == 0 {
+			return nil
+		}
+		since, oldest := l.waitsSince, "for"
+		if len(l.Waiting) > 0 {
+			since = min(since, l.Waiting[0].Since)
+			if l.Waiting[0].PreExisting {
+				oldest = "for more than"
+			}
+		}
+		idle, limit := l.now.ts-max(since, l.lastAccept), deaf
+		if l.Accepted > 0 {
+			limit = dozing
+		}
+		if idle < int64(limit) {
+			return nil
+		}
+		return l.nobody(n, l.now.ts-since, idle, oldest)
+	},
+}
+
+func (l *listener) nobody(n uint64, age, idle int64, oldest string) *evidence {
+	e := &evidence{severity: model.Critical, numbers: l.queueNumbers(), since: l.now.ts - idle, weight: float64(age),
+		remedy: "Find out what the threads that should accept are doing (page 7, or: cat /proc/PID/task/*/stack), and close a listener that nobody serves any more."}
+	e.numbers["waiting"], e.numbers["oldest_ns"], e.numbers["idle_ns"] = float64(n), float64(age), float64(idle)
+	var s sentence
+	s.add("", "%s: the oldest %s %s, and nobody ", waits(n), oldest, dur(age))
+	switch {
+	case l.Accepted == 0 && l.PreExisting:
+		s.add("", "has accepted since the watch began")
+	case l.Accepted == 0:
+		s.add("", "has ever accepted")
+	default:
+		s.add("", "has accepted for %s", dur(idle))
+	}
+	if len(l.Acceptors) > 0 {
+		s.add(". ", "%s", l.idleWho())
+	}
+	if l.peers > 0 {
+		s.add(". ", "%s the port (SO_REUSEPORT), and the kernel goes on giving this one its share", sharers(l.peers))
+		e.remedy = "Close this listener, or accept from it: with SO_REUSEPORT the kernel chooses by a hash of the addresses and does not ask who is alive."
+	}
+	e.text = s.String()
+	return e
+}
+
+func waits(n uint64) string {
+	if n == 1 {
+		return "1 connection waits"
+	}
+	return count(n, "connection") + " wait"
+}
+
+func sharers(n int) string {
+	if n == 1 {
+		return "Another listener shares"
+	}
+	return count(uint64(n), "other listener") + " share"
+}

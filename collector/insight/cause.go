@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"beltrace/collector/model"
+)
+
+// window is how far back the causes look.
+const window = 5 * time.Second
+
+// Ways in which a thread spends its time.
+const (
+	running  = "running"
+	runqueue = "run queue"
+	blocked  = "blocked"
+)
+
+// cause is what an acceptor does between two accepts.
+type cause struct {
+	tid    uint32
+	others int    // further acceptors of the listener
+	way    string // the way in which it spends most of its time; "": not known
+	in     string // what it is blocked in
+	share  float64
+	each   int64 // ns of that between two accepts
+	failed bool  // it tries to accept, and has no descriptor left
+}
+
+// cause looks at the acceptor that took most connections lately.
+func (l *listener) cause() cause {
+	before := l.ago(window)
+	best, most := -1, uint64(0)
+	for i, a := range l.Acceptors {
+		if n := a.Accepts - threadOf(before.threads, a.TID).accepts + 1; n > most {
+			best, most = i, n
+		}
+	}
+	if best < 0 {
+		return cause{}
+	}
+	a := l.Acceptors[best]
+	c := cause{tid: a.TID, others: len(l.Acceptors) - 1, failed: l.now.fdErrors > before.fdErrors}
+	if a.Between.Known {
+		old := threadOf(before.threads, a.TID)
+		c.spend(difference(a.Between.V, old.times.V), a.Accepts-old.accepts)
+	}
+	return c
+}
+
+func threadOf(all []thread, tid uint32) thread {
+	for _, t := range all {
+		if t.tid == tid {
+			return t
+		}
+	}
+	return thread{}
+}
+
+// difference returns what a thread did between two moments.
+func difference(now, then model.Times) model.Times {
+	d := model.Times{
+		WatchedNS: now.WatchedNS - then.WatchedNS, RunningNS: now.RunningNS - then.RunningNS,
+		RunqueueNS: now.RunqueueNS - then.RunqueueNS, BlockedNS: map[string]int64{},
+	}
+	for in, ns := range now.BlockedNS {
+		d.BlockedNS[in] = ns - then.BlockedNS[in]
+	}
+	return d
+}
+
+// spend finds the way in which most of the time went.
+func (c *cause) spend(t model.Times, accepts uint64) {
+	if t.WatchedNS <= 0 {
+		return
+	}
+	most := t.RunningNS
+	c.way = running
+	if t.RunqueueNS > most {
+		c.way, most = runqueue, t.RunqueueNS
+	}
+	for _, in := range slices.Sorted(maps.Keys(t.BlockedNS)) {
+		if ns := t.BlockedNS[in]; ns > most {
+			c.way, c.in, most = blocked, in, ns
+		}
+	}
+	c.share = float64(most) / float64(t.WatchedNS)
+	if accepts > 0 {
+		c.each = most / int64(accepts)
+	}
+}
+
+// sleeps reports whether the thread is blocked in a call that only waits for time to pass.
+func (c *cause) sleeps() bool { return c.way == blocked && strings.Contains(c.in, "nanosleep") }
+
+// waitsForWork reports whether it is blocked where threads wait for something to do.
+func (c *cause) waitsForWork() bool {
+	switch c.in {
+	case "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "io_uring_enter":
+		return c.way == blocked
+	}
+	return false
+}
+
+// who says who accepts, and what keeps that thread from accepting sooner.
+func (l *listener) who() string {
+	if len(l.Acceptors) == 0 {
+		return "No thread was seen to accept"
+	}
+	c := l.cause()
+	if l.now.accepted == l.ago(window).accepted {
+		return l.idleWho()
+	}
+	return c.between()
+}
+
+// between says what the thread does between two accepts.
+func (c *cause) between() string {
+	name := c.name()
+	part := fmt.Sprintf("%s between two accepts (%.0f %% of its time)", dur(c.each), c.share*100)
+	switch {
+	case c.way == "":
+		return name + " accepts; what it does between two accepts is not known, since its scheduling is not watched"
+	case c.sleeps():
+		return fmt.Sprintf("%s accepts, then sleeps in %s: %s", name, c.in, part)
+	case c.way == blocked:
+		return fmt.Sprintf("%s accepts, then is blocked in %s: %s", name, c.in, part)
+	case c.way == runqueue:
+		return fmt.Sprintf("%s is ready to run but waits for a CPU: %s", name, part)
+	}
+	return fmt.Sprintf("%s accepts, then runs on a CPU: %s", name, part)
+}
+
+func (c *cause) name() string {
+	if c.others == 0 {
+		return fmt.Sprintf("tid %d", c.tid)
+	}
+	return fmt.Sprintf("tid %d (the busiest of %d acceptors)", c.tid, c.others+1)
+}
+
+// idleWho says what a thread that used to accept does now.
+func (l *listener) idleWho() string {
+	if len(l.Acceptors) == 0 {
+		return "No thread was seen to accept"
+	}
+	c := l.cause()
+	switch {
+	case c.failed:
+		return fmt.Sprintf("%s calls accept, and it fails: the process has no file descriptor left", c.name())
+	case c.way == "":
+		return fmt.Sprintf("%s used to accept; what it does now is not known, since its scheduling is not watched", c.name())
+	case c.way == blocked:
+		return fmt.Sprintf("%s, which used to accept, is blocked in %s (%.0f %% of its time)", c.name(), c.in, c.share*100)
+	case c.way == runqueue:
+		return fmt.Sprintf("%s, which used to accept, waits for a CPU (%.0f %% of its time)", c.name(), c.share*100)
+	}
+	return fmt.Sprintf("%s, which used to accept, runs on a CPU (%.0f %% of its time)", c.name(), c.share*100)
+}
+
+// remedy says what to change, by what keeps the acceptor.
+func (l *listener) remedy() string {
+	c := l.cause()
+	const more = " A larger backlog only makes clients wait longer when connections come faster than they are accepted; it helps against bursts."
+	switch {
+	case c.failed:
+		return "Give the process more file descriptors (RLIMIT_NOFILE), or close those that it leaks."
+	case c.sleeps():
+		return fmt.Sprintf("Take the %s out of the accept loop.", c.in) + more
+	case c.waitsForWork():
+		return "Accept until EAGAIN each time the listener is ready, and let more threads do so." + more
+	case c.way == blocked:
+		return fmt.Sprintf("Do not let the thread that accepts wait in %s: hand connections to other threads, or add acceptors.", c.in) + more
+	case c.way == running:
+		return "Move the work out of the accepting thread, or add acceptors (SO_REUSEPORT, or more threads in accept)." + more
+	case c.way == runqueue:
+		return "There are more threads ready to run than CPUs: give the process more CPU, or run fewer threads." + more
+	}
+	return "Accept faster: from more threads, or from one that does nothing else." + more
+}

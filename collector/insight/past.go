@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"time"
+
+	"beltrace/collector/model"
+)
+
+// span is how far back rules look.
+const span = 10 * time.Second
+
+// marks is how many moments that are.
+const marks = int(span/Period) + 1
+
+// past is what is remembered of earlier moments, by listener and by network namespace.
+type past struct {
+	listeners map[uint64]*listener
+	spaces    map[uint32]*space
+}
+
+// moment is the model as rules see it: each thing with its own past.
+type moment struct {
+	listeners []*listener
+	spaces    []*space
+}
+
+// listener is a listener now, and in the last seconds.
+type listener struct {
+	*model.Listener
+	now   mark
+	marks []mark // earlier ones, oldest first
+	space *space
+	peers int // other open listeners on the same port
+	// When somebody was last seen to accept, and since when somebody waits all the time; 0: never.
+	lastAccept, waitsSince int64
+	peak                   uint32 // the accept queue at its deepest
+}
+
+// mark is what is remembered of a listener at one moment. All counts began at 0 with the watch or the listener.
+type mark struct {
+	ts                    int64
+	depth, syn            opt32
+	established, accepted uint64
+	full                  uint64 // refusals because the accept queue was full
+	synFull               uint64 // … because the SYN queue was
+	finalACKs             uint64 // refused final ACKs
+	refused               uint64 // all refusals
+	cookies, cookiesOK    uint64
+	reset                 uint64
+	fdErrors              uint64   // accepts that failed for want of a descriptor
+	waits                 []uint64 // by power of two
+	threads               []thread
+}
+
+// thread is an acceptor at one moment.
+type thread struct {
+	tid     uint32
+	accepts uint64
+	times   model.Opt[model.Times]
+}
+
+// look joins the snapshot with the past. It changes nothing that is remembered.
+func (p *past) look(s *model.Snapshot) *moment {
+	m := &moment{}
+	byNS := map[uint32]*space{}
+	for i := range s.Namespaces {
+		n := p.lookSpace(&s.Namespaces[i], s.TS)
+		m.spaces = append(m.spaces, n)
+		byNS[n.NetNS] = n
+	}
+	shared := map[portKey]int{}
+	for i := range s.Listeners {
+		l := p.lookListener(&s.Listeners[i], s.TS)
+		l.space = byNS[l.NetNS]
+		m.listeners = append(m.listeners, l)
+		if l.State != model.StateClosed {
+			shared[portKey{l.NetNS, l.Local}]++
+		}
+	}
+	for _, l := range m.listeners {
+		l.peers = shared[portKey{l.NetNS, l.Local}] - 1
+	}
+	return m
+}
+
+// portKey is what listeners share with SO_REUSEPORT.
+type portKey struct {
+	netns uint32
+	local string
+}
+
+func (p *past) lookListener(l *model.Listener, ts int64) *listener {
+	out := &listener{Listener: l, now: markOf(l, ts)}
+	if old := p.listeners[l.Conn]; old != nil {
+		out.marks, out.lastAccept, out.waitsSince, out.peak = old.marks, old.lastAccept, old.waitsSince, old.peak
+	}
+	if out.now.accepted > out.last().accepted {
+		out.lastAccept = ts
+	}
+	switch depth := l.AcceptQueue.Or(uint32(len(l.Waiting))); {
+	case depth == 0:
+		out.waitsSince = 0
+	case out.waitsSince == 0:
+		out.waitsSince = ts
+	}
+	out.peak = max(out.peak, l.AcceptQueue.V)
+	return out
+}
+
+// keep remembers the moment, and forgets what is not there any more.
+func (p *past) keep(m *moment) {
+	listeners := make(map[uint64]*listener, len(m.listeners))
+	for _, l := range m.listeners {
+		kept := *l
+		kept.Listener, kept.space = nil, nil
+		kept.marks = remember(l.marks, l.now)
+		listeners[l.Conn] = &kept
+	}
+	spaces := make(map[uint32]*space, len(m.spaces))
+	for _, n := range m.spaces {
+		spaces[n.NetNS] = &space{marks: remember(n.marks, n.now)}
+	}
+	p.listeners, p.spaces = listeners, spaces
+}
+
+// remember appends a mark and drops those that are too old.
+func remember[T any](all []T, now T) []T {
+	if len(all) < marks {
+		return append(all, now)
+	}
+	copy(all, all[1:])
+	all[len(all)-1] = now
+	return all
+}
+
+func markOf(l *model.Listener, ts int64) mark {
+	m := mark{
+		ts: ts, depth: l.AcceptQueue, syn: l.SYNQueue, established: l.Established, accepted: l.Accepted,
+		full:    max(l.SYNDrops[acceptFull], l.Overflows.V),
+		synFull: l.SYNDrops[synFull] + l.SYNDrops[synLimit],
+		refused: max(sum(l.SYNDrops), l.Overflows.V, l.Drops.V), finalACKs: sum(l.ACKDrops),
+		cookies: l.CookiesSent.V, cookiesOK: l.CookiesOK.V, reset: l.ResetWaiting, waits: l.WaitNS.Buckets,
+	}
+	for _, a := range l.Acceptors {
+		m.fdErrors += a.Errors["EMFILE"] + a.Errors["ENFILE"]
+		if a.Between.Known {
+			m.threads = append(m.threads, thread{a.TID, a.Accepts, a.Between})
+		}
+	}
+	return m
+}
+
+// Reasons of refusals, as the model has them.
+const (
+	acceptFull = "accept_queue_full"
+	synFull    = "syn_queue_full"
+	synLimit   = "syn_backlog_limit"
+)
+
+func sum(m map[string]uint64) (n uint64) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// last returns the newest earlier mark; before there is one, the zero mark, since all counts began at 0.
+func (l *listener) last() mark {
+	if len(l.marks) == 0 {
+		return mark{}
+	}
+	return l.marks[len(l.marks)-1]
+}
+
+// ago returns the listener as it was that long ago. Where it was not watched then, counts were 0 and the time is when
+// it began.
+func (l *listener) ago(d time.Duration) mark {
+	return ago(l.marks, l.now.ts-int64(d), mark{ts: min(l.Opened, l.now.ts)}, func(m *mark) int64 { return m.ts })
+}
+
+// ago returns the newest mark that is not younger than ts, or begin if there is none.
+func ago[T any](all []T, ts int64, begin T, at func(*T) int64) T {
+	for i := len(all) - 1; i >= 0; i-- {
+		if at(&all[i]) <= ts {
+			return all[i]
+		}
+	}
+	if len(all) == marks { // full: what was before is forgotten
+		return all[0]
+	}
+	return begin
+}

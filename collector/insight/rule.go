@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"time"
+
+	"beltrace/collector/model"
+)
+
+// rule is one line of the table.
+type rule struct {
+	id        string
+	mechanism string // what the kernel does, with the names of its functions
+	// hold is how long the evidence must last before the finding is told. It is 0 where the evidence itself is complete;
+	// of a namespace it must always last for spaceHold.
+	hold time.Duration
+	// listener says what is wrong with a listener; nil: nothing.
+	listener func(l *listener) *evidence
+	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
+	space func(n *space) *evidence
+}
+
+// keep is how long a finding outlives its evidence.
+const keep = 5 * time.Second
+
+// spaceHold is how long evidence about a whole namespace must last: that about its listeners may come a little later,
+// and explains it.
+const spaceHold = 2 * time.Second
+
+// evidence is why a rule applies to something now.
+type evidence struct {
+	severity  string
+	text      string
+	numbers   map[string]float64
+	mechanism string // "": the rule's
+	remedy    string
+	since     int64   // since when it holds; 0: since it was first seen
+	weight    float64 // how bad it is: of a finding that has ended the worst moment is kept
+	pid       opt32   // process that it is about, where that is not the listener's
+}
+
+type opt32 = model.Opt[uint32]
+
+// rules is the table. The order is that of findings of the same severity and time.
+var rules = []rule{
+	acceptQueueFull,
+	nobodyAccepts,
+}
+
+// apply returns what all rules find.
+func apply(m *moment) []found {
+	var out []found
+	for i := range rules {
+		r := &rules[i]
+		told := map[uint32]bool{} // namespaces in which a listener explains it
+		for _, l := range m.listeners {
+			if e := r.listener(l); e != nil {
+				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, l.subject(), l), e.weight})
+				told[l.NetNS] = true
+			}
+		}
+		for _, n := range m.spaces {
+			if r.space == nil || told[n.NetNS] {
+				continue
+			}
+			if e := r.space(n); e != nil {
+				out = append(out, found{key{i, spaceSubject, uint64(n.NetNS)}, finding(r, e, n.subject(), nil), e.weight})
+			}
+		}
+	}
+	return out
+}
+
+func finding(r *rule, e *evidence, subject string, l *listener) model.Finding {
+	f := model.Finding{
+		ID: r.id, Severity: e.severity, Subject: subject, Text: e.text, Numbers: e.numbers,
+		Mechanism: r.mechanism, Remedy: e.remedy, Since: e.since, PID: e.pid,
+	}
+	if e.mechanism != "" {
+		f.Mechanism = e.mechanism
+	}
+	if l != nil {
+		f.Listener = model.Some(l.Conn)
+		if !f.PID.Known {
+			f.PID = l.PID
+		}
+	}
+	return f
+}
