@@ -48,6 +48,10 @@ type Collector struct {
 
 	insight insight.Engine
 	due     int64 // when it looks again; 0: before the first event
+
+	exchanges exchangeLog
+	routes    routes
+	derived   []event.Event // that Add made, until Derived takes them
 }
 
 // New returns an empty collector.
@@ -81,7 +85,7 @@ func (c *Collector) Add(e *event.Event) {
 	}
 	c.now = max(c.now, e.TS)
 	c.conclude()
-	if e.Kind == event.Watermark {
+	if e.Kind == event.Watermark || e.Kind == event.Exchange { // those of a recording are derived again
 		return
 	}
 	if c.opt.Start == 0 {
@@ -92,6 +96,14 @@ func (c *Collector) Add(e *event.Event) {
 	c.nameOwner(e)
 	c.dispatch(e)
 	c.log.add(e)
+}
+
+// Derived returns the events that the last Adds concluded from others (exchanges), and forgets them. They are valid until
+// the next Add.
+func (c *Collector) Derived() []event.Event {
+	d := c.derived
+	c.derived = c.derived[:0]
+	return d
 }
 
 func (c *Collector) dispatch(e *event.Event) {
@@ -122,6 +134,12 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.acceptError(e)
 	case event.NetNS:
 		c.netNS(e)
+	case event.Turn, event.Read, event.Write:
+		c.turn(e)
+	case event.Readable:
+		c.readable(e)
+	case event.Offcpu:
+		c.offcpu(e)
 	case event.Mark:
 		c.mark(e)
 	case event.Lost:

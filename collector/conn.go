@@ -34,6 +34,11 @@ type conn struct {
 	reason                         string
 	resetSide                      string // who sent the RST, "" if none was seen
 
+	taken     int64 // accept returned
+	unread    uint64
+	exchanges uint64
+	flow      *flow // what was said; nil: nothing was seen
+
 	listener *listener
 	peer     uint64
 	links    [2]link
@@ -165,6 +170,7 @@ func (c *Collector) accept(e *event.Event) {
 	}
 	c.total.Accepts++
 	x.saw.accept = true
+	x.taken = e.TS
 	x.setRole(event.RoleServer)
 	x.takeOwner(e)
 	waitFromEstablished(x, e)
@@ -201,6 +207,7 @@ func (c *Collector) close(e *event.Event) {
 		c.total.Failed++
 	}
 	openedFromDuration(x, e)
+	c.endFlow(x)
 	if e.Reason == event.ReasonListenerEnd && x.listener != nil {
 		x.listener.resetWaiting++
 	}

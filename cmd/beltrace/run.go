@@ -166,6 +166,11 @@ func (w *watch) collect() error {
 		if err = w.Feed.Next(&e); err == nil {
 			w.Model.Add(&e)
 			err = w.add(&e)
+			for _, d := range w.Model.Derived() {
+				if err == nil {
+					err = w.add(&d)
+				}
+			}
 		}
 	}
 	if err == io.EOF || errors.Is(err, errEnough) {

@@ -60,6 +60,7 @@ type Moves struct {
 type Message struct {
 	Pos      uint64 `json:"pos"`
 	End      bool   `json:"end,omitempty"`
+	Response bool   `json:"response,omitempty"`
 	Protocol string `json:"protocol,omitempty"`
 	Method   string `json:"method,omitempty"`
 	Path     string `json:"path,omitempty"` // no query
@@ -79,6 +80,12 @@ type Outcome struct {
 	Confidence string           // of its weakest join: socket, stream position, thread, guess
 	Incomplete bool             // the connection ended first, or its beginning was not seen
 }
+
+// Directions of a turn.
+const (
+	DirIn  = "in"  // the application read the bytes
+	DirOut = "out" // it wrote them
+)
 
 func (e *Event) turn() *Moves {
 	if e.Turn == nil {

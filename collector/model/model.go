@@ -42,8 +42,8 @@ type Snapshot struct {
 
 	Listeners   []Listener   `json:"listeners"`
 	Connections []Connection `json:"connections"` // open ones first, then the closed ones, the last ended first
-	Exchanges   []struct{}   `json:"exchanges"`
-	Routes      []struct{}   `json:"routes"`
+	Exchanges   []Exchange   `json:"exchanges"`   // the last ones first
+	Routes      []Route      `json:"routes"`
 	Loops       []struct{}   `json:"loops"`
 	Rings       []struct{}   `json:"rings"`
 	Workers     []Worker     `json:"workers"`
@@ -181,6 +181,8 @@ type Connection struct {
 	Unread      Opt[uint64] `json:"unread,omitzero"`
 	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
 	Exchanges   Opt[uint64] `json:"exchanges,omitzero"`
+	// Resyncing: bytes were missed; nothing is paired until a request begins after an answer.
+	Resyncing   bool        `json:"resyncing,omitempty"`
 	FD          Opt[int32]  `json:"fd,omitzero"`
 	Listener    Opt[uint64] `json:"listener_conn,omitzero"`
 	Reason      string      `json:"reason,omitempty"` // why it ended

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/lens"
+	"beltrace/collector/model"
+)
+
+const (
+	maxAsks = 1024 // requests of one connection that wait for their response
+	maxOffs = 64   // times off CPU of one request that are told apart
+)
+
+// flow is the conversation on one connection: what was said, and which requests have no answer yet. Bytes are joined by
+// their position in the stream, whatever thread moved them.
+type flow struct {
+	lens     lens.Lens
+	dirs     [2]half
+	last     lens.Dir // who spoke last
+	spoke    bool
+	asks     []*ask // oldest first
+	begun    uint64 // exchanges
+	resync   bool   // something was missed: nothing is paired until a request begins after an answer
+	replayed bool   // messages come with the events: there is no payload to look into
+}
+
+// half is one direction of a flow.
+type half struct {
+	known bool
+	pos   uint64 // where its present turn began
+	next  uint64 // behind what was taken
+	turn  moves  // of its present turn
+	open  bool   // a message is under way
+	ask   *ask   // that it belongs to; nil: to none that is known
+}
+
+// moves are the moments of bytes in one direction: of a turn, or of one call.
+type moves struct {
+	readable, waking, runnable, oncpu, first, last, sent, acked, latency int64
+
+	pid, tid uint32
+	comm     string
+}
+
+// ask is a request, and its response as far as it has come.
+type ask struct {
+	msg      event.Message
+	opening  bool  // the connection's first
+	start    int64 // its first byte was there
+	read     int64 // its last byte was read; 0: not yet
+	in       moves
+	answered bool // the response has begun
+	done     bool
+	out      moves // first: the first byte of the response written; last: the last one
+	status   int
+	guess    bool
+	offs     []off
+	offsLost bool // there were more
+}
+
+// off is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to.
+type off struct {
+	tid                uint32
+	from, runnable, to int64
+	on                 string
+}
+
+// movesOf reads the moments that an event names.
+func movesOf(e *event.Event) moves {
+	t := e.Turn
+	m := moves{
+		readable: t.ReadableTS, waking: t.WakingTS, runnable: t.RunnableTS, oncpu: t.OncpuTS,
+		first: t.FirstTS, last: t.LastTS, sent: t.SentTS, acked: t.AckedTS, latency: t.LatencyNS,
+		pid: e.PID, tid: e.TID, comm: e.Comm,
+	}
+	if e.Kind != event.Turn { // one call
+		m.first, m.last = e.TS, e.TS
+	}
+	m.last = max(m.first, m.last)
+	return m
+}
+
+// turn takes bytes that moved: a turn, or one call.
+func (c *Collector) turn(e *event.Event) {
+	x := c.connOf(e)
+	if x == nil || e.Turn == nil {
+		return
+	}
+	c.learn(x, e)
+	x.inUse()
+	x.traffic(e)
+	fill(e, x)
+	dir, ok := c.speaker(x, e)
+	if !ok {
+		return
+	}
+	if x.flow == nil {
+		x.flow = &flow{}
+	}
+	x.flow.take(dir, e)
+	c.settleAsks(x)
+}
+
+// inUse gives a state to a connection that is seen by its bytes first: its beginning was missed.
+func (x *conn) inUse() {
+	if x.state == "" {
+		x.state = model.StateEstablished
+	}
+}
+
+// traffic counts the bytes of a connection that is still open.
+func (x *conn) traffic(e *event.Event) {
+	if x.state == model.StateClosed {
+		return
+	}
+	to, field := &x.bytesIn, event.FieldBytesIn
+	if e.Turn.Direction == event.DirOut {
+		to, field = &x.bytesOut, event.FieldBytesOut
+	}
+	*to = max(*to, e.Turn.Pos+e.Bytes)
+	x.have.Add(field)
+}
+
+// readable takes how much waits to be read.
+func (c *Collector) readable(e *event.Event) {
+	x := c.connOf(e)
+	if x == nil || e.Turn == nil {
+		return
+	}
+	c.learn(x, e)
+	x.inUse()
+	x.unread = e.Turn.Unread
+	x.have.Add(event.FieldUnread)
+	fill(e, x)
+}
+
+// speaker says whether the bytes are of a request or of a response. Of a connection with a watched server at its other
+// end only that one's socket counts.
+func (c *Collector) speaker(x *conn, e *event.Event) (lens.Dir, bool) {
+	in := e.Turn.Direction == event.DirIn
+	if x.role == "" && len(e.Turn.Head) > 0 && lens.Detect(lens.Request, e.Turn.Head).Protocol() == "http1" {
+		x.setRole(event.RoleClient)
+		if in {
+			x.setRole(event.RoleServer)
+		}
+	}
+	switch {
+	case x.role == "", x.role == event.RoleClient && c.watched(x):
+		return 0, false
+	case in == (x.role == event.RoleServer):
+		return lens.Request, true
+	}
+	return lens.Response, true
+}
+
+// take moves the flow forward by the event's bytes. The boundaries of messages are found by the lens, or, on a replay,
+// come with the event; found ones are written into it.
+func (f *flow) take(dir lens.Dir, e *event.Event) {
+	h := &f.dirs[dir]
+	t, pos, n, head := e.Turn, e.Turn.Pos, e.Bytes, e.Turn.Head
+	again := e.Kind == event.Turn && h.known && pos == h.pos && pos+n >= h.next // more of a turn that was told before
+	if again {
+		n -= h.next - pos
+		pos, head = h.next, nil
+	}
+	recorded := e.Known(event.FieldMessages)
+	var found []event.Message
+	if f.spoke && f.last != dir && !recorded && f.lens != nil {
+		found = messages(found, f.lens.Turn(f.last, f.dirs[f.last].next))
+		f.meet(found)
+	}
+	if h.known && pos > h.next || !h.known && pos > 0 {
+		f.miss()
+	}
+	f.spoke, f.last = true, dir
+	if !again {
+		h.pos = pos
+	}
+	h.turn, h.known, h.next = movesOf(e), true, pos+n
+	if recorded {
+		f.meet(t.Messages)
+		return
+	}
+	if f.lens == nil {
+		f.lens = lens.Detect(dir, head)
+	}
+	mine := messages(nil, f.lens.Feed(dir, pos, head, n))
+	f.meet(mine)
+	if found = append(found, mine...); len(found) > 0 {
+		t.Messages = found
+		e.Set(event.FieldMessages)
+	}
+	f.refresh(dir)
+}
+
+// messages puts boundaries into an event's form.
+func messages(to []event.Message, from []lens.Boundary) []event.Message {
+	for _, b := range from {
+		m := b.Msg
+		to = append(to, event.Message{
+			Pos: b.Pos, End: b.What == lens.End, Response: b.Dir == lens.Response, Protocol: m.Protocol,
+			Method: m.Method, Path: m.Path, Status: m.Status, Interim: m.Interim, Guess: m.Guess,
+		})
+	}
+	return to
+}
+
+// meet passes boundaries, each at the moments of its direction's present turn.
+func (f *flow) meet(all []event.Message) {
+	for _, m := range all {
+		switch {
+		case !m.Response && !m.End:
+			f.requestBegins(m)
+		case !m.Response:
+			f.requestEnds(m)
+		case !m.End:
+			f.responseBegins(m)
+		default:
+			f.responseEnds(m)
+		}
+	}
+}
+
+func (f *flow) requestBegins(m event.Message) {
+	h := &f.dirs[lens.Request]
+	a := &ask{msg: m, opening: f.begun == 0 && m.Pos == 0, start: h.turn.readable, in: h.turn}
+	if a.start == 0 {
+		a.start = h.turn.first
+	}
+	if len(f.asks) == 0 {
+		f.resync = false
+	}
+	f.begun++
+	h.open, h.ask = true, a
+	if len(f.asks) >= maxAsks {
+		f.miss()
+	}
+	f.asks = append(f.asks, a)
+}
+
+func (f *flow) requestEnds(m event.Message) {
+	h := &f.dirs[lens.Request]
+	a := h.ask
+	h.open, h.ask = false, nil
+	if a == nil {
+		return
+	}
+	start := a.msg.Pos
+	a.msg, a.guess = m, a.guess || m.Guess
+	a.msg.Pos = start
+	a.read = h.turn.last
+}
+
+// responseBegins takes the response for the oldest request that has none (RFC 9112, 9.3).
+func (f *flow) responseBegins(event.Message) {
+	h := &f.dirs[lens.Response]
+	h.open, h.ask = true, nil
+	for _, a := range f.asks {
+		if !a.done {
+			h.ask = a
+			break
+		}
+	}
+	if a := h.ask; a != nil && !a.answered {
+		a.answered = true
+		a.out = h.turn
+	}
+}
+
+func (f *flow) responseEnds(m event.Message) {
+	h := &f.dirs[lens.Response]
+	a := h.ask
+	h.open, h.ask = false, nil
+	if a == nil {
+		return
+	}
+	if m.Interim { // the real one comes
+		a.answered = false
+		return
+	}
+	a.status, a.guess, a.done = m.Status, a.guess || m.Guess, true
+	a.out.last, a.out.sent, a.out.acked = h.turn.last, h.turn.sent, h.turn.acked
+}
+
+// miss forgets what has no answer yet: after a gap nobody knows which answer belongs to which request.
+func (f *flow) miss() {
+	f.asks = nil
+	f.dirs[0].open, f.dirs[0].ask, f.dirs[1].open, f.dirs[1].ask = false, nil, false, nil
+	f.lens, f.resync = nil, true
+}
+
+// refresh gives the response under way what is newly known of its turn.
+func (f *flow) refresh(dir lens.Dir) {
+	h := &f.dirs[dir]
+	if a := h.ask; dir == lens.Response && a != nil {
+		a.out.last, a.out.sent, a.out.acked = h.turn.last, h.turn.sent, h.turn.acked
+	}
+}
+
+// offcpu takes a time that a thread was off CPU while it served the connection.
+func (c *Collector) offcpu(e *event.Event) {
+	x := c.conns[e.Conn]
+	if x == nil || !e.Known(event.FieldConn) || x.flow == nil || e.Turn == nil {
+		return
+	}
+	var wait int64
+	if e.Thread != nil {
+		wait = e.Thread.RunqueueNS
+	}
+	runnable := e.TS - wait
+	o := off{e.TID, runnable - e.Turn.OffNS, runnable, e.TS, e.Turn.On}
+	if e.Turn.Target != "" {
+		o.on += " " + e.Turn.Target
+	}
+	for _, a := range x.flow.asks {
+		if a.done || a.answered {
+			continue
+		}
+		if len(a.offs) < maxOffs {
+			a.offs = append(a.offs, o)
+		} else {
+			a.offsLost = true
+		}
+		return
+	}
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"beltrace/collector/event"
+)
+
+// turnEvent makes a turn of a connection.
+func turnEvent(conn uint64, dir string, pos uint64, head string, n uint64, m event.Moves) event.Event {
+	m.Direction, m.Pos, m.Head = dir, pos, []byte(head)
+	e := event.Event{Kind: event.Turn, TS: m.LastTS, Conn: conn, Bytes: n, Turn: &m, PID: 7, TID: 8, Comm: "api"}
+	e.Set(event.FieldConn, event.FieldBytes, event.FieldDirection, event.FieldPos, event.FieldPID, event.FieldTID, event.FieldComm)
+	return e
+}
+
+const ms = int64(1e6)
+
+// serverBefore is a server's connection, up to accept.
+func serverBefore(conn uint64) []event.Event {
+	est := event.Event{Kind: event.Established, TS: 10 * ms, Conn: conn, Role: event.RoleServer, HandshakeNS: 2 * ms}
+	est.Set(event.FieldConn, event.FieldRole, event.FieldHandshakeNS)
+	acc := event.Event{Kind: event.Accept, TS: 60 * ms, Conn: conn, Role: event.RoleServer}
+	acc.Set(event.FieldConn, event.FieldRole)
+	return []event.Event{est, acc}
+}
+
+func asleep(conn uint64, ts, slept, runqueue int64, on string) event.Event {
+	e := event.Event{Kind: event.Offcpu, TS: ts, Conn: conn, PID: 7, TID: 8, Turn: &event.Moves{OffNS: slept, On: on}, Thread: &event.ThreadTimes{RunqueueNS: runqueue}}
+	e.Set(event.FieldConn, event.FieldPID, event.FieldTID, event.FieldOffNS, event.FieldOn, event.FieldRunqueueNS)
+	return e
+}
+
+// outcomes feeds events and returns what came out, in words.
+func outcomes(all []event.Event) (out []string, derived []event.Event) {
+	c := New(Options{})
+	for i := range all {
+		c.Add(&all[i])
+		derived = append(derived, c.Derived()...)
+	}
+	for _, e := range derived {
+		r := e.Result
+		s := fmt.Sprintf("%s total %dms", r.Summary, r.TotalNS/ms)
+		if e.Known(event.FieldTTFBNS) {
+			s += fmt.Sprintf(" ttfb %dms", r.TTFBNS/ms)
+		}
+		if e.Known(event.FieldAckNS) {
+			s += fmt.Sprintf(" ack %dms", r.AckNS/ms)
+		}
+		for _, phase := range slices.Sorted(maps.Keys(r.Phases)) {
+			s += fmt.Sprintf(" %s=%d", phase, r.Phases[phase]/ms)
+		}
+		s += " (" + r.Confidence + ")"
+		if r.Incomplete {
+			s += " incomplete"
+		}
+		out = append(out, s)
+	}
+	return out, derived
+}
+
+const request, response = "GET /a?q=1 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+func TestExchange(t *testing.T) {
+	nq, nr := uint64(len(request)), uint64(len(response))
+	in := event.Moves{ReadableTS: 20 * ms, WakingTS: 55 * ms, RunnableTS: 55 * ms, OncpuTS: 58 * ms, FirstTS: 61 * ms, LastTS: 61 * ms}
+	later := event.Moves{ReadableTS: 100 * ms, WakingTS: 101 * ms, RunnableTS: 103 * ms, OncpuTS: 106 * ms, FirstTS: 110 * ms, LastTS: 110 * ms}
+	answer := event.Moves{OncpuTS: 130 * ms, FirstTS: 140 * ms, LastTS: 145 * ms, SentTS: 150 * ms, AckedTS: 190 * ms}
+	for _, tt := range []struct {
+		name   string
+		events []event.Event
+		want   []string
+	}{
+		{"first of its connection", append(serverBefore(1),
+			turnEvent(1, "in", 0, request, nq, in),
+			turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 71 * ms, LastTS: 71 * ms, SentTS: 71 * ms, AckedTS: 72 * ms})),
+			[]string{"GET /a 200 total 63ms ttfb 63ms ack 1ms accept_queue=50 app.running=10 handshake=2 read=1 (thread)"}},
+		{"later one, blocked", []event.Event{
+			turnEvent(1, "in", 0, request, nq, later), asleep(1, 130*ms, 15*ms, 2*ms, "nanosleep"),
+			turnEvent(1, "out", 0, response, nr, answer)},
+			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.blocked:nanosleep=15 app.running=13 app.runqueue=2 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+		{"threads not watched", []event.Event{
+			turnEvent(1, "in", 0, request, nq, event.Moves{ReadableTS: 100 * ms, FirstTS: 110 * ms, LastTS: 110 * ms}),
+			turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 140 * ms, LastTS: 140 * ms, SentTS: 140 * ms})},
+			[]string{"GET /a 200 total 40ms ttfb 40ms unobserved=40 (stream position)"}},
+		{"cut off", []event.Event{turnEvent(1, "in", 0, request, nq, later), closeEvent(1, 200*ms)},
+			[]string{"GET /a total 10ms read=4 runqueue=3 waiting=1 wakeup=2 (stream position) incomplete"}},
+		{"pipelined", []event.Event{
+			turnEvent(1, "in", 0, request+request, 2*nq, later), turnEvent(1, "out", 0, response+response, 2*nr, answer)},
+			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
+				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+		{"unknown protocol", []event.Event{turnEvent(1, "in", 0, "\x00\x01", 2, later), turnEvent(1, "out", 0, "\x02", 1, answer), turnEvent(1, "in", 2, "\x00", 1, later)},
+			[]string{"tcp total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+		{"something was missed", []event.Event{
+			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, response, nr, answer),
+			turnEvent(1, "out", nr+500, response, nr, answer), turnEvent(1, "in", nq+300, request, nq, later), turnEvent(1, "out", 2*nr+500, response, nr, answer)},
+			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
+				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+	} {
+		for i := range tt.events {
+			if e := &tt.events[i]; e.Role == "" {
+				e.Role = event.RoleServer
+				e.Set(event.FieldRole)
+			}
+		}
+		got, _ := outcomes(tt.events)
+		if strings.Join(got, "\n") != strings.Join(tt.want, "\n") {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
+		}
+	}
+}
+
+func closeEvent(conn uint64, ts int64) event.Event {
+	e := event.Event{Kind: event.Close, TS: ts, Conn: conn, Reason: event.ReasonFIN}
+	e.Set(event.FieldConn, event.FieldReason)
+	return *(&e)
+}
+
+// TestPartition feeds random turns with moments that are missing, wrong or out of order, and losses: phases are never
+// negative and always add up.
+func TestPartition(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	n := 0
+	for range 3000 {
+		var all []event.Event
+		if r.IntN(2) == 0 {
+			all = serverBefore(1)
+		}
+		var pos [2]uint64
+		for range 2 + r.IntN(12) {
+			d := r.IntN(2)
+			text := []string{request, response, "\x00garbage", ""}[max(d, r.IntN(4))]
+			if r.IntN(10) == 0 {
+				pos[d] += uint64(r.IntN(300)) // lost
+			}
+			when := func() int64 { return max(0, int64(r.IntN(300)-60)) * ms }
+			e := turnEvent(1, []string{"in", "out"}[d], pos[d], text, uint64(len(text)), event.Moves{
+				ReadableTS: when(), WakingTS: when(), RunnableTS: when(), OncpuTS: when(), FirstTS: when(), LastTS: when(), SentTS: when(), AckedTS: when(), LatencyNS: when()})
+			e.Role, e.TID = event.RoleServer, uint32(r.IntN(3))
+			e.Set(event.FieldRole)
+			pos[d] += uint64(len(text))
+			all = append(all, e)
+			if r.IntN(3) == 0 {
+				all = append(all, asleep(1, when(), when(), when(), "futex"))
+			}
+		}
+		all = append(all, closeEvent(1, 400*ms))
+		_, derived := outcomes(all)
+		for _, e := range derived {
+			n++
+			total := int64(0)
+			for phase, ns := range e.Result.Phases {
+				if ns < 0 {
+					t.Fatalf("phase %s is %d", phase, ns)
+				}
+				total += ns
+			}
+			if total != e.Result.TotalNS || e.Result.TTFBNS < 0 || e.Result.AckNS < 0 {
+				t.Fatalf("phases add up to %d of %d: %s", total, e.Result.TotalNS, e.AppendJSON(nil))
+			}
+		}
+	}
+	if n < 3000 {
+		t.Errorf("only %d exchanges", n)
+	}
+}
+
+func TestRouteOf(t *testing.T) {
+	for path, want := range map[string]string{
+		"/orders/7": "/orders/{id}", "/a.txt": "/a.txt", "/v1/users": "/v1/users", "/o/123e4567-e89b-12d3-a456-426614174000/x": "/o/{id}/x",
+		"/t/deadbeef01": "/t/{id}", "/t/deadbeef": "/t/{id}", "/": "/", "": "", "/2": "/{id}", "/cafe1": "/cafe1",
+	} {
+		if got := RouteOf(path); got != want {
+			t.Errorf("RouteOf(%q) = %q, want %q", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+// Exchange is a request and its response. Phases do not overlap and add up to TotalNS.
+type Exchange struct {
+	TS     int64  `json:"ts"`    // its end: the last byte was first sent
+	Start  int64  `json:"start"` // its SYN, or its first byte
+	Conn   uint64 `json:"conn"`
+	NetNS  uint32 `json:"netns,omitempty"`
+	Local  string `json:"local,omitempty"`
+	Remote string `json:"remote,omitempty"`
+	Process
+	TID        Opt[uint32]      `json:"tid,omitzero"` // the thread that wrote the response
+	Protocol   string           `json:"protocol"`
+	Summary    string           `json:"summary"` // METHOD PATH STATUS
+	Method     string           `json:"method,omitempty"`
+	Path       string           `json:"path,omitempty"`
+	Status     int              `json:"status,omitempty"`
+	Phases     map[string]int64 `json:"phases"` // ns
+	TotalNS    int64            `json:"total_ns"`
+	TTFBNS     Opt[int64]       `json:"ttfb_ns,omitzero"`
+	AckNS      Opt[int64]       `json:"ack_ns,omitzero"`
+	Confidence string           `json:"confidence"`
+	Incomplete bool             `json:"incomplete"`
+	Listener   Opt[uint64]      `json:"listener_conn,omitzero"`
+}
+
+// Route sums up the exchanges of one method and path pattern of a server.
+type Route struct {
+	Listener string                  `json:"listener"` // the server's address
+	Protocol string                  `json:"protocol"`
+	Method   string                  `json:"method,omitempty"`
+	Route    string                  `json:"route"`
+	Count    uint64                  `json:"count"`
+	Errors   uint64                  `json:"errors"` // status 500 and above, and those that were cut off
+	TotalNS  Distribution            `json:"total_ns"`
+	TTFBNS   Distribution            `json:"ttfb_ns"`
+	Phases   map[string]Distribution `json:"phases"`
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"strconv"
+	"strings"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// Confidences of an exchange: its weakest join decides.
+const (
+	byStream = "stream position" // by the position of bytes
+	byThread = "thread"          // by what the thread did that read the request and wrote the response
+	byGuess  = "guess"
+)
+
+// settleAsks closes exchanges whose response is written, in the order of the requests.
+func (c *Collector) settleAsks(x *conn) {
+	f := x.flow
+	for len(f.asks) > 0 && f.asks[0].done {
+		c.endAsk(x, f.asks[0], false)
+		f.asks = f.asks[1:]
+	}
+	if len(f.asks) == 0 {
+		f.asks = nil
+	}
+}
+
+// endFlow closes what is open when the connection ends.
+func (c *Collector) endFlow(x *conn) {
+	f := x.flow
+	if f == nil {
+		return
+	}
+	if h := &f.dirs[1]; h.open && h.ask != nil { // a response that lasts until the end
+		f.responseEnds(event.Message{Response: true, End: true, Status: h.ask.status})
+	}
+	c.settleAsks(x)
+	for _, a := range f.asks {
+		c.endAsk(x, a, true)
+	}
+	f.asks = nil
+}
+
+// endAsk makes an exchange of a request and its response, or of a request alone.
+func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
+	end := max(a.out.last, a.out.sent)
+	if !a.answered {
+		end = max(a.read, a.in.last, a.start)
+	}
+	p, confidence := c.phases(x, a, end)
+	if a.guess {
+		confidence = byGuess
+	}
+	e := event.Event{TS: max(end, p.end), Kind: event.Exchange, Conn: x.id, Role: x.role}
+	e.Set(event.FieldConn)
+	setOwner(&e, x, a)
+	fill(&e, x)
+	r := &event.Outcome{
+		Protocol: a.msg.Protocol, Summary: summary(a), Phases: p.finish(), Confidence: confidence, Incomplete: incomplete,
+	}
+	start := p.end - sum(r.Phases)
+	r.TotalNS = p.end - start
+	e.Result = r
+	e.Set(event.FieldProtocol, event.FieldSummary, event.FieldPhases, event.FieldTotalNS, event.FieldConfidence, event.FieldIncomplete)
+	if a.answered && a.out.first >= start {
+		r.TTFBNS = a.out.first - start
+		e.Set(event.FieldTTFBNS)
+	}
+	if a.out.acked > 0 && a.out.sent > 0 && a.out.acked >= a.out.sent {
+		r.AckNS = a.out.acked - a.out.sent
+		e.Set(event.FieldAckNS)
+	}
+	c.exchanged(x, a, &e, start)
+}
+
+// setOwner names the thread that answered, or else the one that read.
+func setOwner(e *event.Event, x *conn, a *ask) {
+	m := a.out
+	if !a.answered || m.tid == 0 {
+		m = a.in
+	}
+	if m.pid != 0 {
+		e.PID, e.TID, e.Comm = m.pid, m.tid, m.comm
+		e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
+	}
+}
+
+// summary is METHOD PATH STATUS, as far as it is known.
+func summary(a *ask) string {
+	var words []string
+	for _, w := range []string{a.msg.Method, a.msg.Path} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if a.status != 0 {
+		words = append(words, strconv.Itoa(a.status))
+	}
+	if len(words) == 0 {
+		return a.msg.Protocol
+	}
+	return strings.Join(words, " ")
+}
+
+func sum(phases map[string]int64) int64 {
+	var n int64
+	for _, ns := range phases {
+		n += ns
+	}
+	return n
+}
+
+// phases cuts the exchange's time.
+func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
+	p := c.arrival(x, a, end)
+	confidence := byStream
+	in := &a.in
+	// The thread that reads was asleep when the bytes came, or it was not: then it came to them by itself.
+	if in.oncpu >= a.start && in.oncpu <= in.first {
+		p.untilKnown(in.waking, phaseWaiting)
+		p.untilKnown(in.runnable, phaseWakeup)
+		p.until(in.oncpu, phaseRunqueue)
+	} else if in.oncpu > 0 && in.first > 0 {
+		p.until(in.first-in.latency, phaseWaiting)
+	} else if in.first > 0 {
+		p.until(in.first-in.latency, phaseUnobserved)
+	}
+	if a.read == 0 {
+		p.untilKnown(in.last, phaseRead)
+		return p, confidence
+	}
+	p.until(a.read, phaseRead)
+	if !a.answered {
+		return p, confidence
+	}
+	if by := application(p, a); by != "" {
+		confidence = by
+	}
+	p.until(a.out.last, phaseWrite)
+	p.untilKnown(a.out.sent, phaseSend)
+	return p, confidence
+}
+
+// arrival begins the partition: a connection's first exchange begins with its SYN, any other with its first byte.
+func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
+	if !a.opening || !x.saw.established || x.saw.preExisting || x.complete > a.start || x.role != event.RoleServer {
+		return newPartition(a.start, end)
+	}
+	syn := x.complete
+	if x.knows(event.FieldHandshakeNS) {
+		syn -= x.handshake
+	}
+	start := syn
+	if y := c.conns[x.peer]; x.peer != 0 && y != nil && y.saw.connect && y.asked < syn {
+		start = y.asked
+	}
+	p := newPartition(start, end)
+	p.until(syn, phaseSYN)
+	p.until(x.complete, phaseHandshake)
+	if x.saw.accept {
+		p.until(x.taken, phaseAcceptQueue)
+		p.until(a.start, phaseClientIdle)
+	}
+	return p
+}
+
+// application shares the time between the last byte read and the first one written among what the threads did. It
+// returns the confidence that this has, or nothing if the time stays unobserved.
+func application(p *partition, a *ask) string {
+	until := a.out.first - a.out.latency
+	if a.in.oncpu == 0 || a.offsLost { // threads are not watched
+		p.until(until, phaseUnobserved)
+		return ""
+	}
+	if a.out.tid == 0 || a.out.tid == a.in.tid {
+		var parts []stretch
+		for _, o := range a.offs {
+			if o.tid == a.in.tid {
+				parts = append(parts, stretch{phaseAppBlocked + o.on, within(o.from, o.runnable, p.at, until)},
+					stretch{phaseAppRunqueue, within(o.runnable, o.to, p.at, until)})
+			}
+		}
+		p.share(until, parts, phaseAppRunning)
+		return byThread
+	}
+	return handedOver(p, a, until)
+}
+
+// handedOver is the application's time when another thread answered than the one that read, as with goroutines: up to
+// the moment when the reader left its CPU it worked on the request, and so did the writer since it came back to one. In
+// between nobody that is known did.
+func handedOver(p *partition, a *ask, until int64) string {
+	for _, o := range a.offs {
+		if o.tid != a.in.tid || o.from < a.read {
+			continue
+		}
+		p.until(o.from, phaseAppRunning)
+		if a.out.oncpu > o.from && a.out.oncpu <= until {
+			wake := a.out.runnable
+			if wake == 0 || wake < o.from {
+				wake = a.out.oncpu
+			}
+			p.until(wake, phaseAppBlocked+o.on)
+			p.until(a.out.oncpu, phaseAppRunqueue)
+			p.until(until, phaseAppRunning)
+			return byGuess
+		}
+		break
+	}
+	p.until(until, phaseUnobserved)
+	return byStream
+}
+
+// within returns how much of [from, to) lies in [lo, hi).
+func within(from, to, lo, hi int64) int64 { return max(min(to, hi)-max(from, lo), 0) }
+
+// exchanged counts an exchange and hands its event on.
+func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
+	x.exchanges++
+	c.derived = append(c.derived, *e)
+	c.log.add(e)
+	m := showExchange(x, a, e, start)
+	c.exchanges.add(m, c.budget.Exchanges)
+	c.routes.add(x, &m, c.budget)
+}
+
+func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
+	r := e.Result
+	m := model.Exchange{
+		TS: e.TS, Start: start, Conn: x.id, NetNS: x.netns, Local: addr(x.local), Remote: addr(x.remote),
+		Protocol: r.Protocol, Summary: r.Summary, Method: a.msg.Method, Path: a.msg.Path, Status: a.status,
+		Phases: r.Phases, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
+		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS),
+	}
+	m.Process = x.owner.process()
+	if e.Known(event.FieldPID) {
+		m.PID, m.Comm = model.Some(e.PID), e.Comm
+	}
+	m.TID = opt(e.Known(event.FieldTID), e.TID)
+	if x.listener != nil {
+		m.Listener = model.Some(x.listener.id)
+	}
+	return m
+}
