@@ -32,11 +32,11 @@ var acceptQueueFull = rule{
 		e.numbers["refused"], e.numbers["refused_10s"] = float64(l.now.full), float64(recent)
 		var s sentence
 		l.sayQueue(&s)
-		others := l.now.refused - before.refused - min(l.now.refused-before.refused, recent)
+		others := l.now.unknown - min(l.now.unknown, before.unknown)
 		switch {
 		case recent > 0:
 			e.severity = model.Critical
-			s.add("; ", "%d SYNs and ACKs refused, %d of them in the last 10 s", l.now.full, recent)
+			s.add("; ", "%s", lately(l.now.full, recent, "refused", "10 s"))
 		case others > 0:
 			e.severity = model.Critical
 			s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
@@ -45,7 +45,7 @@ var acceptQueueFull = rule{
 			e.severity = l.sayUnplaced(&s, e)
 		}
 		if acks := l.now.finalACKs - before.finalACKs; acks > 0 {
-			s.add("; ", "%d were final ACKs: those clients believe that they are connected", acks)
+			s.add("; ", "%s: such a client believes that it is connected", lately(sum(l.ACKDrops), acks, "refused at the final ACK", "10 s"))
 			e.numbers["final_acks_10s"] = float64(acks)
 		}
 		e.weight = e.numbers["refused_10s"]*1e6 + float64(l.AcceptQueue.V)
@@ -62,7 +62,7 @@ var acceptQueueFull = rule{
 			return nil
 		}
 		var s sentence
-		s.add("", "an accept queue was full: %d refused in the last 5 s, %d in all. This kernel does not tell at which listener", recent, n.now.overflows)
+		s.add("", "an accept queue was full: %s. This kernel does not tell at which listener", lately(n.now.overflows, recent, "refused", "5 s"))
 		return &evidence{severity: model.Critical, weight: float64(recent), text: s.String(), numbers: map[string]float64{"refused": float64(n.now.overflows), "refused_5s": float64(recent)},
 			remedy: "Look for a listener whose accept queue comes near its backlog (page 2): its application must accept faster."}
 	},
@@ -168,7 +168,10 @@ func (l *listener) nobody(n uint64, age, idle int64, oldest string) *evidence {
 }
 
 func waits(n uint64) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "nobody waits"
+	case 1:
 		return "1 connection waits"
 	}
 	return count(n, "connection") + " wait"

@@ -34,12 +34,12 @@ type found struct {
 	weight float64
 }
 
-// hold returns how long its evidence must last.
+// hold returns how long its evidence must last before it is told. A listener's is complete in itself.
 func (f *found) hold() time.Duration {
 	if f.kind == spaceSubject {
-		return max(rules[f.rule].hold, spaceHold)
+		return spaceHold
 	}
-	return rules[f.rule].hold
+	return 0
 }
 
 // entry is a finding that holds, or one whose evidence is there but not for long enough.

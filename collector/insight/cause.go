@@ -126,7 +126,7 @@ func (c *cause) between() string {
 	part := fmt.Sprintf("%s between two accepts (%.0f %% of its time)", dur(c.each), c.share*100)
 	switch {
 	case c.way == "":
-		return name + " accepts; what it does between two accepts is not known, since its scheduling is not watched"
+		return name + " accepts; what it does between two accepts is not known (its scheduling is not watched)"
 	case c.sleeps():
 		return fmt.Sprintf("%s accepts, then sleeps in %s: %s", name, c.in, part)
 	case c.way == blocked:
@@ -154,7 +154,7 @@ func (l *listener) idleWho() string {
 	case c.failed:
 		return fmt.Sprintf("%s calls accept, and it fails: the process has no file descriptor left", c.name())
 	case c.way == "":
-		return fmt.Sprintf("%s used to accept; what it does now is not known, since its scheduling is not watched", c.name())
+		return fmt.Sprintf("%s used to accept; what it does now is not known (its scheduling is not watched)", c.name())
 	case c.way == blocked:
 		return fmt.Sprintf("%s, which used to accept, is blocked in %s (%.0f %% of its time)", c.name(), c.in, c.share*100)
 	case c.way == runqueue:

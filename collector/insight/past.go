@@ -46,7 +46,7 @@ type mark struct {
 	full                  uint64 // refusals because the accept queue was full
 	synFull               uint64 // … because the SYN queue was
 	finalACKs             uint64 // refused final ACKs
-	refused               uint64 // all refusals
+	unknown               uint64 // … for a reason that this kernel does not tell
 	cookies, cookiesOK    uint64
 	reset                 uint64
 	fdErrors              uint64   // accepts that failed for want of a descriptor
@@ -140,8 +140,11 @@ func markOf(l *model.Listener, ts int64) mark {
 		ts: ts, depth: l.AcceptQueue, syn: l.SYNQueue, established: l.Established, accepted: l.Accepted,
 		full:    max(l.SYNDrops[acceptFull], l.Overflows.V),
 		synFull: l.SYNDrops[synFull] + l.SYNDrops[synLimit],
-		refused: max(sum(l.SYNDrops), l.Overflows.V, l.Drops.V), finalACKs: sum(l.ACKDrops),
+		unknown: l.SYNDrops[unknown], finalACKs: sum(l.ACKDrops),
 		cookies: l.CookiesSent.V, cookiesOK: l.CookiesOK.V, reset: l.ResetWaiting, waits: l.WaitNS.Buckets,
+	}
+	if len(l.SYNDrops) == 0 && !l.Overflows.Known {
+		m.unknown = l.Drops.V
 	}
 	for _, a := range l.Acceptors {
 		m.fdErrors += a.Errors["EMFILE"] + a.Errors["ENFILE"]
@@ -157,6 +160,7 @@ const (
 	acceptFull = "accept_queue_full"
 	synFull    = "syn_queue_full"
 	synLimit   = "syn_backlog_limit"
+	unknown    = "unknown"
 )
 
 func sum(m map[string]uint64) (n uint64) {

@@ -3,6 +3,7 @@
 package insight
 
 import (
+	"math"
 	"time"
 
 	"beltrace/collector/model"
@@ -12,9 +13,6 @@ import (
 type rule struct {
 	id        string
 	mechanism string // what the kernel does, with the names of its functions
-	// hold is how long the evidence must last before the finding is told. It is 0 where the evidence itself is complete;
-	// of a namespace it must always last for spaceHold.
-	hold time.Duration
 	// listener says what is wrong with a listener; nil: nothing.
 	listener func(l *listener) *evidence
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
@@ -30,14 +28,13 @@ const spaceHold = 2 * time.Second
 
 // evidence is why a rule applies to something now.
 type evidence struct {
-	severity  string
-	text      string
-	numbers   map[string]float64
-	mechanism string // "": the rule's
-	remedy    string
-	since     int64   // since when it holds; 0: since it was first seen
-	weight    float64 // how bad it is: of a finding that has ended the worst moment is kept
-	pid       opt32   // process that it is about, where that is not the listener's
+	severity string
+	text     string
+	numbers  map[string]float64
+	remedy   string
+	since    int64   // since when it holds; 0: since it was first seen
+	weight   float64 // how bad it is: of a finding that has ended the worst moment is kept
+	pid      opt32   // process that it is about, where that is not the listener's
 }
 
 type opt32 = model.Opt[uint32]
@@ -46,6 +43,13 @@ type opt32 = model.Opt[uint32]
 var rules = []rule{
 	acceptQueueFull,
 	nobodyAccepts,
+	fdLimit,
+	synQueueFull,
+	listenerClosedWaiting,
+	acceptQueueFilling,
+	slowAcceptor,
+	backlogCapped,
+	synCookies,
 }
 
 // apply returns what all rules find.
@@ -77,8 +81,8 @@ func finding(r *rule, e *evidence, subject string, l *listener) model.Finding {
 		ID: r.id, Severity: e.severity, Subject: subject, Text: e.text, Numbers: e.numbers,
 		Mechanism: r.mechanism, Remedy: e.remedy, Since: e.since, PID: e.pid,
 	}
-	if e.mechanism != "" {
-		f.Mechanism = e.mechanism
+	for name, v := range f.Numbers {
+		f.Numbers[name] = math.Round(v*1000) / 1000
 	}
 	if l != nil {
 		f.Listener = model.Some(l.Conn)

@@ -52,6 +52,22 @@ func count(n uint64, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// are writes a number with its noun and verb.
+func are(n uint64, noun string) string {
+	if n == 1 {
+		return count(n, noun) + " is"
+	}
+	return count(n, noun) + " are"
+}
+
+// lately writes how often something happened in all, and in the last seconds.
+func lately(all, recent uint64, what, in string) string {
+	if all == recent {
+		return fmt.Sprintf("%d %s in the last %s", all, what, in)
+	}
+	return fmt.Sprintf("%d %s, %d of them in the last %s", all, what, recent, in)
+}
+
 // sentence is a text that grows clause by clause.
 type sentence struct{ strings.Builder }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"strings"
+	"testing"
+
+	"beltrace/collector/model"
+)
+
+const ms = 1_000_000
+
+// TestCause gives a slow acceptor each reason that there is, and reads who is blamed.
+func TestCause(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		spends  model.Times // per second
+		text    string
+		remedy  string
+		between bool
+	}{
+		{"sleeps", model.Times{RunningNS: 40 * ms, RunqueueNS: 10 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 950 * ms}},
+			"tid 4711 accepts, then sleeps in clock_nanosleep: 48 ms between two accepts (95 % of its time)", "Take the clock_nanosleep out of the accept loop", true},
+		{"blocked", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"futex": 700 * ms, "accept4": 200 * ms}},
+			"tid 4711 accepts, then is blocked in futex: 35 ms between two accepts (70 % of its time)", "hand connections to other threads", true},
+		{"runs", model.Times{RunningNS: 980 * ms, RunqueueNS: 20 * ms},
+			"tid 4711 accepts, then runs on a CPU: 49 ms between two accepts (98 % of its time)", "Move the work out of the accepting thread", true},
+		{"waits for a CPU", model.Times{RunningNS: 300 * ms, RunqueueNS: 600 * ms, BlockedNS: map[string]int64{"futex": 100 * ms}},
+			"tid 4711 is ready to run but waits for a CPU: 30 ms between two accepts (60 % of its time)", "more threads ready to run than CPUs", true},
+		{"does not take all", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"epoll_wait": 900 * ms}},
+			"tid 4711 accepts, then is blocked in epoll_wait: 45 ms between two accepts (90 % of its time)", "Accept until EAGAIN", true},
+		{"unknown", model.Times{}, "tid 4711 accepts; what it does between two accepts is not known (its scheduling is not watched)", "Accept faster", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var g Engine
+			for half := range int64(13) {
+				g.Tick(slow(half, tt.spends))
+			}
+			f := find(g.Findings(), "slow-acceptor")
+			if f == nil {
+				t.Fatalf("no slow acceptor in %v", g.Findings())
+			}
+			if !strings.Contains(f.Text, tt.text) || !strings.Contains(f.Remedy, tt.remedy) {
+				t.Errorf("text %q\nremedy %q", f.Text, f.Remedy)
+			}
+			if _, ok := f.Numbers["between_ns"]; ok != tt.between {
+				t.Errorf("numbers %v", f.Numbers)
+			}
+		})
+	}
+}
+
+// slow is a listener whose acceptor takes 20 connections a second while 30 wait, after so many half seconds.
+func slow(half int64, perSecond model.Times) *model.Snapshot {
+	ts := half * int64(Period)
+	n := uint64(half * 10)
+	buckets := make([]uint64, 32)
+	buckets[30] = n // each waited for more than a second
+	a := model.Acceptor{PID: 4711, TID: 4711, Comm: "api", Accepts: n}
+	if perSecond.RunningNS > 0 {
+		times := model.Times{WatchedNS: ts, RunningNS: perSecond.RunningNS * half / 2, RunqueueNS: perSecond.RunqueueNS * half / 2, BlockedNS: map[string]int64{}}
+		for in, ns := range perSecond.BlockedNS {
+			times.BlockedNS[in] = ns * half / 2
+		}
+		a.Between = model.Some(times)
+	}
+	return &model.Snapshot{TS: ts, Listeners: []model.Listener{{
+		Conn: 1, Local: "0.0.0.0:9000", Process: model.Process{Comm: "api"}, State: model.StateListening, Backlog: model.Some[uint32](128),
+		AcceptQueue: model.Some[uint32](30), Established: n + 30, Accepted: n,
+		WaitNS: model.Distribution{Count: n, Max: model.Some[int64](1500 * ms), Buckets: buckets}, Acceptors: []model.Acceptor{a},
+	}}}
+}
+
+func find(all []model.Finding, id string) *model.Finding {
+	for i := range all {
+		if all[i].ID == id {
+			return &all[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"time"
+
+	"beltrace/collector/model"
+)
+
+// ahead is how far a forecast looks: beyond it the rates will be others.
+const ahead = 60.0
+
+// acceptQueueFilling is a forecast: at the present rates the accept queue will be full, or it settles below.
+var acceptQueueFilling = rule{
+	id: "accept-queue-filling",
+	mechanism: "More connections come out of handshakes (inet_csk_complete_hashdance) than accept() takes away (inet_csk_accept), so the queue grows by the difference. " +
+		"Where it settles, its length is the arrivals per second times the wait of each (Little's law). With a backlog of N it holds N+1; then the kernel refuses.",
+	listener: func(l *listener) *evidence {
+		t, ok := l.trend()
+		if !ok || l.isFull() {
+			return nil
+		}
+		e := &evidence{severity: model.Note, numbers: l.queueNumbers(), remedy: l.remedy(), weight: t.last}
+		e.numbers["arrivals_per_s"], e.numbers["accepts_per_s"] = t.in, t.out
+		var s sentence
+		left := float64(l.Backlog.V) + 1 - t.last
+		switch settles := t.settles(); {
+		case t.steady() && t.out > 0:
+			s.add("", "the accept queue stays at about %.0f, the backlog is %d: %s/s come and go, and each waits for about %s (Little's law)", t.mean(), l.Backlog.V, digits(t.out), dur(int64(t.mean()/t.out*1e9)))
+			e.numbers["settles_at"] = t.mean()
+		case !t.grows():
+			return nil
+		case settles > 0 && settles <= float64(l.Backlog.V):
+			s.add("", "the accept queue settles at about %.0f, the backlog is %d: it grows, but ever more slowly: by %.0f, then by %.0f in %s each", settles, l.Backlog.V, t.early, t.late, dur(int64(t.half*1e9)))
+			e.numbers["settles_at"] = settles
+		case left*t.half/t.late <= ahead:
+			e.severity = model.Warning
+			in := left * t.half / t.late
+			s.add("", "the accept queue is full in %s at the present rates: %.0f wait, the backlog is %d; %s/s arrive, %s/s are accepted", dur(int64(in*1e9)), t.last, l.Backlog.V, digits(t.in), digits(t.out))
+			e.numbers["full_in_s"] = in
+		default:
+			return nil
+		}
+		s.add(". ", "%s", l.who())
+		e.text = s.String()
+		return e
+	},
+}
+
+// trend is how the accept queue's length changed in the last seconds.
+type trend struct {
+	first, last float64
+	early, late float64 // by how much it changed in the first and in the second half
+	half        float64 // s
+	in, out     float64 // connections a second
+	limit       float64
+}
+
+// trend needs five lengths over two seconds at least, and a queue that is not nearly empty.
+func (l *listener) trend() (t trend, ok bool) {
+	if l.State == model.StateClosed || !l.Backlog.Known || !l.now.depth.Known {
+		return t, false
+	}
+	var seen []mark
+	for _, m := range append(l.recent(window), l.now) {
+		if m.depth.Known {
+			seen = append(seen, m)
+		}
+	}
+	if len(seen) < 5 || l.now.ts-seen[0].ts < int64(2*time.Second) {
+		return t, false
+	}
+	first, middle := seen[0], seen[len(seen)/2]
+	t = trend{
+		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: float64(l.Backlog.V) + 1,
+		early: float64(middle.depth.V) - float64(first.depth.V), late: float64(l.now.depth.V) - float64(middle.depth.V),
+		half: float64(l.now.ts-first.ts) / 2e9,
+		in:   l.rate(first.established, l.now.established, first.ts), out: l.rate(first.accepted, l.now.accepted, first.ts),
+	}
+	return t, t.last >= max(3, t.limit/20)
+}
+
+// grows reports whether it grew in both halves, and by more than chance.
+func (t *trend) grows() bool {
+	return t.early > 0 && t.late > 0 && t.early+t.late >= max(3, t.limit/50)
+}
+
+func (t *trend) mean() float64 { return (t.first + t.last) / 2 }
+
+// steady reports whether it hardly changed, at a length that is worth a word.
+func (t *trend) steady() bool {
+	small := max(1, t.mean()/10)
+	return t.mean() >= max(3, t.limit/4) && max(t.early, -t.early) <= small && max(t.late, -t.late) <= small
+}
+
+// settles returns where a growth that becomes slower at the present pace comes to rest; 0: it does not.
+func (t *trend) settles() float64 {
+	pace := t.late / t.early
+	if t.early <= 0 || t.late < 0 || pace > 0.6 {
+		return 0
+	}
+	return t.last + t.late*pace/(1-pace)
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package insight
+
+import (
+	"fmt"
+
+	"beltrace/collector/model"
+)
+
+// synQueueFull: requests whose handshake is not complete fill the SYN queue, and further SYNs are dropped.
+var synQueueFull = rule{
+	id: "syn-queue-full",
+	mechanism: "A SYN makes a request in the SYN queue (inet_csk_reqsk_queue_hash_add) until the final ACK comes, or until the SYN-ACK was sent again too often (reqsk_timer_handler). " +
+		"A backlog of N holds N+1 (inet_csk_reqsk_queue_is_full). Beyond it tcp_conn_request drops SYNs if tcp_syncookies is 0, and before that when a quarter or less of tcp_max_syn_backlog is left.",
+	listener: func(l *listener) *evidence {
+		before := l.ago(span)
+		recent := l.now.synFull - before.synFull
+		cookies := l.now.cookies > before.cookies
+		full := l.State != model.StateClosed && l.SYNQueue.Known && l.Backlog.Known && l.SYNQueue.V > l.Backlog.V
+		if recent == 0 && (!full || cookies) { // with cookies nobody is refused: syn-cookies says so
+			return nil
+		}
+		e := &evidence{severity: model.Warning, numbers: map[string]float64{"dropped": float64(l.now.synFull), "dropped_10s": float64(recent)}, weight: float64(recent), remedy: synRemedy}
+		var s sentence
+		limited := l.SYNDrops[synLimit]
+		if limited > 0 && !full {
+			s.add("", "a quarter or less of tcp_max_syn_backlog%s is left", ofSetting(l.space, func(n *model.Namespace) model.Opt[uint64] { return n.MaxSYNBacklog }))
+		} else {
+			s.add("", "SYN queue full")
+		}
+		if l.SYNQueue.Known && l.Backlog.Known {
+			s.add(": ", "%s not complete, the backlog is %d", are(uint64(l.SYNQueue.V), "handshake"), l.Backlog.V)
+			e.numbers["syn_queue"], e.numbers["backlog"] = float64(l.SYNQueue.V), float64(l.Backlog.V)
+		}
+		if l.SYNYoung.Known && l.SYNYoung.V < l.SYNQueue.V {
+			s.add(", ", "of %d the SYN-ACK was sent again in vain", l.SYNQueue.V-l.SYNYoung.V)
+		}
+		if recent > 0 {
+			e.severity = model.Critical
+			s.add("; ", "%s", lately(l.now.synFull, recent, "SYNs dropped", "10 s"))
+		}
+		e.text = s.String()
+		return e
+	},
+	space: func(n *space) *evidence {
+		recent := n.now.synFull - min(n.now.synFull, n.ago(window).synFull)
+		if recent == 0 {
+			return nil
+		}
+		return &evidence{severity: model.Critical, weight: float64(recent), remedy: synRemedy, numbers: map[string]float64{"dropped": float64(n.now.synFull), "dropped_5s": float64(recent)},
+			text: fmt.Sprintf("a SYN queue was full: %s. This kernel does not tell at which listener", lately(n.now.synFull, recent, "SYNs dropped", "5 s"))}
+	},
+}
+
+const synRemedy = "Set net.ipv4.tcp_syncookies to 1, the default: a full SYN queue then refuses nobody. If the clients are real and slow or far away, raise the backlog of listen(), net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; if they are not, filter them before they reach the host."
+
+// ofSetting writes a setting of the namespace after its name; nothing where it is not known.
+func ofSetting(n *space, of func(*model.Namespace) model.Opt[uint64]) string {
+	if v := n.setting(of); v.Known {
+		return fmt.Sprintf(" (%d)", v.V)
+	}
+	return ""
+}
+
+// synCookies: SYNs are answered with cookies instead of requests.
+var synCookies = rule{
+	id: "syn-cookies",
+	mechanism: "With a full SYN queue and tcp_syncookies 1, or always with 2, the kernel keeps nothing of a SYN: it puts a hash into the sequence number of the SYN-ACK (cookie_v4_init_sequence), and makes the connection when an ACK brings it back (cookie_v4_check). " +
+		"Nobody is refused, but window scaling, SACK and ECN survive only where the client sends timestamps.",
+	listener: func(l *listener) *evidence {
+		recent := l.now.cookies - l.ago(span).cookies
+		if recent == 0 {
+			return nil
+		}
+		e := cookies(l.space, l.now.cookies, recent, "10 s")
+		if l.CookiesOK.Known {
+			e.text += fmt.Sprintf("; %d came back as connections", l.CookiesOK.V)
+			e.numbers["accepted"] = float64(l.CookiesOK.V)
+		}
+		if l.SYNQueue.Known && l.Backlog.Known {
+			e.text += fmt.Sprintf(". %s not complete, the backlog is %d", are(uint64(l.SYNQueue.V), "handshake"), l.Backlog.V)
+		}
+		return e
+	},
+	space: func(n *space) *evidence {
+		recent := n.now.cookies - min(n.now.cookies, n.ago(window).cookies)
+		if recent == 0 {
+			return nil
+		}
+		e := cookies(n, n.now.cookies, recent, "5 s")
+		if n.SyncookiesRecv.Known {
+			e.text += fmt.Sprintf("; %d came back as connections", n.SyncookiesRecv.V)
+			e.numbers["accepted"] = float64(n.SyncookiesRecv.V)
+		}
+		e.text += ". This kernel does not tell at which listener"
+		return e
+	},
+}
+
+func cookies(n *space, all, recent uint64, in string) *evidence {
+	e := &evidence{severity: model.Warning, weight: float64(recent), numbers: map[string]float64{"sent": float64(all), "sent_recently": float64(recent)},
+		remedy: "Find out who sends the SYNs (ss -n state syn-recv). Real clients that are slow or many need a larger backlog and tcp_max_syn_backlog; a flood is better filtered before it reaches the host."}
+	why := "the SYN queue was full"
+	if n.setting(func(n *model.Namespace) model.Opt[uint64] { return n.SYNCookies }) == model.Some[uint64](2) {
+		why = "tcp_syncookies is 2, always"
+		e.severity, e.remedy = model.Note, "Set net.ipv4.tcp_syncookies to 1, the default, unless this is a test: cookies only when the SYN queue is full."
+	}
+	e.text = fmt.Sprintf("%s: %s", why, lately(all, recent, "SYN cookies sent", in))
+	return e
+}
