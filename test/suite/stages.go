@@ -18,14 +18,13 @@ var kernelPackages = []string{"beltrace/collector/live", "beltrace/test/truth"}
 
 // stages are the parts of the suite in the order in which they run: the quick ones first.
 func stages(o options) []stage {
-	return []stage{
+	all := []stage{
 		{Name: "unit tests", Commands: unitTests},
 		{Name: "kernel tests on this machine", Commands: kernelTests, LeftOut: notRoot()},
 		{Name: "fuzz tests", Commands: fuzzTests(o.Fuzz), LeftOut: noFuzz(o.Fuzz)},
-		{Name: "kernel tests in guests", Commands: guestTests("amd64"), LeftOut: noGuests(o, "qemu-system-x86_64", "qemu-system-x86")},
-		{Name: "kernel tests in arm64 guests", Commands: guestTests("arm64"), LeftOut: noGuests(o, "qemu-system-aarch64", "qemu-system-arm")},
-		{Name: "other guests", LeftOut: "forced tiers on 5.10 and 7.x, and arm64 beyond 6.12 full: `make test-vm` runs them"},
 	}
+	all = append(all, guests(o)...)
+	return append(all, stage{Name: "other guests", LeftOut: "forced tiers on 5.10 and 7.x, and arm64 beyond 6.12 full: `make test-vm` runs them"})
 }
 
 func notRoot() string {
@@ -42,14 +41,32 @@ func noFuzz(d time.Duration) string {
 	return "their seeds ran as unit tests; `make test FUZZ=20s` looks for new inputs"
 }
 
-func noGuests(o options, qemu, pkg string) string {
+// emulators are the guests' architectures, with the program and the Debian package that emulates each.
+var emulators = []struct{ arch, qemu, pkg string }{
+	{"amd64", "qemu-system-x86_64", "qemu-system-x86"},
+	{"arm64", "qemu-system-aarch64", "qemu-system-arm"},
+}
+
+// guests is the stage of the guests that this machine can emulate; the others are a stage that is left out.
+func guests(o options) []stage {
+	const name = "kernel tests in guests"
 	if !o.Guests {
-		return "asked not to"
+		return []stage{{Name: name, LeftOut: "asked not to"}}
 	}
-	if _, err := exec.LookPath(qemu); err != nil {
-		return fmt.Sprintf("%s is not installed: apt-get install %s", qemu, pkg)
+	var able []string
+	var all []stage
+	for _, e := range emulators {
+		if _, err := exec.LookPath(e.qemu); err != nil {
+			why := fmt.Sprintf("%s is not installed: apt-get install %s", e.qemu, e.pkg)
+			all = append(all, stage{Name: name + " (" + e.arch + ")", LeftOut: why})
+			continue
+		}
+		able = append(able, e.arch)
 	}
-	return ""
+	if len(able) > 0 {
+		all = append(all, stage{Name: name, Commands: guestTests(able)})
+	}
+	return all
 }
 
 func unitTests(ctx context.Context) ([][]string, error) {
@@ -67,12 +84,17 @@ func kernelTests(context.Context) ([][]string, error) {
 	return [][]string{append([]string{"go", "test", "-json", "-count=1", "-p=1", "-timeout=15m"}, kernelPackages...)}, nil
 }
 
-func guestTests(arch string) func(context.Context) ([][]string, error) {
+// guestTests runs the guests of these architectures: by one command, so that none waits for the other's last one.
+func guestTests(arches []string) func(context.Context) ([][]string, error) {
 	return func(ctx context.Context) ([][]string, error) {
-		// Not by go run: it would not hand on our signal, and the guest would live on.
+		// Not by go run: it would not hand on our signal, and the guests would live on.
 		const vm = "bin/test-vm"
 		_, err := goOutput(ctx, "build", "-o", vm, "./test/vm")
-		return [][]string{{vm, "-json", "-ci", "-arch", arch}}, err
+		command := []string{vm, "-json", "-ci"}
+		if len(arches) == 1 {
+			command = append(command, "-arch", arches[0])
+		}
+		return [][]string{command}, err
 	}
 }
 

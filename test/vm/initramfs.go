@@ -18,6 +18,7 @@ var initScript []byte
 
 // payload is what a guest runs: static binaries of its architecture.
 type payload struct {
+	Busybox  string     // path of a static busybox
 	Beltrace string     // path of the beltrace binary
 	Tests    []testFile // run in this order
 }
@@ -40,7 +41,7 @@ var etc = map[string]string{
 }
 
 // writeInitramfs writes the file system of a guest to path: busybox, the kernel's modules, our binaries and /init.
-func writeInitramfs(ctx context.Context, path, busybox string, img *image, p payload, env, args []string) error {
+func writeInitramfs(ctx context.Context, path string, img *image, p payload, env, args []string) error {
 	mods, err := modules(ctx, img.Modules, guestModules)
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func writeInitramfs(ctx context.Context, path, busybox string, img *image, p pay
 		c.file(fmt.Sprintf("modules/%02d-%s.ko", i, m.Name), 0o644, m.Data)
 	}
 	c.file("env", 0o644, []byte(envScript(env, args)))
-	if err := addBinaries(c, busybox, p); err != nil {
+	if err := addBinaries(c, p); err != nil {
 		return err
 	}
 	if err := c.close(); err != nil {
@@ -78,8 +79,8 @@ func writeInitramfs(ctx context.Context, path, busybox string, img *image, p pay
 }
 
 // addBinaries adds busybox, beltrace and the test binaries, each in a folder of its own beside its testdata.
-func addBinaries(c *cpioWriter, busybox string, p payload) error {
-	files := map[string]string{"bin/busybox": busybox, "bin/beltrace": p.Beltrace}
+func addBinaries(c *cpioWriter, p payload) error {
+	files := map[string]string{"bin/busybox": p.Busybox, "bin/beltrace": p.Beltrace}
 	for i, t := range p.Tests {
 		dir := "tests/" + t.name(i)
 		c.dir(dir)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command vm boots real kernels under QEMU and runs beltrace's kernel tests in them, one guest at a time.
+// Command vm boots real kernels under QEMU and runs beltrace's kernel tests in them.
 //
 //	go run ./test/vm -kernel 6.1 -tier kprobe -v
 //
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +29,7 @@ type options struct {
 	Run                string
 	Packages           string
 	CI, JSON, Verbose  bool
+	Jobs               int // guests that run at the same time
 	Timeout            time.Duration
 }
 
@@ -41,6 +43,7 @@ func main() {
 	flag.BoolVar(&o.CI, "ci", false, "only the guests that CI runs")
 	flag.BoolVar(&o.JSON, "json", false, "print the tests' events on stdout, as go test -json does")
 	flag.BoolVar(&o.Verbose, "v", false, "show the guests' consoles on stderr")
+	flag.IntVar(&o.Jobs, "jobs", min(runtime.NumCPU(), 4), "how many guests run at the same time; each takes a CPU and up to 1.5 GB")
 	flag.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "longest `time` for one guest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -66,19 +69,18 @@ func runAll(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{options: o, store: st, dir: dir, payloads: map[string]payload{}}
+	r := newRunner(o, st, dir)
 	var total result.Counts
 	failed := 0
-	for _, g := range guests {
-		rep := r.run(ctx, g)
+	r.runAll(ctx, guests, func(rep report) {
 		rep.show(o.JSON)
 		total.Add(rep.Counts)
 		if rep.failed() {
 			failed++
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("stopped: %w", ctx.Err())
-		}
+	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped: %w", ctx.Err())
 	}
 	if !o.JSON {
 		fmt.Printf("%d guests\n%v\n", len(guests), total)

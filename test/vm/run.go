@@ -24,19 +24,6 @@ const kernelTests = "./test/vm/smoke,./collector/live,./test/truth"
 // consoleLines is how much of a failed guest's console is shown.
 const consoleLines = 60
 
-// runner runs guests one after the other: two at once would share two cores and prove nothing sooner.
-type runner struct {
-	options
-	store    store
-	dir      string             // for files of this run
-	payloads map[string]payload // by architecture
-}
-
-// run runs one guest and says how it went; tests that failed get a second try.
-func (r *runner) run(ctx context.Context, g guest) report {
-	return r.retry(ctx, g, r.once(ctx, g, r.Run))
-}
-
 // once runs the tests that match in one guest.
 func (r *runner) once(ctx context.Context, g guest, tests string) report {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("not done after %v", r.Timeout))
@@ -57,56 +44,26 @@ func (r *runner) once(ctx context.Context, g guest, tests string) report {
 
 // boot fetches and builds what the guest needs and runs it to its end.
 func (r *runner) boot(ctx context.Context, g guest, tests string, rep *report) (console, error) {
-	img, err := r.store.image(ctx, g.Kernel, g.Arch)
+	img, p, err := r.parts(ctx, g)
 	if err != nil {
 		return console{}, err
 	}
 	rep.Version, rep.Note = img.Version, img.Note
-	busybox, err := r.store.busybox(ctx, g.Arch)
-	if err != nil {
-		return console{}, err
-	}
-	p, err := r.payload(ctx, g.Arch)
-	if err != nil {
-		return console{}, err
-	}
 	args := []string{"-test.v=test2json", "-test.timeout=" + (r.Timeout - r.Timeout/10).String()}
 	if tests != "" {
 		args = append(args, "-test.run="+tests)
 	}
 	env := []string{"BELTRACE_GUEST=1", "BELTRACE_TIER=" + g.Tier, "BELTRACE_BIN=/bin/beltrace"}
-	initramfs := filepath.Join(r.dir, "initramfs")
-	if err := writeInitramfs(ctx, initramfs, busybox, img, p, env, args); err != nil {
+	initramfs := filepath.Join(r.dir, strings.ReplaceAll("initramfs "+g.String(), " ", "-"))
+	if err := writeInitramfs(ctx, initramfs, img, p, env, args); err != nil {
 		return console{}, err
 	}
+	defer os.Remove(initramfs)
 	watch := func(string) {}
 	if r.Verbose {
-		watch = func(line string) { fmt.Fprintln(os.Stderr, "   |", line) }
+		watch = func(line string) { fmt.Fprintf(os.Stderr, "%v | %s\n", g, line) }
 	}
 	return boot(ctx, g.Arch, img.Vmlinuz, initramfs, watch)
-}
-
-// payload builds beltrace and the tests for an architecture, once.
-func (r *runner) payload(ctx context.Context, arch string) (payload, error) {
-	if p, ok := r.payloads[arch]; ok {
-		return p, nil
-	}
-	p := payload{Beltrace: filepath.Join(r.dir, "beltrace-"+arch)}
-	if err := goBuild(ctx, arch, "build", p.Beltrace, "./cmd/beltrace"); err != nil {
-		return payload{}, err
-	}
-	for i, pkg := range strings.Split(r.Packages, ",") {
-		t := testFile{Package: pkg, Binary: filepath.Join(r.dir, fmt.Sprintf("test-%s-%d", arch, i))}
-		if err := goBuild(ctx, arch, "test", t.Binary, "-c", pkg); err != nil {
-			return payload{}, err
-		}
-		if !exists(t.Binary) {
-			return payload{}, fmt.Errorf("package %s: has no tests", pkg)
-		}
-		p.Tests = append(p.Tests, t)
-	}
-	r.payloads[arch] = p
-	return p, nil
 }
 
 // goBuild builds a static binary for a guest.
