@@ -102,11 +102,20 @@ static __always_inline void established(struct sock *sk, int old, bool modern)
 	event_send(e);
 }
 
-/* Why and by whom a connection ended, from its last state and the error on the socket. */
-static __always_inline void put_end(struct close_event *e, struct sock *sk, struct sock_info *info, int old)
+/* Whether a connection was cut off while nobody had accepted it, and its listener is gone: that cuts them off. */
+static __always_inline bool left_by_listener(struct sock *sk, struct sock_info *info)
 {
 	struct sock_info *parent;
 
+	if (info->role != ROLE_SERVER || info->accepted)
+		return false;
+	parent = info_of(listener_of(sk, info, false));
+	return parent && parent->ended;
+}
+
+/* Why and by whom a connection ended, from its last state and the error on the socket. */
+static __always_inline void put_end(struct close_event *e, struct sock *sk, struct sock_info *info, int old)
+{
 	e->error = BPF_CORE_READ(sk, sk_err);
 	if (e->error) {
 		e->e.has |= HAS_ERROR;
@@ -114,20 +123,12 @@ static __always_inline void put_end(struct close_event *e, struct sock *sk, stru
 		return;
 	}
 	e->e.side = info->first_end; /* none: its FIN was before our time */
-	if (info->role == ROLE_SERVER && !info->accepted) {
-		parent = info_of(listener_of(sk, info, false));
-		if (parent && parent->ended) {
-			e->e.reason = REASON_LISTENER;
-			e->e.side = SIDE_LOCAL;
-			return;
-		}
-	}
 	switch (old) {
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
-		e->e.reason = REASON_ABORTED;
+		e->e.reason = left_by_listener(sk, info) ? REASON_LISTENER : REASON_ABORTED;
 		e->e.side = SIDE_LOCAL;
 		break;
 	default:

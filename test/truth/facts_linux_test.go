@@ -39,7 +39,6 @@ const (
 	knowsReusePort   = "which of several listeners on one port, before accept"
 	knowsFirstQueue  = "accept queue at the accept of a thread that was blocked before beltrace came"
 	knowsElsewhere   = "queues of a silent listener in another network namespace"
-	knowsListenerEnd = "that a connection ended because its listener did"
 	knowsAcceptQueue = "accept queue at an accept"
 )
 
@@ -55,7 +54,6 @@ func facts() []fact {
 		{knowsReusePort, everywhere, functions},
 		{knowsFirstQueue, everywhere, []probes.Tier{probes.Tracepoint}},
 		{knowsElsewhere, everywhere, nowhere},
-		{knowsListenerEnd, everywhere, functions},
 		{knowsAcceptQueue, everywhere, everywhere},
 	}
 }

@@ -113,10 +113,6 @@ func TestNeverAccepted(t *testing.T) {
 	closed := do[[]socket](p.server, "finish", finishArgs{Sockets: []socket{l}})[0]
 	dialed := reading.result()
 	w.settle(p.client)
-	reason := event.ReasonListenerEnd
-	if !w.knows(knowsListenerEnd) {
-		reason = event.ReasonAborted
-	}
 	var ends []end
 	for _, s := range dialed {
 		queued := socket{
@@ -129,7 +125,7 @@ func TestNeverAccepted(t *testing.T) {
 				errnoOfEnd: int32(unix.ECONNRESET), kinds: []event.Kind{event.Connect, event.Established, event.Reset, event.Close},
 			},
 			end{
-				socket: queued, role: event.RoleServer, peer: s, side: event.SideLocal, reason: reason,
+				socket: queued, role: event.RoleServer, peer: s, side: event.SideLocal, reason: event.ReasonListenerEnd,
 				listening: l.PID, kinds: []event.Kind{event.Established, event.Reset, event.Close},
 			})
 	}

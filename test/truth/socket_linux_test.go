@@ -84,6 +84,7 @@ const (
 	endDrain = "drain" // read until the peer has closed, then close
 	endReset = "reset" // close with a RST
 	endKeep  = "keep"  // leave it open
+	endStop  = "stop"  // of a listener: it listens no more, the descriptor stays
 )
 
 // write writes n bytes and counts them.
@@ -134,6 +135,8 @@ func (s *socket) end(how string) error {
 	switch how {
 	case endKeep:
 		return nil
+	case endStop:
+		return unix.Shutdown(s.FD, unix.SHUT_RD)
 	case endDrain:
 		if err := s.read(-1); err != nil {
 			return err
