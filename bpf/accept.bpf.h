@@ -10,6 +10,7 @@ static __always_inline int on_request(struct sock *listener, struct request_sock
 	struct sock_info *info = info_of(listener);
 	struct queue_event *e;
 
+	syn_answered();
 	if (!info)
 		return 0;
 	bpf_map_update_elem(&requests, &key, &now, BPF_ANY);
@@ -38,6 +39,7 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 	__u64 key = (__u64)req, *syn;
 	struct sock_info *info = info_of(child);
 
+	syn_answered(); /* with TCP Fast Open the SYN itself comes here */
 	if (!info || info->listener_sk)
 		return 0;
 	info->listener_sk = (__u64)listener;

@@ -16,6 +16,9 @@ const volatile char filter_comm_name[16] = {};
 
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
+/* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */
+const volatile __u32 reason_listen_overflow = 0;
+
 /*
  * Set when everything is attached. What happens before is left to the iterators, which find it as existing: nothing is
  * seen by some hooks only.
@@ -23,5 +26,8 @@ const volatile bool emit_syn = false; /* a record for each SYN; else it is only 
 bool armed;
 
 bool use_lineage; /* children are told by cloned socket storage: no function of the accept queue is hooked */
+
+bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
+bool counts_acks;     /* only refused final ACKs are */
 
 #endif

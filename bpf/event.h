@@ -21,6 +21,8 @@ enum event_kind {
 	EVENT_UNLISTEN,
 	EVENT_QUEUE,
 	EVENT_MARK,
+	EVENT_SYN_DROP,
+	EVENT_ACCEPT_ERROR,
 };
 
 enum sock_role {
@@ -46,6 +48,23 @@ enum end_reason {
 	REASON_SYNACK,	 /* of a retransmit: a listener's SYN-ACK */
 };
 
+/* Of a handshake, which segment was refused. */
+enum drop_stage {
+	STAGE_NONE,
+	STAGE_SYN,
+	STAGE_ACK,
+};
+
+/* Why it was, as the kernel's code decides it. */
+enum drop_cause {
+	CAUSE_UNKNOWN,
+	CAUSE_ACCEPT_QUEUE, /* the accept queue was full */
+	CAUSE_SYN_QUEUE,    /* the SYN queue was full, and there are no cookies */
+	CAUSE_SYN_BACKLOG,  /* a quarter or less of tcp_max_syn_backlog was left, and there are no cookies */
+	CAUSE_OTHER,
+	CAUSES,
+};
+
 /* Which fields of an event are known. */
 enum event_has {
 	HAS_OWNER = 1 << 0,    /* pid, tid, comm */
@@ -66,6 +85,9 @@ enum event_has {
 	HAS_ERROR = 1 << 15,
 	HAS_NEW_COOKIE = 1 << 16, /* the SYN was answered with a cookie */
 	HAS_QUEUED = 1 << 17,	  /* in an accept queue at the time of the event */
+	HAS_REFUSALS = 1 << 18,	  /* overflows, refused, cookies_sent, cookies_ok */
+	HAS_ACKS = 1 << 19,	  /* acks */
+	HAS_SETTINGS = 1 << 20,	  /* of the network namespace */
 };
 
 #define COMM_LEN 16
@@ -132,6 +154,39 @@ struct queue_event {
 	__u32 asked;
 };
 
+/* A sample of a listener: its queues, what it has refused since the watch began, and its namespace's settings. */
+struct sample_event {
+	struct queue_event q;
+	__u64 overflows;
+	__u64 refused;
+	__u64 acks; /* final ACKs, for a full accept queue */
+	__u64 cookies_sent;
+	__u64 cookies_ok;
+	__u32 young;
+	__u32 somaxconn;
+	__u32 max_syn_backlog;
+	__u8 syncookies;
+	__u8 abort_on_overflow;
+	__u16 pad;
+};
+
+/* A SYN or final ACK that was refused. */
+struct drop_event {
+	struct event e;
+	__u32 syn_queue;
+	__u32 accept_queue;
+	__u32 backlog;
+	__u16 kernel_reason; /* enum skb_drop_reason; 0: none */
+	__u8 stage;	     /* enum drop_stage */
+	__u8 cause;	     /* enum drop_cause */
+};
+
+struct accept_error_event {
+	struct event e;
+	__s32 error; /* positive errno */
+	__u32 pad;
+};
+
 struct mark_event {
 	struct event e;
 	__u64 id;
@@ -146,6 +201,48 @@ _Static_assert(sizeof(struct accept_event) == 144, "struct accept_event");
 _Static_assert(sizeof(struct close_event) == 160, "struct close_event");
 _Static_assert(sizeof(struct queue_event) == 144, "struct queue_event");
 _Static_assert(sizeof(struct mark_event) == 152, "struct mark_event");
+_Static_assert(sizeof(struct sample_event) == 200, "struct sample_event");
+_Static_assert(sizeof(struct drop_event) == 136, "struct drop_event");
+_Static_assert(sizeof(struct accept_error_event) == 128, "struct accept_error_event");
+
+/* What a tally counts. */
+enum tally_what {
+	TALLY_NONE,
+	TALLY_SYN,	    /* code: enum drop_cause */
+	TALLY_ACK,	    /* the same */
+	TALLY_COOKIE_SENT,  /* SYN-ACKs */
+	TALLY_COOKIE_OK,    /* connections */
+	TALLY_UNREACHED,    /* SYNs that did not reach a listener; code: enum skb_drop_reason */
+	TALLY_ACCEPT_ERROR, /* code: errno */
+};
+
+/*
+ * Exact counters of what may happen more often than records can be sent. id: the listener's; or its network namespace
+ * and port, where it is not known which one it is.
+ */
+struct tally_key {
+	__u64 id;
+	__u32 tid; /* of an accept error */
+	__u16 code;
+	__u8 what; /* enum tally_what */
+	__u8 pad;
+};
+
+/*
+ * total counts all, sent those with a record of their own; sent goes first, and is read last, so that nobody ever finds
+ * more to report than has happened.
+ */
+struct tally {
+	struct event e; /* whom it is about */
+	__u64 total;
+	__u64 sent;
+	__u64 second; /* of the rate limit */
+	__u32 in_second;
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
+_Static_assert(sizeof(struct tally) == 152, "struct tally");
 
 /* A process that holds a socket open, found at start. */
 struct owner {
@@ -175,11 +272,19 @@ union wire {
 	struct close_event close;
 	struct queue_event queue;
 	struct mark_event mark;
+	struct sample_event sample;
+	struct drop_event drop;
+	struct accept_error_event accept_error;
 	struct owner owner;
+	struct tally_key tally_key;
+	struct tally tally;
 	enum event_kind kind;
 	enum sock_role role;
 	enum event_side side;
 	enum end_reason reason;
+	enum drop_stage stage;
+	enum drop_cause cause;
+	enum tally_what what;
 	enum event_has has;
 	enum lost_where where;
 };

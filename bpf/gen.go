@@ -5,4 +5,4 @@
 // The sources are the .h and .c files beside this one; event.h is the only definition of the wire.
 package bpf
 
-//go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf -type event -type established_event -type accept_event -type close_event -type queue_event -type mark_event -type owner -type event_kind -type sock_role -type event_side -type end_reason -type event_has -type lost_where Kernel beltrace.bpf.c -- -Iinclude -O2 -g -Wall -Werror -mcpu=v2
+//go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf -type event -type established_event -type accept_event -type close_event -type queue_event -type mark_event -type sample_event -type drop_event -type accept_error_event -type tally_key -type tally -type owner -type event_kind -type sock_role -type event_side -type end_reason -type drop_stage -type drop_cause -type tally_what -type event_has -type lost_where Kernel beltrace.bpf.c -- -Iinclude -O2 -g -Wall -Werror -mcpu=v2

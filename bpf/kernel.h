@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -50,8 +52,20 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_core {
+	int sysctl_somaxconn;
+};
+
+struct netns_ipv4 {
+	__u8 sysctl_tcp_syncookies; /* int before 5.14: the low byte, on our little-endian machines */
+	__u8 sysctl_tcp_abort_on_overflow;
+	int sysctl_max_syn_backlog;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_core core;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -113,6 +127,19 @@ struct mptcp_sock {
 
 struct request_sock {
 	struct sock_common __req_common;
+};
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
+	__be16 protocol;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 struct inode {
@@ -187,6 +214,7 @@ struct pt_regs {
 #define REG_ARG1(r) ((r)->di)
 #define REG_ARG2(r) ((r)->si)
 #define REG_ARG3(r) ((r)->dx)
+#define REG_ARG4(r) ((r)->cx)
 #define REG_RET(r) ((r)->ax)
 #define REG_GO1(r) ((r)->ax) /* Go's register ABI (ABIInternal) */
 #define REG_GO2(r) ((r)->bx)
@@ -199,6 +227,7 @@ struct pt_regs {
 #define REG_ARG1(r) ((r)->regs[0])
 #define REG_ARG2(r) ((r)->regs[1])
 #define REG_ARG3(r) ((r)->regs[2])
+#define REG_ARG4(r) ((r)->regs[3])
 #define REG_RET(r) ((r)->regs[0])
 #define REG_GO1(r) ((r)->regs[0])
 #define REG_GO2(r) ((r)->regs[1])

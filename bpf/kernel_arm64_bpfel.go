@@ -22,6 +22,13 @@ type KernelAcceptCall struct {
 	Backlog     uint32
 }
 
+type KernelAcceptErrorEvent struct {
+	_     structs.HostLayout
+	E     KernelEvent
+	Error int32
+	Pad   uint32
+}
+
 type KernelAcceptEvent struct {
 	_           structs.HostLayout
 	E           KernelEvent
@@ -54,6 +61,36 @@ type KernelConnectCall struct {
 	Pad    uint32
 	Raddr  [16]uint8
 }
+
+type KernelDropCause uint32
+
+const (
+	KernelDropCauseCAUSE_UNKNOWN      KernelDropCause = 0
+	KernelDropCauseCAUSE_ACCEPT_QUEUE KernelDropCause = 1
+	KernelDropCauseCAUSE_SYN_QUEUE    KernelDropCause = 2
+	KernelDropCauseCAUSE_SYN_BACKLOG  KernelDropCause = 3
+	KernelDropCauseCAUSE_OTHER        KernelDropCause = 4
+	KernelDropCauseCAUSES             KernelDropCause = 5
+)
+
+type KernelDropEvent struct {
+	_            structs.HostLayout
+	E            KernelEvent
+	SynQueue     uint32
+	AcceptQueue  uint32
+	Backlog      uint32
+	KernelReason uint16
+	Stage        uint8
+	Cause        uint8
+}
+
+type KernelDropStage uint32
+
+const (
+	KernelDropStageSTAGE_NONE KernelDropStage = 0
+	KernelDropStageSTAGE_SYN  KernelDropStage = 1
+	KernelDropStageSTAGE_ACK  KernelDropStage = 2
+)
 
 type KernelEndReason uint32
 
@@ -120,23 +157,28 @@ const (
 	KernelEventHasHAS_ERROR        KernelEventHas = 32768
 	KernelEventHasHAS_NEW_COOKIE   KernelEventHas = 65536
 	KernelEventHasHAS_QUEUED       KernelEventHas = 131072
+	KernelEventHasHAS_REFUSALS     KernelEventHas = 262144
+	KernelEventHasHAS_ACKS         KernelEventHas = 524288
+	KernelEventHasHAS_SETTINGS     KernelEventHas = 1048576
 )
 
 type KernelEventKind uint32
 
 const (
-	KernelEventKindEVENT_NONE        KernelEventKind = 0
-	KernelEventKindEVENT_CONNECT     KernelEventKind = 1
-	KernelEventKindEVENT_SYN         KernelEventKind = 2
-	KernelEventKindEVENT_ESTABLISHED KernelEventKind = 3
-	KernelEventKindEVENT_ACCEPT      KernelEventKind = 4
-	KernelEventKindEVENT_RETRANSMIT  KernelEventKind = 5
-	KernelEventKindEVENT_RESET       KernelEventKind = 6
-	KernelEventKindEVENT_CLOSE       KernelEventKind = 7
-	KernelEventKindEVENT_LISTEN      KernelEventKind = 8
-	KernelEventKindEVENT_UNLISTEN    KernelEventKind = 9
-	KernelEventKindEVENT_QUEUE       KernelEventKind = 10
-	KernelEventKindEVENT_MARK        KernelEventKind = 11
+	KernelEventKindEVENT_NONE         KernelEventKind = 0
+	KernelEventKindEVENT_CONNECT      KernelEventKind = 1
+	KernelEventKindEVENT_SYN          KernelEventKind = 2
+	KernelEventKindEVENT_ESTABLISHED  KernelEventKind = 3
+	KernelEventKindEVENT_ACCEPT       KernelEventKind = 4
+	KernelEventKindEVENT_RETRANSMIT   KernelEventKind = 5
+	KernelEventKindEVENT_RESET        KernelEventKind = 6
+	KernelEventKindEVENT_CLOSE        KernelEventKind = 7
+	KernelEventKindEVENT_LISTEN       KernelEventKind = 8
+	KernelEventKindEVENT_UNLISTEN     KernelEventKind = 9
+	KernelEventKindEVENT_QUEUE        KernelEventKind = 10
+	KernelEventKindEVENT_MARK         KernelEventKind = 11
+	KernelEventKindEVENT_SYN_DROP     KernelEventKind = 12
+	KernelEventKindEVENT_ACCEPT_ERROR KernelEventKind = 13
 )
 
 type KernelEventSide uint32
@@ -146,6 +188,12 @@ const (
 	KernelEventSideSIDE_LOCAL  KernelEventSide = 1
 	KernelEventSideSIDE_REMOTE KernelEventSide = 2
 )
+
+type KernelLastAck struct {
+	_        structs.HostLayout
+	Listener uint64
+	Skb      uint64
+}
 
 type KernelLostWhere uint32
 
@@ -190,6 +238,22 @@ type KernelQueueEvent struct {
 	Asked       uint32
 }
 
+type KernelSampleEvent struct {
+	_               structs.HostLayout
+	Q               KernelQueueEvent
+	Overflows       uint64
+	Refused         uint64
+	Acks            uint64
+	CookiesSent     uint64
+	CookiesOk       uint64
+	Young           uint32
+	Somaxconn       uint32
+	MaxSynBacklog   uint32
+	Syncookies      uint8
+	AbortOnOverflow uint8
+	Pad             uint16
+}
+
 type KernelSockInfo struct {
 	_           structs.HostLayout
 	Id          uint64
@@ -222,88 +286,159 @@ const (
 	KernelSockRoleROLE_LISTENER KernelSockRole = 3
 )
 
+type KernelSynCall struct {
+	_           structs.HostLayout
+	Listener    uint64
+	Skb         uint64
+	Drops       uint32
+	SynQueue    uint32
+	AcceptQueue uint32
+	Backlog     uint32
+	Answered    uint8
+	Cookie      uint8
+	Pad         [6]uint8
+}
+
+type KernelTally struct {
+	_        structs.HostLayout
+	E        KernelEvent
+	Total    uint64
+	Sent     uint64
+	Second   uint64
+	InSecond uint32
+	Pad      uint32
+}
+
+type KernelTallyKey struct {
+	_    structs.HostLayout
+	Id   uint64
+	Tid  uint32
+	Code uint16
+	What uint8
+	Pad  uint8
+}
+
+type KernelTallyWhat uint32
+
+const (
+	KernelTallyWhatTALLY_NONE         KernelTallyWhat = 0
+	KernelTallyWhatTALLY_SYN          KernelTallyWhat = 1
+	KernelTallyWhatTALLY_ACK          KernelTallyWhat = 2
+	KernelTallyWhatTALLY_COOKIE_SENT  KernelTallyWhat = 3
+	KernelTallyWhatTALLY_COOKIE_OK    KernelTallyWhat = 4
+	KernelTallyWhatTALLY_UNREACHED    KernelTallyWhat = 5
+	KernelTallyWhatTALLY_ACCEPT_ERROR KernelTallyWhat = 6
+)
+
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [40]byte
+	_     [80]byte
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	KernelMapAccepts            = "accepts"
-	KernelMapBlockedAcceptors   = "blocked_acceptors"
-	KernelMapConnects           = "connects"
-	KernelMapEvents             = "events"
-	KernelMapLineage            = "lineage"
-	KernelMapListeners          = "listeners"
-	KernelMapLost               = "lost"
-	KernelMapOwnIds             = "own_ids"
-	KernelMapPlaces             = "places"
-	KernelMapRequests           = "requests"
-	KernelMapSocks              = "socks"
-	KernelMapTaking             = "taking"
-	KernelMapWatchedPids        = "watched_pids"
-	KernelProgAccept4SysExit    = "accept4_sys_exit"
-	KernelProgAccept4SysExitOld = "accept4_sys_exit_old"
-	KernelProgAcceptFentry      = "accept_fentry"
-	KernelProgAcceptFexit       = "accept_fexit"
-	KernelProgAcceptKprobe      = "accept_kprobe"
-	KernelProgAcceptKretprobe   = "accept_kretprobe"
-	KernelProgAcceptSysExit     = "accept_sys_exit"
-	KernelProgAcceptSysExitOld  = "accept_sys_exit_old"
-	KernelProgAnySysExit        = "any_sys_exit"
-	KernelProgConnect4Fentry    = "connect4_fentry"
-	KernelProgConnect4Fexit     = "connect4_fexit"
-	KernelProgConnect4Kprobe    = "connect4_kprobe"
-	KernelProgConnect4Kretprobe = "connect4_kretprobe"
-	KernelProgConnect6Fentry    = "connect6_fentry"
-	KernelProgConnect6Fexit     = "connect6_fexit"
-	KernelProgConnect6Kprobe    = "connect6_kprobe"
-	KernelProgConnect6Kretprobe = "connect6_kretprobe"
-	KernelProgDestroySock       = "destroy_sock"
-	KernelProgFirstAccept       = "first_accept"
-	KernelProgFirstAccept4      = "first_accept4"
-	KernelProgFirstAccept4Old   = "first_accept4_old"
-	KernelProgFirstAcceptOld    = "first_accept_old"
-	KernelProgMark              = "mark"
-	KernelProgProcessExit       = "process_exit"
-	KernelProgProcessFork       = "process_fork"
-	KernelProgQueueAddFentry    = "queue_add_fentry"
-	KernelProgQueueAddFentryOld = "queue_add_fentry_old"
-	KernelProgQueueAddKprobe    = "queue_add_kprobe"
-	KernelProgQueuedFentry      = "queued_fentry"
-	KernelProgQueuedFentryOld   = "queued_fentry_old"
-	KernelProgQueuedKprobe      = "queued_kprobe"
-	KernelProgRequestFentry     = "request_fentry"
-	KernelProgRequestKprobe     = "request_kprobe"
-	KernelProgResetReceived     = "reset_received"
-	KernelProgResetSent         = "reset_sent"
-	KernelProgRetransmit        = "retransmit"
-	KernelProgRetransmitSynack  = "retransmit_synack"
-	KernelProgSampleListeners   = "sample_listeners"
-	KernelProgSampleTcp         = "sample_tcp"
-	KernelProgSeedOwners        = "seed_owners"
-	KernelProgSeedTcp           = "seed_tcp"
-	KernelProgSeedTcpOld        = "seed_tcp_old"
-	KernelProgSetState          = "set_state"
-	KernelProgSetStateAgain     = "set_state_again"
-	KernelProgSetStateOld       = "set_state_old"
-	KernelProgTakenFexit        = "taken_fexit"
-	KernelProgTakenFexitOld     = "taken_fexit_old"
-	KernelProgTakenKretprobe    = "taken_kretprobe"
-	KernelProgTakingKprobe      = "taking_kprobe"
-	KernelVarArmed              = "armed"
-	KernelVarEmitSyn            = "emit_syn"
-	KernelVarFilterComm         = "filter_comm"
-	KernelVarFilterCommName     = "filter_comm_name"
-	KernelVarFilterNetns        = "filter_netns"
-	KernelVarFilterPids         = "filter_pids"
-	KernelVarFilterPort         = "filter_port"
-	KernelVarFilterPorts        = "filter_ports"
-	KernelVarSelfTgid           = "self_tgid"
-	KernelVarUseLineage         = "use_lineage"
+	KernelMapAccepts              = "accepts"
+	KernelMapBlockedAcceptors     = "blocked_acceptors"
+	KernelMapConnects             = "connects"
+	KernelMapEvents               = "events"
+	KernelMapLastAcks             = "last_acks"
+	KernelMapLineage              = "lineage"
+	KernelMapListeners            = "listeners"
+	KernelMapLost                 = "lost"
+	KernelMapOwnIds               = "own_ids"
+	KernelMapPlaces               = "places"
+	KernelMapRequests             = "requests"
+	KernelMapSocks                = "socks"
+	KernelMapSynCalls             = "syn_calls"
+	KernelMapTaking               = "taking"
+	KernelMapTallies              = "tallies"
+	KernelMapWatchedPids          = "watched_pids"
+	KernelProgAccept4SysExit      = "accept4_sys_exit"
+	KernelProgAccept4SysExitOld   = "accept4_sys_exit_old"
+	KernelProgAcceptFentry        = "accept_fentry"
+	KernelProgAcceptFexit         = "accept_fexit"
+	KernelProgAcceptKprobe        = "accept_kprobe"
+	KernelProgAcceptKretprobe     = "accept_kretprobe"
+	KernelProgAcceptSysExit       = "accept_sys_exit"
+	KernelProgAcceptSysExitOld    = "accept_sys_exit_old"
+	KernelProgAck4Fexit           = "ack4_fexit"
+	KernelProgAck4FexitOld        = "ack4_fexit_old"
+	KernelProgAck4Kprobe          = "ack4_kprobe"
+	KernelProgAck4Kretprobe       = "ack4_kretprobe"
+	KernelProgAck6Fexit           = "ack6_fexit"
+	KernelProgAck6FexitOld        = "ack6_fexit_old"
+	KernelProgAck6Kprobe          = "ack6_kprobe"
+	KernelProgAck6Kretprobe       = "ack6_kretprobe"
+	KernelProgAckFreed            = "ack_freed"
+	KernelProgAnySysExit          = "any_sys_exit"
+	KernelProgConnect4Fentry      = "connect4_fentry"
+	KernelProgConnect4Fexit       = "connect4_fexit"
+	KernelProgConnect4Kprobe      = "connect4_kprobe"
+	KernelProgConnect4Kretprobe   = "connect4_kretprobe"
+	KernelProgConnect6Fentry      = "connect6_fentry"
+	KernelProgConnect6Fexit       = "connect6_fexit"
+	KernelProgConnect6Kprobe      = "connect6_kprobe"
+	KernelProgConnect6Kretprobe   = "connect6_kretprobe"
+	KernelProgCookie4Fentry       = "cookie4_fentry"
+	KernelProgCookie4Kprobe       = "cookie4_kprobe"
+	KernelProgCookie6Fentry       = "cookie6_fentry"
+	KernelProgCookie6Kprobe       = "cookie6_kprobe"
+	KernelProgCookieFexit         = "cookie_fexit"
+	KernelProgCookieFexitOld      = "cookie_fexit_old"
+	KernelProgCookieKprobe        = "cookie_kprobe"
+	KernelProgCookieKretprobe     = "cookie_kretprobe"
+	KernelProgDestroySock         = "destroy_sock"
+	KernelProgFirstAccept         = "first_accept"
+	KernelProgFirstAccept4        = "first_accept4"
+	KernelProgFirstAccept4Old     = "first_accept4_old"
+	KernelProgFirstAcceptOld      = "first_accept_old"
+	KernelProgMark                = "mark"
+	KernelProgProcessExit         = "process_exit"
+	KernelProgProcessFork         = "process_fork"
+	KernelProgQueueAddFentry      = "queue_add_fentry"
+	KernelProgQueueAddFentryOld   = "queue_add_fentry_old"
+	KernelProgQueueAddKprobe      = "queue_add_kprobe"
+	KernelProgQueuedFentry        = "queued_fentry"
+	KernelProgQueuedFentryOld     = "queued_fentry_old"
+	KernelProgQueuedKprobe        = "queued_kprobe"
+	KernelProgRequestFentry       = "request_fentry"
+	KernelProgRequestKprobe       = "request_kprobe"
+	KernelProgResetReceived       = "reset_received"
+	KernelProgResetSent           = "reset_sent"
+	KernelProgRetransmit          = "retransmit"
+	KernelProgRetransmitSynack    = "retransmit_synack"
+	KernelProgSampleListeners     = "sample_listeners"
+	KernelProgSampleTcp           = "sample_tcp"
+	KernelProgSeedOwners          = "seed_owners"
+	KernelProgSeedTcp             = "seed_tcp"
+	KernelProgSeedTcpOld          = "seed_tcp_old"
+	KernelProgSetState            = "set_state"
+	KernelProgSetStateAgain       = "set_state_again"
+	KernelProgSetStateOld         = "set_state_old"
+	KernelProgSynFentry           = "syn_fentry"
+	KernelProgSynFexit            = "syn_fexit"
+	KernelProgSynKprobe           = "syn_kprobe"
+	KernelProgSynKretprobe        = "syn_kretprobe"
+	KernelProgTakenFexit          = "taken_fexit"
+	KernelProgTakenFexitOld       = "taken_fexit_old"
+	KernelProgTakenKretprobe      = "taken_kretprobe"
+	KernelProgTakingKprobe        = "taking_kprobe"
+	KernelVarArmed                = "armed"
+	KernelVarCountsAcks           = "counts_acks"
+	KernelVarCountsRefusals       = "counts_refusals"
+	KernelVarEmitSyn              = "emit_syn"
+	KernelVarFilterComm           = "filter_comm"
+	KernelVarFilterCommName       = "filter_comm_name"
+	KernelVarFilterNetns          = "filter_netns"
+	KernelVarFilterPids           = "filter_pids"
+	KernelVarFilterPort           = "filter_port"
+	KernelVarFilterPorts          = "filter_ports"
+	KernelVarReasonListenOverflow = "reason_listen_overflow"
+	KernelVarSelfTgid             = "self_tgid"
+	KernelVarUseLineage           = "use_lineage"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -356,6 +491,15 @@ type KernelProgramSpecs struct {
 	AcceptKretprobe   *ebpf.ProgramSpec `ebpf:"accept_kretprobe"`
 	AcceptSysExit     *ebpf.ProgramSpec `ebpf:"accept_sys_exit"`
 	AcceptSysExitOld  *ebpf.ProgramSpec `ebpf:"accept_sys_exit_old"`
+	Ack4Fexit         *ebpf.ProgramSpec `ebpf:"ack4_fexit"`
+	Ack4FexitOld      *ebpf.ProgramSpec `ebpf:"ack4_fexit_old"`
+	Ack4Kprobe        *ebpf.ProgramSpec `ebpf:"ack4_kprobe"`
+	Ack4Kretprobe     *ebpf.ProgramSpec `ebpf:"ack4_kretprobe"`
+	Ack6Fexit         *ebpf.ProgramSpec `ebpf:"ack6_fexit"`
+	Ack6FexitOld      *ebpf.ProgramSpec `ebpf:"ack6_fexit_old"`
+	Ack6Kprobe        *ebpf.ProgramSpec `ebpf:"ack6_kprobe"`
+	Ack6Kretprobe     *ebpf.ProgramSpec `ebpf:"ack6_kretprobe"`
+	AckFreed          *ebpf.ProgramSpec `ebpf:"ack_freed"`
 	AnySysExit        *ebpf.ProgramSpec `ebpf:"any_sys_exit"`
 	Connect4Fentry    *ebpf.ProgramSpec `ebpf:"connect4_fentry"`
 	Connect4Fexit     *ebpf.ProgramSpec `ebpf:"connect4_fexit"`
@@ -365,6 +509,14 @@ type KernelProgramSpecs struct {
 	Connect6Fexit     *ebpf.ProgramSpec `ebpf:"connect6_fexit"`
 	Connect6Kprobe    *ebpf.ProgramSpec `ebpf:"connect6_kprobe"`
 	Connect6Kretprobe *ebpf.ProgramSpec `ebpf:"connect6_kretprobe"`
+	Cookie4Fentry     *ebpf.ProgramSpec `ebpf:"cookie4_fentry"`
+	Cookie4Kprobe     *ebpf.ProgramSpec `ebpf:"cookie4_kprobe"`
+	Cookie6Fentry     *ebpf.ProgramSpec `ebpf:"cookie6_fentry"`
+	Cookie6Kprobe     *ebpf.ProgramSpec `ebpf:"cookie6_kprobe"`
+	CookieFexit       *ebpf.ProgramSpec `ebpf:"cookie_fexit"`
+	CookieFexitOld    *ebpf.ProgramSpec `ebpf:"cookie_fexit_old"`
+	CookieKprobe      *ebpf.ProgramSpec `ebpf:"cookie_kprobe"`
+	CookieKretprobe   *ebpf.ProgramSpec `ebpf:"cookie_kretprobe"`
 	DestroySock       *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	FirstAccept       *ebpf.ProgramSpec `ebpf:"first_accept"`
 	FirstAccept4      *ebpf.ProgramSpec `ebpf:"first_accept4"`
@@ -393,6 +545,10 @@ type KernelProgramSpecs struct {
 	SetState          *ebpf.ProgramSpec `ebpf:"set_state"`
 	SetStateAgain     *ebpf.ProgramSpec `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.ProgramSpec `ebpf:"set_state_old"`
+	SynFentry         *ebpf.ProgramSpec `ebpf:"syn_fentry"`
+	SynFexit          *ebpf.ProgramSpec `ebpf:"syn_fexit"`
+	SynKprobe         *ebpf.ProgramSpec `ebpf:"syn_kprobe"`
+	SynKretprobe      *ebpf.ProgramSpec `ebpf:"syn_kretprobe"`
 	TakenFexit        *ebpf.ProgramSpec `ebpf:"taken_fexit"`
 	TakenFexitOld     *ebpf.ProgramSpec `ebpf:"taken_fexit_old"`
 	TakenKretprobe    *ebpf.ProgramSpec `ebpf:"taken_kretprobe"`
@@ -407,6 +563,7 @@ type KernelMapSpecs struct {
 	BlockedAcceptors *ebpf.MapSpec `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.MapSpec `ebpf:"connects"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
+	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Lineage          *ebpf.MapSpec `ebpf:"lineage"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
 	Lost             *ebpf.MapSpec `ebpf:"lost"`
@@ -414,7 +571,9 @@ type KernelMapSpecs struct {
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
+	SynCalls         *ebpf.MapSpec `ebpf:"syn_calls"`
 	Taking           *ebpf.MapSpec `ebpf:"taking"`
+	Tallies          *ebpf.MapSpec `ebpf:"tallies"`
 	WatchedPids      *ebpf.MapSpec `ebpf:"watched_pids"`
 }
 
@@ -422,16 +581,19 @@ type KernelMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
-	Armed          *ebpf.VariableSpec `ebpf:"armed"`
-	EmitSyn        *ebpf.VariableSpec `ebpf:"emit_syn"`
-	FilterComm     *ebpf.VariableSpec `ebpf:"filter_comm"`
-	FilterCommName *ebpf.VariableSpec `ebpf:"filter_comm_name"`
-	FilterNetns    *ebpf.VariableSpec `ebpf:"filter_netns"`
-	FilterPids     *ebpf.VariableSpec `ebpf:"filter_pids"`
-	FilterPort     *ebpf.VariableSpec `ebpf:"filter_port"`
-	FilterPorts    *ebpf.VariableSpec `ebpf:"filter_ports"`
-	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
-	UseLineage     *ebpf.VariableSpec `ebpf:"use_lineage"`
+	Armed                *ebpf.VariableSpec `ebpf:"armed"`
+	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
+	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
+	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
+	FilterComm           *ebpf.VariableSpec `ebpf:"filter_comm"`
+	FilterCommName       *ebpf.VariableSpec `ebpf:"filter_comm_name"`
+	FilterNetns          *ebpf.VariableSpec `ebpf:"filter_netns"`
+	FilterPids           *ebpf.VariableSpec `ebpf:"filter_pids"`
+	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
+	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
+	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
+	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
+	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -458,6 +620,7 @@ type KernelMaps struct {
 	BlockedAcceptors *ebpf.Map `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.Map `ebpf:"connects"`
 	Events           *ebpf.Map `ebpf:"events"`
+	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Lineage          *ebpf.Map `ebpf:"lineage"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
 	Lost             *ebpf.Map `ebpf:"lost"`
@@ -465,7 +628,9 @@ type KernelMaps struct {
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
 	Socks            *ebpf.Map `ebpf:"socks"`
+	SynCalls         *ebpf.Map `ebpf:"syn_calls"`
 	Taking           *ebpf.Map `ebpf:"taking"`
+	Tallies          *ebpf.Map `ebpf:"tallies"`
 	WatchedPids      *ebpf.Map `ebpf:"watched_pids"`
 }
 
@@ -475,6 +640,7 @@ func (m *KernelMaps) Close() error {
 		m.BlockedAcceptors,
 		m.Connects,
 		m.Events,
+		m.LastAcks,
 		m.Lineage,
 		m.Listeners,
 		m.Lost,
@@ -482,7 +648,9 @@ func (m *KernelMaps) Close() error {
 		m.Places,
 		m.Requests,
 		m.Socks,
+		m.SynCalls,
 		m.Taking,
+		m.Tallies,
 		m.WatchedPids,
 	)
 }
@@ -491,16 +659,19 @@ func (m *KernelMaps) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
-	Armed          *ebpf.Variable `ebpf:"armed"`
-	EmitSyn        *ebpf.Variable `ebpf:"emit_syn"`
-	FilterComm     *ebpf.Variable `ebpf:"filter_comm"`
-	FilterCommName *ebpf.Variable `ebpf:"filter_comm_name"`
-	FilterNetns    *ebpf.Variable `ebpf:"filter_netns"`
-	FilterPids     *ebpf.Variable `ebpf:"filter_pids"`
-	FilterPort     *ebpf.Variable `ebpf:"filter_port"`
-	FilterPorts    *ebpf.Variable `ebpf:"filter_ports"`
-	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
-	UseLineage     *ebpf.Variable `ebpf:"use_lineage"`
+	Armed                *ebpf.Variable `ebpf:"armed"`
+	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
+	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`
+	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
+	FilterComm           *ebpf.Variable `ebpf:"filter_comm"`
+	FilterCommName       *ebpf.Variable `ebpf:"filter_comm_name"`
+	FilterNetns          *ebpf.Variable `ebpf:"filter_netns"`
+	FilterPids           *ebpf.Variable `ebpf:"filter_pids"`
+	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
+	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
+	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
+	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
+	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.
@@ -515,6 +686,15 @@ type KernelPrograms struct {
 	AcceptKretprobe   *ebpf.Program `ebpf:"accept_kretprobe"`
 	AcceptSysExit     *ebpf.Program `ebpf:"accept_sys_exit"`
 	AcceptSysExitOld  *ebpf.Program `ebpf:"accept_sys_exit_old"`
+	Ack4Fexit         *ebpf.Program `ebpf:"ack4_fexit"`
+	Ack4FexitOld      *ebpf.Program `ebpf:"ack4_fexit_old"`
+	Ack4Kprobe        *ebpf.Program `ebpf:"ack4_kprobe"`
+	Ack4Kretprobe     *ebpf.Program `ebpf:"ack4_kretprobe"`
+	Ack6Fexit         *ebpf.Program `ebpf:"ack6_fexit"`
+	Ack6FexitOld      *ebpf.Program `ebpf:"ack6_fexit_old"`
+	Ack6Kprobe        *ebpf.Program `ebpf:"ack6_kprobe"`
+	Ack6Kretprobe     *ebpf.Program `ebpf:"ack6_kretprobe"`
+	AckFreed          *ebpf.Program `ebpf:"ack_freed"`
 	AnySysExit        *ebpf.Program `ebpf:"any_sys_exit"`
 	Connect4Fentry    *ebpf.Program `ebpf:"connect4_fentry"`
 	Connect4Fexit     *ebpf.Program `ebpf:"connect4_fexit"`
@@ -524,6 +704,14 @@ type KernelPrograms struct {
 	Connect6Fexit     *ebpf.Program `ebpf:"connect6_fexit"`
 	Connect6Kprobe    *ebpf.Program `ebpf:"connect6_kprobe"`
 	Connect6Kretprobe *ebpf.Program `ebpf:"connect6_kretprobe"`
+	Cookie4Fentry     *ebpf.Program `ebpf:"cookie4_fentry"`
+	Cookie4Kprobe     *ebpf.Program `ebpf:"cookie4_kprobe"`
+	Cookie6Fentry     *ebpf.Program `ebpf:"cookie6_fentry"`
+	Cookie6Kprobe     *ebpf.Program `ebpf:"cookie6_kprobe"`
+	CookieFexit       *ebpf.Program `ebpf:"cookie_fexit"`
+	CookieFexitOld    *ebpf.Program `ebpf:"cookie_fexit_old"`
+	CookieKprobe      *ebpf.Program `ebpf:"cookie_kprobe"`
+	CookieKretprobe   *ebpf.Program `ebpf:"cookie_kretprobe"`
 	DestroySock       *ebpf.Program `ebpf:"destroy_sock"`
 	FirstAccept       *ebpf.Program `ebpf:"first_accept"`
 	FirstAccept4      *ebpf.Program `ebpf:"first_accept4"`
@@ -552,6 +740,10 @@ type KernelPrograms struct {
 	SetState          *ebpf.Program `ebpf:"set_state"`
 	SetStateAgain     *ebpf.Program `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.Program `ebpf:"set_state_old"`
+	SynFentry         *ebpf.Program `ebpf:"syn_fentry"`
+	SynFexit          *ebpf.Program `ebpf:"syn_fexit"`
+	SynKprobe         *ebpf.Program `ebpf:"syn_kprobe"`
+	SynKretprobe      *ebpf.Program `ebpf:"syn_kretprobe"`
 	TakenFexit        *ebpf.Program `ebpf:"taken_fexit"`
 	TakenFexitOld     *ebpf.Program `ebpf:"taken_fexit_old"`
 	TakenKretprobe    *ebpf.Program `ebpf:"taken_kretprobe"`
@@ -568,6 +760,15 @@ func (p *KernelPrograms) Close() error {
 		p.AcceptKretprobe,
 		p.AcceptSysExit,
 		p.AcceptSysExitOld,
+		p.Ack4Fexit,
+		p.Ack4FexitOld,
+		p.Ack4Kprobe,
+		p.Ack4Kretprobe,
+		p.Ack6Fexit,
+		p.Ack6FexitOld,
+		p.Ack6Kprobe,
+		p.Ack6Kretprobe,
+		p.AckFreed,
 		p.AnySysExit,
 		p.Connect4Fentry,
 		p.Connect4Fexit,
@@ -577,6 +778,14 @@ func (p *KernelPrograms) Close() error {
 		p.Connect6Fexit,
 		p.Connect6Kprobe,
 		p.Connect6Kretprobe,
+		p.Cookie4Fentry,
+		p.Cookie4Kprobe,
+		p.Cookie6Fentry,
+		p.Cookie6Kprobe,
+		p.CookieFexit,
+		p.CookieFexitOld,
+		p.CookieKprobe,
+		p.CookieKretprobe,
 		p.DestroySock,
 		p.FirstAccept,
 		p.FirstAccept4,
@@ -605,6 +814,10 @@ func (p *KernelPrograms) Close() error {
 		p.SetState,
 		p.SetStateAgain,
 		p.SetStateOld,
+		p.SynFentry,
+		p.SynFexit,
+		p.SynKprobe,
+		p.SynKretprobe,
 		p.TakenFexit,
 		p.TakenFexitOld,
 		p.TakenKretprobe,

@@ -135,14 +135,59 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/* Once each: first those that the accept queue refused, then the others. */
+static __always_inline void sample_refusals(struct sample_event *e, __u64 id)
+{
+	struct tally_key key = {.id = id, .code = CAUSE_ACCEPT_QUEUE, .what = TALLY_ACK};
+
+	if (counts_acks) {
+		e->acks = tally_total(&key);
+		e->q.e.has |= HAS_ACKS;
+	}
+	if (!counts_refusals)
+		return;
+	e->q.e.has |= HAS_REFUSALS;
+	for (int cause = CAUSE_ACCEPT_QUEUE; cause < CAUSES; cause++) {
+		__u64 n;
+
+		key.code = cause;
+		key.what = TALLY_ACK;
+		n = tally_total(&key);
+		key.what = TALLY_SYN;
+		n += tally_total(&key);
+		e->refused += n;
+		if (cause == CAUSE_ACCEPT_QUEUE)
+			e->overflows = n;
+	}
+	key.code = 0;
+	key.what = TALLY_COOKIE_SENT;
+	e->cookies_sent = tally_total(&key);
+	key.what = TALLY_COOKIE_OK;
+	e->cookies_ok = tally_total(&key);
+}
+
+static __always_inline void sample_settings(struct sample_event *e, struct sock *sk)
+{
+	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+
+	e->somaxconn = BPF_CORE_READ(net, core.sysctl_somaxconn);
+	e->max_syn_backlog = BPF_CORE_READ(net, ipv4.sysctl_max_syn_backlog);
+	e->syncookies = BPF_CORE_READ(net, ipv4.sysctl_tcp_syncookies);
+	e->abort_on_overflow = BPF_CORE_READ(net, ipv4.sysctl_tcp_abort_on_overflow);
+	e->q.e.has |= HAS_SETTINGS;
+}
+
 static __always_inline int sample(struct seq_file *seq, struct sock *sk)
 {
 	struct sock_info *info = info_of(sk);
-	struct queue_event e = {};
+	struct sample_event e = {};
 
 	if (!info || !info->watched || info->role != ROLE_LISTENER)
 		return 0;
-	fill_listener(&e, sk, info, EVENT_QUEUE);
+	fill_listener(&e.q, sk, info, EVENT_QUEUE);
+	e.young = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.young.counter);
+	sample_refusals(&e, info->id);
+	sample_settings(&e, sk);
 	bpf_seq_write(seq, &e, sizeof(e));
 	return 0;
 }

@@ -63,6 +63,9 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if c.Tier != "" && c.Tier.Worse(h.Needs) != h.Needs {
 		return nil, errAboveTier
 	}
+	if err := s.mayCount(h); err != nil {
+		return nil, err
+	}
 	a := &attached{hook: h}
 	if h.Switch != "" {
 		return a, s.switchOn(h.Switch)

@@ -16,7 +16,8 @@ import (
 
 // decoder turns records into events. It keeps the names that it has seen, so that an event costs no allocation.
 type decoder struct {
-	names map[[commLen]byte]string
+	names   map[[commLen]byte]string
+	reasons map[uint16]string // enum skb_drop_reason of this kernel
 }
 
 const maxNames = 4096
@@ -80,7 +81,11 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 	case bpf.KernelEventKindEVENT_UNLISTEN:
 		ok = d.queue(record[bpf.KernelQueueEvent](raw), e, event.Unlisten)
 	case bpf.KernelEventKindEVENT_QUEUE:
-		ok = d.queue(record[bpf.KernelQueueEvent](raw), e, event.Queue)
+		ok = d.sample(record[bpf.KernelSampleEvent](raw), e)
+	case bpf.KernelEventKindEVENT_SYN_DROP:
+		ok = d.drop(record[bpf.KernelDropEvent](raw), e)
+	case bpf.KernelEventKindEVENT_ACCEPT_ERROR:
+		ok = d.acceptError(record[bpf.KernelAcceptErrorEvent](raw), e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
 	default:
@@ -271,8 +276,12 @@ func (d *decoder) queue(r *bpf.KernelQueueEvent, e *event.Event, kind event.Kind
 		e.Set(event.FieldSYNQueue)
 	}
 	if has&bpf.KernelEventHasHAS_DROPS != 0 && kind == event.Queue {
-		e.Drops = r.Drops
-		e.Set(event.FieldDrops)
+		e.SkDrops = r.Drops
+		e.Set(event.FieldSkDrops)
+	}
+	if kind == event.SYN {
+		e.Cookie = has&bpf.KernelEventHasHAS_NEW_COOKIE != 0
+		e.Set(event.FieldCookie)
 	}
 	if has&bpf.KernelEventHasHAS_ASKED != 0 {
 		e.BacklogAsked = r.Asked

@@ -77,7 +77,7 @@ type loader struct {
 	variables map[string]*ebpf.Variable
 }
 
-// newLoader creates the maps.
+// newLoader reads the kernel's types.
 func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("lift the memory lock limit: %w", err)
@@ -86,14 +86,19 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 	if _, err := l.cache.Kernel(); err != nil {
 		return nil, noBTF(err)
 	}
-	bare := spec.Copy()
+	return l, nil
+}
+
+// makeMaps creates the maps. The settings among them cannot be changed any more.
+func (l *loader) makeMaps() error {
+	bare := l.spec.Copy()
 	clear(bare.Programs)
 	coll, err := ebpf.NewCollectionWithOptions(bare, ebpf.CollectionOptions{Cache: l.cache})
 	if err != nil {
-		return nil, fmt.Errorf("create maps: %w", err)
+		return fmt.Errorf("create maps: %w", err)
 	}
 	l.maps, l.variables = coll.Maps, coll.Variables
-	return l, nil
+	return nil
 }
 
 // load loads the named programs.

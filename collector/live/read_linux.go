@@ -66,18 +66,40 @@ func (s *Session) drain(e *event.Event) bool {
 			if err := s.decoder.decode(raw, e); err != nil {
 				continue // a record of another version cannot be: both ends are in this binary
 			}
+			s.note(raw, e)
 			return true
 		}
 		s.draining = false
-		if s.final || s.began-s.sampled >= int64(samplePeriod) {
-			s.sampled = s.began
+		switch {
+		case s.final || s.began-s.sampled >= int64(samplePeriod):
+			s.sampled, s.sampledBusy = s.began, s.began
 			s.periodic()
+		case s.busy && s.began-s.sampledBusy >= int64(busyPeriod):
+			s.sampledBusy = s.began
+			s.sampleQueues(true)
 		}
 		if !complete {
 			return false
 		}
 		*e = event.Event{Kind: event.Watermark, TS: s.began - int64(slack)}
 		return true
+	}
+}
+
+// note keeps what the events of listeners leave for later reads. The last of a listener's tallies come before its end:
+// then e is the first of them, and the others wait.
+func (s *Session) note(raw []byte, e *event.Event) {
+	switch e.Kind {
+	case event.Listen:
+		s.listeners[e.Conn] = &listenerState{netns: e.NetNS}
+	case event.Accept, event.SYN, event.SYNDrop:
+		s.noteBusy(e)
+	case event.Unlisten:
+		s.endTallies(e.Conn, e.TS)
+		delete(s.listeners, e.Conn)
+		s.pending = append(s.pending, *e)
+		*e = s.pending[0]
+		s.pending = s.pending[1:]
 	}
 }
 
@@ -109,7 +131,9 @@ func (s *Session) periodic() {
 	if s.members != nil {
 		s.watchMembers(nil) // a full map shows as a member that is not watched; nothing else can be done about it here
 	}
-	s.sampleQueues()
+	s.sampleQueues(false)
+	s.readTallies(monotonic())
+	s.readSpaces(monotonic())
 	s.checkBlockedAcceptors()
 	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {
 		s.cost.Store(&cost)

@@ -112,6 +112,9 @@ func (s *Session) queueRecords(raw []byte) {
 		if s.decoder.decode(raw, &e) != nil {
 			return
 		}
+		if e.Kind == event.Listen {
+			s.listeners[e.Conn] = &listenerState{before: record[bpf.KernelQueueEvent](raw).Drops}
+		}
 		s.pending = append(s.pending, e)
 		raw = raw[recordSize(e.Kind):]
 	}
@@ -148,26 +151,6 @@ func (s *Session) addOwners() {
 		if o := owners[e.Conn]; o != nil {
 			e.PID, e.Comm = o.Pid, s.decoder.name(o.Comm) // which thread opened it is not known
 			e.Set(event.FieldPID, event.FieldComm)
-		}
-	}
-}
-
-// sampleQueues queues a sample of each listener.
-func (s *Session) sampleQueues() {
-	a := s.hooks[probes.QueueSample]
-	if a == nil {
-		return
-	}
-	it := a.links[0].(*link.Iter)
-	if a.hook.At != "tcp" {
-		if raw, err := iterate(it.Open); err == nil {
-			s.queueRecords(raw)
-		}
-		return
-	}
-	for _, path := range namespaces("") {
-		if raw, err := readIn(path, it); err == nil {
-			s.queueRecords(raw)
 		}
 	}
 }

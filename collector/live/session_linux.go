@@ -40,8 +40,15 @@ type Session struct {
 	began    int64 // when the present drain began
 	sampled  int64 // when the queues were last sampled
 	counted  lossCounters
-	meter    meter
-	cost     atomic.Pointer[model.Cost]
+
+	listeners   map[uint64]*listenerState // by cookie
+	tallies     map[bpf.KernelTallyKey]*tallyState
+	busy        bool  // a listener has a queue that is more than half full
+	sampledBusy int64 // when those were last sampled
+	spaces      spaces
+
+	meter meter
+	cost  atomic.Pointer[model.Cost]
 
 	done  chan struct{} // closed by Close
 	close sync.Once
@@ -65,7 +72,10 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	if err := requirements(); err != nil {
 		return nil, err
 	}
-	s := &Session{hooks: map[string]*attached{}, done: make(chan struct{}), last: make(chan struct{}), tick: tickPeriod, decoder: newDecoder()}
+	s := &Session{
+		hooks: map[string]*attached{}, done: make(chan struct{}), last: make(chan struct{}), tick: tickPeriod, decoder: newDecoder(),
+		listeners: map[uint64]*listenerState{}, tallies: map[bpf.KernelTallyKey]*tallyState{},
+	}
 	if err := s.open(ctx, c); err != nil {
 		s.Close()
 		return nil, err
@@ -84,6 +94,12 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if s.loader, err = newLoader(spec); err != nil {
 		return err
 	}
+	if err := s.nameReasons(spec); err != nil {
+		return err
+	}
+	if err := s.loader.makeMaps(); err != nil {
+		return err
+	}
 	s.maps = s.loader.maps
 	s.members = c.Members
 	if err := s.watchMembers(c.PIDs); err != nil {
@@ -100,6 +116,9 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.watchMembers(c.PIDs); err != nil { // those that were forked before the fork hook was there
 		return err
 	}
+	if err := s.countRefusals(); err != nil {
+		return err
+	}
 	if err := s.arm(); err != nil {
 		return err
 	}
@@ -109,6 +128,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.watchBlockedAcceptors(); err != nil {
 		return err
 	}
+	s.spaces.begin(c.NetNS)
 	s.loader.release()
 	s.meter = startMeter()
 	return nil

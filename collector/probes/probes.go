@@ -56,6 +56,7 @@ const (
 	Iter       Mechanism = "iter"       // BPF iterator
 	Uprobe     Mechanism = "uprobe"     // user-space function
 	Regs       Mechanism = "regs"       // read from saved user registers inside another probe's program
+	Proc       Mechanism = "proc"       // a file of /proc
 )
 
 // Set names a group of probes that is switched on together.
@@ -76,6 +77,10 @@ type Hook struct {
 	// Switch is a variable of the programs that this hook sets instead of, or beside, attaching some: the work is then
 	// done by the state probe's program, in the form that has the helpers of 5.15.
 	Switch string
+	// Reason is the drop reason (enum skb_drop_reason, without its prefix) that the kernel must have for this hook.
+	Reason string
+	// After is a probe whose programs must be attached for this hook: it completes what they see.
+	After string
 	// Serves is the tier that a session has when this hook is the one in use.
 	Serves Tier
 	// Needs is the lowest tier in which the hook may be tried: a forced tier leaves out hooks above it.

@@ -10,6 +10,8 @@ import (
 // Names of probes that other code asks for.
 const (
 	State       = "state"
+	SYN         = "syn"
+	LastACK     = "last_ack"
 	Accept      = "accept"
 	FirstAccept = "first_accept"
 	End         = "end"
@@ -37,13 +39,18 @@ const (
 	FactRetransmit  = "retransmit"
 	FactReset       = "reset"
 	FactClose       = "close"
+	FactSYNDrops    = "syn_drops"
+	FactACKDrops    = "ack_drops"
+	FactOverflows   = "overflows"
+	FactDrops       = "drops"
+	FactCookies     = "cookies"
 	FactMark        = "mark"
 )
 
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
-		stateProbe(), connectProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
+		stateProbe(), connectProbe(), lastACKProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), markProbe(),
 	}
 }
@@ -65,17 +72,6 @@ func connectProbe() Probe {
 				How: TPBTF, At: "inet_sock_set_state", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
 				Note: "no local port in connect events; a connect that fails before its SYN (no route) is not seen",
 			},
-		},
-	}
-}
-
-func synProbe() Probe {
-	return Probe{
-		Name: "syn", Set: Lifecycle, Yields: []event.Kind{event.SYN}, Facts: []string{FactSYN},
-		Why: "when a SYN reached a listener: the start of the server's handshake",
-		Hooks: []Hook{
-			{How: Fentry, At: "inet_csk_reqsk_queue_hash_add", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"request_fentry"}},
-			{How: KprobeMech, At: "inet_csk_reqsk_queue_hash_add", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Progs: []string{"request_kprobe"}},
 		},
 	}
 }

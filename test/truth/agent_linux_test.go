@@ -50,6 +50,7 @@ func operations() map[string]operation {
 		"poke":    op(opPoke),
 		"waiting": op(opWaiting),
 		"dial":    op(opDial),
+		"crowd":   op(opCrowd),
 		"finish":  op(opFinish),
 		"goserve": op(opGoServe),
 		"bequest": op(opBequest),

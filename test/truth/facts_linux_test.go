@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"beltrace/collector/event"
@@ -40,6 +41,8 @@ const (
 	knowsFirstQueue  = "accept queue at the accept of a thread that was blocked before beltrace came"
 	knowsElsewhere   = "queues of a silent listener in another network namespace"
 	knowsAcceptQueue = "accept queue at an accept"
+	knowsRefusals    = "which listener refused a SYN"
+	knowsReasons     = "why it did"
 )
 
 func facts() []fact {
@@ -55,12 +58,33 @@ func facts() []fact {
 		{knowsFirstQueue, everywhere, []probes.Tier{probes.Tracepoint}},
 		{knowsElsewhere, everywhere, nowhere},
 		{knowsAcceptQueue, everywhere, everywhere},
+		{knowsRefusals, byReason(functions), functions},
+		{knowsReasons, functions, functions},
 	}
+}
+
+// byReason adds the tracepoint tier if this kernel names the reason why it drops a final ACK.
+func byReason(tiers []probes.Tier) []probes.Tier {
+	var enum *btf.Enum
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil || kernel.TypeByName("skb_drop_reason", &enum) != nil {
+		return tiers
+	}
+	for _, v := range enum.Values {
+		if v.Name == "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW" {
+			return everywhere
+		}
+	}
+	return tiers
 }
 
 // fidelities are what the table of probes must say of a fact on each tier.
 func fidelities() map[string]map[probes.Tier]model.Fidelity {
 	const exact, derived, unknown = model.Exact, model.Derived, model.Unknown
+	refused, acks := unknown, unknown
+	if len(byReason(nil)) > 0 {
+		refused, acks = derived, exact
+	}
 	return map[string]map[probes.Tier]model.Fidelity{
 		probes.FactConnect:     {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: derived},
 		probes.FactSYN:         {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: unknown},
@@ -72,6 +96,11 @@ func fidelities() map[string]map[probes.Tier]model.Fidelity {
 		probes.FactClose:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactRetransmit:  {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactReset:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactSYNDrops:    {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: refused},
+		probes.FactDrops:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: refused},
+		probes.FactACKDrops:    {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: acks},
+		probes.FactOverflows:   {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: unknown},
+		probes.FactCookies:     {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: unknown},
 	}
 }
 

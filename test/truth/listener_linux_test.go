@@ -156,6 +156,11 @@ func (w *watch) sampled(p *pair) {
 	is(c, event.FieldAcceptQueue, e.AcceptQueue, 4) // a backlog of N holds N + 1
 	is(c, event.FieldSYNQueue, e.SYNQueue, 0)
 	is(c, event.FieldBacklog, e.Backlog, 3)
-	is(c, event.FieldDrops, e.Drops, 0)
+	is(c, event.FieldSkDrops, e.SkDrops, 0)
+	if w.knows(knowsRefusals) {
+		is(c, event.FieldDrops, e.Drops, 0)
+	} else {
+		c.absent(event.FieldDrops)
+	}
 	w.report(c)
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+)
+
+// countRefusals tells the iterators what the hooks in use count.
+func (s *Session) countRefusals() error {
+	syn, ack := s.fidelity(probes.SYN, probes.FactSYNDrops), s.fidelity(probes.LastACK, probes.FactACKDrops)
+	name := ""
+	switch {
+	case syn == model.Exact && ack == model.Exact:
+		name = "counts_refusals"
+	case syn == model.Derived:
+		name = "counts_acks"
+	default:
+		return nil
+	}
+	if err := s.loader.variables[name].Set(true); err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	return nil
+}
+
+// fidelity is that of a fact under the hook in use.
+func (s *Session) fidelity(probe, fact string) model.Fidelity {
+	if a := s.hooks[probe]; a != nil {
+		return probes.Fact(a.hook, fact)
+	}
+	return model.Unknown
+}
+
+// refusedByCount tells how many SYNs a listener refused where only its counter of drops shows them: it counts each SYN
+// once and each final ACK twice. One count behind the other is not to be trusted, so only what two samples in a row make
+// out is told.
+func (s *Session) refusedByCount(st *listenerState, e *event.Event, acks uint64) {
+	drops := e.SkDrops - min(e.SkDrops, st.before)
+	syns := drops - min(drops, 2*acks)
+	settled := min(syns, st.last)
+	if s.final {
+		settled = syns
+	}
+	st.last = syns
+	if settled > st.told {
+		s.pending = append(s.pending, unexplained(e, event.StageSYN, settled-st.told))
+		st.told = settled
+	}
+	e.Drops = st.told + acks
+	e.Set(event.FieldDrops)
+}
+
+// unexplained makes a grouped refusal of the listener of a sample, or of the end of a listener.
+func unexplained(of *event.Event, stage string, count uint64) event.Event {
+	e := *of
+	e.Kind, e.Has = event.SYNDrop, of.Has.And(event.MaskOf(event.FieldPID, event.FieldTID, event.FieldComm, event.FieldNetNS,
+		event.FieldProto, event.FieldLocal, event.FieldListener, event.FieldListenerConn))
+	e.Role, e.Stage, e.Reason, e.Count = event.RoleServer, stage, event.ReasonUnknown, count
+	e.Set(event.FieldRole, event.FieldStage, event.FieldReason, event.FieldCount)
+	return e
+}
+
+// dropReasons reads this kernel's names of enum skb_drop_reason; none before 5.17.
+func dropReasons(kernel *btf.Spec) map[uint16]string {
+	names := map[uint16]string{}
+	var enum *btf.Enum
+	if kernel.TypeByName("skb_drop_reason", &enum) != nil {
+		return names
+	}
+	for _, v := range enum.Values {
+		if name, ok := strings.CutPrefix(v.Name, "SKB_DROP_REASON_"); ok && v.Value < 1<<16 {
+			names[uint16(v.Value)] = name
+		}
+	}
+	return names
+}
+
+// numberOf returns the number of a drop reason, or 0 if this kernel has none of that name.
+func numberOf(reasons map[uint16]string, name string) uint32 {
+	for n, s := range reasons {
+		if s == name {
+			return uint32(n)
+		}
+	}
+	return 0
+}
+
+// nameReasons tells the programs the numbers of the reasons that they look for.
+func (s *Session) nameReasons(spec *ebpf.CollectionSpec) error {
+	kernel, err := s.loader.cache.Kernel()
+	if err != nil {
+		return noBTF(err)
+	}
+	s.decoder.reasons = dropReasons(kernel)
+	return spec.Variables["reason_listen_overflow"].Set(numberOf(s.decoder.reasons, "TCP_LISTEN_OVERFLOW"))
+}
+
+// mayCount says why a hook that counts refusals cannot be used, or nothing.
+func (s *Session) mayCount(h *probes.Hook) error {
+	if h.Reason != "" && numberOf(s.decoder.reasons, h.Reason) == 0 {
+		return fmt.Errorf("this kernel has no drop reason %s", h.Reason)
+	}
+	if h.After != "" && (s.hooks[h.After] == nil || len(s.hooks[h.After].progs) == 0) {
+		return errors.New("the probe " + h.After + " has no hook")
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"slices"
+	"time"
+	"unsafe"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf/link"
+)
+
+// busyPeriod is how often a listener is sampled one of whose queues is more than half full.
+const busyPeriod = 100 * time.Millisecond
+
+// listenerState is what samples leave for the next one.
+type listenerState struct {
+	before uint64 // sk_drops when the watch began
+	last   uint64 // SYN refusals that the last sample's sk_drops made out
+	told   uint64 // of them, in grouped events
+	drops  uint64 // sk_drops at the last sample
+	busy   bool
+	netns  uint32
+}
+
+// noteBusy has the queues sampled more often as soon as any event says that one is more than half full.
+func (s *Session) noteBusy(e *event.Event) {
+	if !halfFull(e) {
+		return
+	}
+	conn := e.ListenerConn
+	if st := s.listeners[conn]; st != nil && !st.busy {
+		st.busy, s.busy = true, true
+	}
+}
+
+// halfFull reports whether the event says that a queue is more than half full: a backlog of N holds N + 1.
+func halfFull(e *event.Event) bool {
+	if !e.Known(event.FieldBacklog) || !e.Known(event.FieldListenerConn) {
+		return false
+	}
+	room := uint64(e.Backlog) + 1
+	return e.Known(event.FieldAcceptQueue) && 2*uint64(e.AcceptQueue) > room ||
+		e.Known(event.FieldSYNQueue) && 2*uint64(e.SYNQueue) > room
+}
+
+// sampleQueues queues a sample of each listener; busyOnly: of those one of whose queues is more than half full.
+func (s *Session) sampleQueues(busyOnly bool) {
+	a := s.hooks[probes.QueueSample]
+	if a == nil {
+		return
+	}
+	s.busy = false
+	it := a.links[0].(*link.Iter)
+	if a.hook.At != "tcp" {
+		if raw, err := iterate(it.Open); err == nil {
+			s.queueSamples(raw, busyOnly)
+		}
+		return
+	}
+	for _, path := range s.samplePlaces(busyOnly) {
+		if raw, err := readIn(path, it); err == nil {
+			s.queueSamples(raw, busyOnly)
+		}
+	}
+}
+
+// samplePlaces lists the network namespaces to sample in, where an iterator sees one at a time.
+func (s *Session) samplePlaces(busyOnly bool) []string {
+	if !busyOnly {
+		return namespaces("")
+	}
+	var out []string
+	for _, st := range s.listeners {
+		if path := s.spaces.path(st.netns, 0); st.busy && path != "" && !slices.Contains(out, path) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// queueSamples decodes what the iterator wrote.
+func (s *Session) queueSamples(raw []byte, busyOnly bool) {
+	for size := int(unsafe.Sizeof(bpf.KernelSampleEvent{})); len(raw) >= size; raw = raw[size:] {
+		var e event.Event
+		r := record[bpf.KernelSampleEvent](raw)
+		if s.decoder.decode(raw, &e) != nil {
+			return
+		}
+		st := s.listener(e.Conn)
+		if busyOnly && !st.busy {
+			continue
+		}
+		st.busy, st.netns = halfFull(&e), e.NetNS
+		s.spaces.sample(&e, r)
+		if e.SkDrops != st.drops {
+			s.spaces.of(e.NetNS).moved = true
+		}
+		s.busy = s.busy || st.busy
+		if bpf.KernelEventHas(r.Q.E.Has)&bpf.KernelEventHasHAS_ACKS != 0 {
+			s.refusedByCount(st, &e, r.Acks)
+		}
+		st.drops = e.SkDrops
+		s.pending = append(s.pending, e)
+	}
+}
+
+// listener returns what is kept of a listener. One whose beginning was lost counts from its beginning.
+func (s *Session) listener(conn uint64) *listenerState {
+	st := s.listeners[conn]
+	if st == nil {
+		st = &listenerState{}
+		s.listeners[conn] = st
+	}
+	return st
+}

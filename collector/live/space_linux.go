@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+
+	"golang.org/x/sys/unix"
+)
+
+// searchPeriod is how often all processes are looked through for one that is in a network namespace.
+const searchPeriod = 10 * time.Second
+
+// space is a network namespace in which somebody listens, or that was there at the start.
+type space struct {
+	path     string      // one that leads into it: /proc/PID/ns/net or a mount
+	base     event.Space // its counters when the watch began: zero for one that was made later
+	now      event.Space // its counters less base, and its settings
+	have     event.Mask  // which of them are known
+	told     event.Space // as the last event has it
+	toldHave event.Mask
+	refused  uint64 // refusals that nobody but the counters knew of, as told
+	listens  bool   // a watched listener is in it
+	moved    bool   // one of them counted a drop since the last read
+	pid      uint32 // owner of one of them
+}
+
+// spaces are the network namespaces by inode.
+type spaces struct {
+	known    map[uint32]*space
+	searched int64
+}
+
+// begin reads the counters of every namespace that there is.
+func (p *spaces) begin(only string) {
+	p.known = map[uint32]*space{}
+	p.search(only)
+	for _, sp := range p.known {
+		sp.base, _ = counters(sp.path)
+	}
+}
+
+// search finds a path into each namespace.
+func (p *spaces) search(only string) {
+	p.searched = monotonic()
+	for ino, sp := range p.known {
+		if !sp.listens && !leadsTo(sp.path, ino) {
+			delete(p.known, ino) // its number may come back for another
+		}
+	}
+	for _, path := range namespaces(only) {
+		if ino, err := netnsInode(path); err == nil {
+			p.of(ino).path = selfless(path)
+		}
+	}
+}
+
+// selfless names our own namespace by our pid: /proc/self is another for each reader, and may be a thread.
+func selfless(path string) string {
+	return strings.Replace(path, "/proc/self/", fmt.Sprintf("/proc/%d/", os.Getpid()), 1)
+}
+
+func (p *spaces) of(ino uint32) *space {
+	sp := p.known[ino]
+	if sp == nil {
+		sp = &space{}
+		p.known[ino] = sp
+	}
+	return sp
+}
+
+// path returns a path into a namespace, or nothing. pid: a process that may be in it, or 0.
+func (p *spaces) path(ino, pid uint32) string {
+	sp := p.of(ino)
+	if sp.path != "" && leadsTo(sp.path, ino) {
+		return sp.path
+	}
+	sp.path = ""
+	if own := fmt.Sprintf("/proc/%d/ns/net", pid); pid != 0 && leadsTo(own, ino) {
+		sp.path = own
+		return own
+	}
+	if monotonic()-p.searched > int64(searchPeriod) {
+		p.search("")
+	}
+	return p.of(ino).path
+}
+
+func leadsTo(path string, ino uint32) bool {
+	got, err := netnsInode(path)
+	return err == nil && got == ino
+}
+
+// sample takes what the sample of a listener says of its namespace.
+func (p *spaces) sample(e *event.Event, r *bpf.KernelSampleEvent) {
+	sp := p.of(e.NetNS)
+	sp.listens = true
+	if e.Known(event.FieldPID) {
+		sp.pid = e.PID
+	}
+	if bpf.KernelEventHas(r.Q.E.Has)&bpf.KernelEventHasHAS_SETTINGS == 0 {
+		return
+	}
+	sp.now.SomaxConn, sp.now.MaxSYNBacklog = uint64(r.Somaxconn), uint64(r.MaxSynBacklog)
+	sp.now.SYNCookies, sp.now.AbortOnOverflow = uint64(r.Syncookies), uint64(r.AbortOnOverflow)
+	sp.have.Add(event.FieldSomaxConn)
+	sp.have.Add(event.FieldMaxSYNBacklog)
+	sp.have.Add(event.FieldSYNCookies)
+	sp.have.Add(event.FieldAbortOnOverflow)
+}
+
+// readSpaces queues an event for each namespace with a watched listener of which something has changed.
+func (s *Session) readSpaces(ts int64) {
+	for ino, sp := range s.spaces.known {
+		if !sp.listens {
+			continue
+		}
+		sp.listens = false // until the next sample
+		if path := s.spaces.path(ino, sp.pid); path != "" {
+			if now, err := counters(path); err == nil {
+				sp.count(&now)
+			}
+		}
+		if sp.now != sp.told || sp.have != sp.toldHave {
+			s.pending = append(s.pending, sp.event(ino, ts))
+			sp.told, sp.toldHave = sp.now, sp.have
+		}
+		s.refusedSomewhere(sp, ino, ts)
+		sp.moved = false
+	}
+}
+
+// refusedSomewhere tells what the namespace's listeners refused together, where nothing says which of them did.
+func (s *Session) refusedSomewhere(sp *space, ino uint32, ts int64) {
+	count := sp.now.ListenDrops - min(sp.now.ListenDrops, sp.refused)
+	sp.refused = sp.now.ListenDrops
+	if count == 0 || !sp.moved || s.fidelity(probes.SYN, probes.FactDrops) != model.Unknown {
+		return
+	}
+	e := event.Event{TS: ts, Kind: event.SYNDrop, NetNS: ino, Proto: "tcp", Reason: event.ReasonUnknown, Count: count}
+	s.pending = append(s.pending, *e.Set(event.FieldNetNS, event.FieldProto, event.FieldReason, event.FieldCount))
+}
+
+func (sp *space) event(ino uint32, ts int64) event.Event {
+	values := sp.now
+	return event.Event{TS: ts, Kind: event.NetNS, NetNS: ino, Space: &values, Has: sp.have.Or(event.MaskOf(event.FieldNetNS))}
+}
+
+// counted are the counters of /proc/net/netstat that an event has.
+var counted = []struct {
+	name  string
+	field event.Field
+	at    func(*event.Space) *uint64
+}{
+	{"ListenOverflows", event.FieldListenOverflows, func(s *event.Space) *uint64 { return &s.ListenOverflows }},
+	{"ListenDrops", event.FieldListenDrops, func(s *event.Space) *uint64 { return &s.ListenDrops }},
+	{"TCPReqQFullDrop", event.FieldReqQFullDrop, func(s *event.Space) *uint64 { return &s.ReqQFullDrop }},
+	{"TCPReqQFullDoCookies", event.FieldReqQFullDoCookies, func(s *event.Space) *uint64 { return &s.ReqQFullDoCookies }},
+	{"SyncookiesSent", event.FieldSyncookiesSent, func(s *event.Space) *uint64 { return &s.SyncookiesSent }},
+	{"SyncookiesRecv", event.FieldSyncookiesRecv, func(s *event.Space) *uint64 { return &s.SyncookiesRecv }},
+	{"SyncookiesFailed", event.FieldSyncookiesFailed, func(s *event.Space) *uint64 { return &s.SyncookiesFailed }},
+	{"EmbryonicRsts", event.FieldEmbryonicRsts, func(s *event.Space) *uint64 { return &s.EmbryonicRsts }},
+}
+
+// count takes the present counters.
+func (sp *space) count(now *event.Space) {
+	for _, c := range counted {
+		*c.at(&sp.now) = *c.at(now) - min(*c.at(now), *c.at(&sp.base))
+		sp.have.Add(c.field)
+	}
+}
+
+// counters reads the counters of a namespace. A file below /proc/PID/net is that of the process's namespace; through a
+// mount the namespace has to be entered.
+func counters(path string) (event.Space, error) {
+	if dir, ok := strings.CutSuffix(path, "/ns/net"); ok {
+		text, err := os.ReadFile(filepath.Join(dir, "net/netstat"))
+		return parseNetstat(text), err
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	ch := make(chan answer)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread is not used again
+		text, err := readNetstatIn(path)
+		ch <- answer{text, err}
+	}()
+	a := <-ch
+	return parseNetstat(a.text), a.err
+}
+
+func readNetstatIn(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("enter %s: %w", path, err)
+	}
+	return os.ReadFile("/proc/thread-self/net/netstat")
+}
+
+// parseNetstat finds the counters by their names: each group is a line of names and a line of values. What is missing
+// stays 0.
+func parseNetstat(text []byte) event.Space {
+	var out event.Space
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(names) == 0 || len(words) != len(names) || words[0] != names[0] {
+			names = words
+			continue
+		}
+		for i, name := range names {
+			for _, c := range counted {
+				if c.name != name {
+					continue
+				}
+				if n, err := strconv.ParseUint(words[i], 10, 64); err == nil {
+					*c.at(&out) = n
+				}
+			}
+		}
+		names = nil
+	}
+	return out
+}

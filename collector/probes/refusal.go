@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+// unknown says of facts that a hook does not tell them.
+func unknown(facts ...string) map[string]model.Fidelity {
+	m := map[string]model.Fidelity{}
+	for _, f := range facts {
+		m[f] = model.Unknown
+	}
+	return m
+}
+
+// lastACKProbe comes before synProbe: how many SYNs were refused can be worked out when the refused ACKs are known.
+func lastACKProbe() Probe {
+	at := "tcp_v4_syn_recv_sock, tcp_v6_syn_recv_sock, tcp_get_cookie_sock"
+	return Probe{
+		Name: LastACK, Set: Lifecycle, Yields: []event.Kind{event.SYNDrop}, Facts: []string{FactACKDrops},
+		Why: "final ACKs of handshakes that a listener refuses, and connections made from a SYN cookie",
+		Hooks: []Hook{
+			{How: Fentry, At: at, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ack4_fexit", "ack6_fexit", "cookie_fexit"}},
+			{How: Fentry, At: at, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ack4_fexit_old", "ack6_fexit_old", "cookie_fexit_old"}},
+			{
+				How: KprobeMech, At: at, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"ack4_kretprobe", "ack6_kretprobe", "cookie_kretprobe", "ack4_kprobe", "ack6_kprobe", "cookie_kprobe"},
+			},
+			{
+				How: TPBTF, At: "kfree_skb with TCP_LISTEN_OVERFLOW", Reason: "TCP_LISTEN_OVERFLOW", Serves: Tracepoint, Needs: Tracepoint,
+				Fidelity: model.Exact, Progs: []string{"ack_freed"},
+				Note: "connections made from a SYN cookie are not told from others",
+			},
+		},
+	}
+}
+
+func synProbe() Probe {
+	full := "inet_csk_reqsk_queue_hash_add, tcp_conn_request, cookie_v4_init_sequence, cookie_v6_init_sequence"
+	noSYN := unknown(FactSYN, FactOverflows, FactCookies)
+	noSYN[FactSYNDrops], noSYN[FactDrops] = model.Derived, model.Derived
+	return Probe{
+		Name: SYN, Set: Lifecycle, Yields: []event.Kind{event.SYN, event.SYNDrop},
+		Facts: []string{FactSYN, FactSYNDrops, FactOverflows, FactDrops, FactCookies},
+		Why:   "SYNs that reached a listener: when, the start of the server's handshake; refused, with the reason; answered with a cookie",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: full, Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"request_fentry", "cookie4_fentry", "cookie6_fentry", "syn_fexit", "syn_fentry"},
+			},
+			{
+				How: KprobeMech, At: full, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"request_kprobe", "cookie4_kprobe", "cookie6_kprobe", "syn_kretprobe", "syn_kprobe"},
+			},
+			{
+				How: Iter, At: "sk_drops, less the refused ACKs", After: LastACK, Serves: Tracepoint, Needs: Tracepoint,
+				Fidelity: model.Derived, Facts: noSYN,
+				Note: "refused SYNs are told once a second, by their number; neither their reason nor a SYN's arrival is known",
+			},
+			{
+				How: Proc, At: "net/netstat ListenDrops", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Unknown,
+				Note: "refused SYNs and ACKs are told once a second, by their number in the whole network namespace, when a watched listener refused any",
+			},
+		},
+	}
+}
