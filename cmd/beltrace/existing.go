@@ -9,10 +9,14 @@ import (
 	"beltrace/collector/model"
 )
 
-// existing returns a snapshot's open listeners and connections as events: the beginning of a recording that starts in
-// the middle of a run, just as live collection begins with what it finds.
+// existing returns what there is in a snapshot as events: namespaces with their settings, open listeners with their queues,
+// open connections. It is the beginning of a recording that starts in the middle of a run, just as live collection
+// begins with what it finds.
 func existing(s *model.Snapshot) []event.Event {
 	var out []event.Event
+	for i := range s.Namespaces {
+		out = append(out, existingSpace(&s.Namespaces[i], s.TS))
+	}
 	for i := range s.Listeners {
 		if l := &s.Listeners[i]; l.State != model.StateClosed {
 			out = append(out, existingListener(l))
@@ -23,7 +27,53 @@ func existing(s *model.Snapshot) []event.Event {
 			out = append(out, existingConnection(c))
 		}
 	}
+	for i := range s.Listeners { // after those who wait, so that the queue's length is that of the sample
+		if l := &s.Listeners[i]; l.State != model.StateClosed {
+			out = append(out, existingQueue(l, s.TS))
+		}
+	}
 	return out
+}
+
+func existingSpace(n *model.Namespace, now int64) event.Event {
+	e := event.Event{TS: now, Kind: event.NetNS, PreExisting: true, Space: &event.Space{}}
+	e.Set(event.FieldPreExisting)
+	setNetNS(&e, n.NetNS)
+	v := e.Space
+	set(&e, event.FieldListenOverflows, &v.ListenOverflows, n.ListenOverflows)
+	set(&e, event.FieldListenDrops, &v.ListenDrops, n.ListenDrops)
+	set(&e, event.FieldReqQFullDrop, &v.ReqQFullDrop, n.ReqQFullDrop)
+	set(&e, event.FieldReqQFullDoCookies, &v.ReqQFullDoCookies, n.ReqQFullDoCookies)
+	set(&e, event.FieldSyncookiesSent, &v.SyncookiesSent, n.SyncookiesSent)
+	set(&e, event.FieldSyncookiesRecv, &v.SyncookiesRecv, n.SyncookiesRecv)
+	set(&e, event.FieldSyncookiesFailed, &v.SyncookiesFailed, n.SyncookiesFailed)
+	set(&e, event.FieldEmbryonicRsts, &v.EmbryonicRsts, n.EmbryonicRsts)
+	set(&e, event.FieldSomaxConn, &v.SomaxConn, n.SomaxConn)
+	set(&e, event.FieldMaxSYNBacklog, &v.MaxSYNBacklog, n.MaxSYNBacklog)
+	set(&e, event.FieldSYNCookies, &v.SYNCookies, n.SYNCookies)
+	set(&e, event.FieldAbortOnOverflow, &v.AbortOnOverflow, n.AbortOnOverflow)
+	return e
+}
+
+// existingQueue is a listener's last sample, with the counters that go on from there.
+func existingQueue(l *model.Listener, now int64) event.Event {
+	e := event.Event{TS: now, Kind: event.Queue, Conn: l.Conn, ListenerConn: l.Conn, PreExisting: true, Proto: "tcp"}
+	e.Set(event.FieldConn, event.FieldListenerConn, event.FieldPreExisting, event.FieldProto)
+	setNetNS(&e, l.NetNS)
+	if setAddr(&e.Local, l.Local) {
+		e.Listener = e.Local
+		e.Set(event.FieldLocal, event.FieldListener)
+	}
+	set(&e, event.FieldSYNQueue, &e.SYNQueue, l.SYNQueue)
+	set(&e, event.FieldSYNYoung, &e.SYNYoung, l.SYNYoung)
+	set(&e, event.FieldAcceptQueue, &e.AcceptQueue, l.AcceptQueue)
+	set(&e, event.FieldBacklog, &e.Backlog, l.Backlog)
+	set(&e, event.FieldOverflows, &e.Overflows, l.Overflows)
+	set(&e, event.FieldDrops, &e.Drops, l.Drops)
+	set(&e, event.FieldSkDrops, &e.SkDrops, l.SkDrops)
+	set(&e, event.FieldCookiesSent, &e.CookiesSent, l.CookiesSent)
+	set(&e, event.FieldCookiesOK, &e.CookiesOK, l.CookiesOK)
+	return e
 }
 
 func existingListener(l *model.Listener) event.Event {
@@ -45,9 +95,10 @@ func existingConnection(c *model.Connection) event.Event {
 	if c.State == model.StateConnecting {
 		e.Kind = event.Connect
 	}
-	e.Set(event.FieldConn, event.FieldProto)
-	if e.Kind == event.Established {
-		e.Set(event.FieldPreExisting)
+	e.Set(event.FieldConn, event.FieldProto, event.FieldPreExisting)
+	if c.State == model.StateAcceptQueue {
+		e.Queued = true
+		e.Set(event.FieldQueued)
 	}
 	setOwner(&e, &c.Process)
 	set(&e, event.FieldTID, &e.TID, c.TID)

@@ -20,18 +20,30 @@ import (
 
 func (a *app) recordCmd() *cobra.Command {
 	var f watchFlags
+	var flight flightFlags
 	c := &cobra.Command{
 		Use:   "record FILE [flags] [-- CMD ARGS...]",
 		Short: "Write events to a file, to be replayed anywhere",
 		Long: `Write events to a file, to be replayed anywhere. A name that ends in .zst is compressed.
 
-With a command, it is started when everything is attached, and only it and its children are watched.`,
+With a command, it is started when everything is attached, and only it and its children are watched.
+
+With --on it is a flight recorder: the last minute is kept in memory, and FILE is written when that
+finding fires, with what came before and the 5 s after. It goes on: at most once a minute a further
+file is written, FILE-2 and so on; none is overwritten.`,
 		Example: `  sudo beltrace record slow.ndjson.zst --port 8080 --for 30s
-  sudo beltrace record start.ndjson -- ./my-server`,
+  sudo beltrace record start.ndjson -- ./my-server
+  sudo beltrace record slow.ndjson.zst --last 60s --on accept-queue-full`,
 		Args: oneArg("a file to write", "FILE"),
-		RunE: func(c *cobra.Command, args []string) error { return a.record(c.Context(), &f, args[0], args[1:]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if flight.given() {
+				return a.recordFlight(c.Context(), &f, &flight, args[0], args[1:])
+			}
+			return a.record(c.Context(), &f, args[0], args[1:])
+		},
 	}
 	f.add(c)
+	flight.add(c)
 	return c
 }
 

@@ -35,8 +35,13 @@ type Writer struct {
 }
 
 // Create creates or overwrites the recording at path, compressed if the name ends in .zst.
-func Create(path string, h Header) (*Writer, error) {
-	f, err := os.Create(path)
+func Create(path string, h Header) (*Writer, error) { return create(path, os.O_TRUNC, h) }
+
+// CreateNew creates the recording at path as Create does, but overwrites nothing: the error is then fs.ErrExist.
+func CreateNew(path string, h Header) (*Writer, error) { return create(path, os.O_EXCL, h) }
+
+func create(path string, how int, h Header) (*Writer, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|how, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -87,13 +92,30 @@ func (w *Writer) Write(e *event.Event) error {
 		return w.refused()
 	}
 	w.lines = append(e.AppendJSON(w.lines), '\n')
+	w.written()
+	return w.err
+}
+
+// WriteLine adds an event that is a line already, without its end.
+func (w *Writer) WriteLine(line []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil || w.done {
+		return w.refused()
+	}
+	w.lines = append(append(w.lines, line...), '\n')
+	w.written()
+	return w.err
+}
+
+// written flushes if it is time. The caller holds the lock.
+func (w *Writer) written() {
 	switch {
 	case len(w.lines) >= flushAt:
 		w.flush()
 	case w.timer == nil:
 		w.timer = time.AfterFunc(flushEvery, w.tick)
 	}
-	return w.err
 }
 
 func (w *Writer) refused() error {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"beltrace/collector"
+	"beltrace/collector/event"
+	"beltrace/collector/record"
+	"beltrace/internal/view"
+)
+
+// maxFlights is how many files of one name are told apart.
+const maxFlights = 10_000
+
+// flightJob is a file to be written: it has all it needs.
+type flightJob struct {
+	path        string
+	header      record.Header
+	reels       []record.Reel
+	from, until int64 // ns, CLOCK_MONOTONIC; from may be before the first reel
+	fired       firing
+	keep        time.Duration
+	budget      int
+}
+
+// write writes the file under the first free name, and returns what to tell the user.
+func (j *flightJob) write() (string, error) {
+	first := 0
+	for i := range j.reels {
+		if j.reels[i].Start <= j.from {
+			first = i
+		}
+	}
+	short := j.reels[0].Short && j.reels[0].Start > j.from
+	j.from = max(j.from, j.reels[0].Start)
+	w, path, err := j.create()
+	if err != nil {
+		return "", err
+	}
+	n, err := j.fill(w, j.reels[first:])
+	if end := w.Close(); err == nil {
+		err = end
+	}
+	if err != nil {
+		return "", fmt.Errorf("recording %s: %w", path, err)
+	}
+	before := view.Dur(j.fired.at - j.from)
+	if short {
+		before += fmt.Sprintf(" (not %s: %s hold no more)", shortDuration(j.keep), view.Bytes(uint64(j.budget)))
+	}
+	return fmt.Sprintf("wrote %s (%s): %s before and %s after %s", path, view.Plural(n, "event", "events"),
+		before, view.Dur(max(0, j.until-j.fired.at)), strings.Join(j.fired.names, ", ")), nil
+}
+
+// create creates a file that was not there.
+func (j *flightJob) create() (*record.Writer, string, error) {
+	h := j.header
+	h.Start = j.from
+	for n := 1; n <= maxFlights; n++ {
+		path := numbered(j.path, n)
+		w, err := record.CreateNew(path, h)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("create recording: %w", err)
+		}
+		if err := giveToUser(path); err != nil {
+			w.Close()
+			return nil, "", fmt.Errorf("give the recording to its user: %w", err)
+		}
+		return w, path, nil
+	}
+	return nil, "", fmt.Errorf("create recording %s: there are %d of that name", j.path, maxFlights)
+}
+
+// numbered returns the n-th name of a file: slow.ndjson.zst, slow-2.ndjson.zst.
+func numbered(path string, n int) string {
+	if n == 1 {
+		return path
+	}
+	name, zst := strings.CutSuffix(path, ".zst")
+	ext := filepath.Ext(name)
+	if ext == filepath.Base(name) { // .ndjson has no other name
+		ext = ""
+	}
+	name = strings.TrimSuffix(name, ext)
+	if zst {
+		ext += ".zst"
+	}
+	return fmt.Sprintf("%s-%d%s", name, n, ext)
+}
+
+// fill writes what there was when the recording begins, then the events since. It returns how many.
+func (j *flightJob) fill(w *record.Writer, reels []record.Reel) (int, error) {
+	before := collector.New(optionsOf(j.header))
+	n, begun := 0, false
+	var e event.Event
+	begin := func() error {
+		for _, e := range existing(before.Snapshot(j.from)) {
+			if err := w.Write(&e); err != nil {
+				return err
+			}
+			n++
+		}
+		begun = true
+		return nil
+	}
+	known := func(line []byte) error {
+		if err := e.UnmarshalJSON(line); err != nil {
+			return err
+		}
+		before.Add(&e)
+		return nil
+	}
+	if err := reels[0].Existing(known); err != nil {
+		return n, err
+	}
+	for i := range reels {
+		err := reels[i].Events(func(line []byte) error {
+			if !begun {
+				if err := e.UnmarshalJSON(line); err != nil {
+					return err
+				}
+				if e.TS < j.from {
+					before.Add(&e)
+					return nil
+				}
+				if err := begin(); err != nil {
+					return err
+				}
+			}
+			n++
+			return w.WriteLine(line)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	if begun {
+		return n, nil
+	}
+	return n, begin()
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"beltrace/collector/model"
+)
+
+// anyFinding stands for every finding on the command line.
+const anyFinding = "any"
+
+// flightFlags make record a flight recorder.
+type flightFlags struct {
+	last length
+	on   []string
+}
+
+func (f *flightFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.Var(&f.last, "last", "keep events of the last `duration` in memory, with --on (default "+shortDuration(flightLast)+")")
+	fs.StringSliceVar(&f.on, "on", nil, "write when one of these `findings` fires: "+strings.Join(findingIDs(), ", ")+", or "+anyFinding)
+	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(append(findingIDs(), anyFinding), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *flightFlags) given() bool { return f.last != 0 || len(f.on) > 0 }
+
+// plan checks what the flags ask for.
+func (f *flightFlags) plan(path string) (flightPlan, error) {
+	p := flightPlan{path: path, keep: flightLast, budget: flightBudget}
+	if f.last != 0 {
+		p.keep = time.Duration(f.last)
+	}
+	if len(f.on) == 0 {
+		return p, usagef("--last needs --on FINDING: what fires the recorder, or any")
+	}
+	names := append(findingIDs(), anyFinding)
+	for _, id := range f.on {
+		if !slices.Contains(names, id) {
+			return p, usagef("unknown finding %q%s (see beltrace record --help)", id, didYouMean(id, names))
+		}
+	}
+	if !slices.Contains(f.on, anyFinding) {
+		p.on = f.on
+	}
+	return p, nil
+}
+
+// findingIDs are the findings that there can be.
+func findingIDs() []string {
+	return []string{
+		"accept-queue-full", "accept-queue-filling", "slow-acceptor", "nobody-accepts", "listener-closed-waiting",
+		"syn-queue-full", "syn-cookies", "backlog-capped", "fd-limit",
+	}
+}
+
+// recordFlight keeps the last events and writes them when a finding fires.
+func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlags, path string, args []string) error {
+	plan, err := flags.plan(path)
+	if err != nil {
+		return err
+	}
+	s, cmd, err := a.openRecord(ctx, f, path, args)
+	if err != nil {
+		return err
+	}
+	w := s.watch()
+	w.Limit = time.Duration(f.limit)
+	findings := func() []model.Finding { return w.snapshot(0).Findings }
+	r, err := newFlight(plan, s.header, w.snapshot, findings, a.say)
+	if err != nil {
+		s.Close()
+		if cmd != nil {
+			cmd.Abandon()
+		}
+		return err
+	}
+	w.Sinks = append(w.Sinks, r)
+	if f.count > 0 {
+		w.Sinks = append(w.Sinks, &counter{f.count})
+	}
+	a.say("%s", plan.title())
+	return a.runWith(ctx, w, s, cmd)
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"beltrace/collector/event"
+)
+
+// tapeLines returns the lines of the reels: the first one's existing ones, then all events.
+func tapeLines(t *testing.T, reels []Reel) (existing, events []string) {
+	t.Helper()
+	for i := range reels {
+		if i == 0 {
+			if err := reels[i].Existing(func(b []byte) error { existing = append(existing, string(b)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := reels[i].Events(func(b []byte) error { events = append(events, string(b)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return existing, events
+}
+
+func asLine(e event.Event) string { return string(e.AppendJSON(nil)) }
+
+func TestTapeKeepsTheLast(t *testing.T) {
+	const keep = 8 * time.Second
+	tape, err := NewTape(keep, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape.Begin(0, nil)
+	var want []string
+	for now := int64(1); now <= 20; now++ {
+		e := sample(now)
+		e.TS = now * int64(time.Second)
+		if tape.Due(e.TS) {
+			tape.Begin(e.TS, []event.Event{sample(100 + now)})
+		}
+		tape.Add(&e)
+		tape.Add(&event.Event{Kind: event.Watermark})
+		if now >= 12 {
+			want = append(want, asLine(e))
+		}
+	}
+	before := tape.Reels()
+	existing, events := tapeLines(t, before)
+	if before[0].Start != 12*int64(time.Second) || before[0].Short || len(existing) != 1 || existing[0] != asLine(sample(112)) {
+		t.Errorf("it begins at %d with %q, short %v", before[0].Start, existing, before[0].Short)
+	}
+	if len(events) != len(want) || events[0] != want[0] || events[8] != want[8] {
+		t.Errorf("events %q\nwant %q", events, want)
+	}
+	late := sample(1)
+	tape.Add(&late)
+	tape.Reels()
+	if _, again := tapeLines(t, before); len(again) != len(events) {
+		t.Error("what was returned has changed")
+	}
+}
+
+func TestTapeBudget(t *testing.T) {
+	const budget = 300 << 10
+	tape, err := NewTape(time.Minute, budget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape.Begin(0, nil)
+	for i := range int64(50_000) {
+		e := event.Event{TS: i * int64(time.Millisecond), Kind: event.Mark, ID: uint64(i) * 0x9e3779b97f4a7c15}
+		e.Set(event.FieldID)
+		if tape.Due(e.TS) {
+			tape.Begin(e.TS, nil)
+		}
+		tape.Add(&e)
+		if size := tape.Size(); size > budget+tapeBlock {
+			t.Fatalf("after %d events it takes %d bytes", i, size)
+		}
+	}
+	reels := tape.Reels()
+	_, events := tapeLines(t, reels)
+	if !reels[0].Short || len(events) < 1000 || len(events) > 49_000 {
+		t.Errorf("%d events are kept, short %v", len(events), reels[0].Short)
+	}
+	if last := events[len(events)-1]; !strings.Contains(last, `"ts":49999000000`) {
+		t.Errorf("the last one is %s", last)
+	}
+}
+
+// BenchmarkTape is the price of an event that is kept.
+func BenchmarkTape(b *testing.B) {
+	tape, err := NewTape(time.Minute, 32<<20)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tape.Begin(0, nil)
+	e := sample(1)
+	for i := 0; b.Loop(); i++ {
+		e.TS = int64(i) * 1000
+		if i&1023 == 0 && tape.Due(e.TS) {
+			tape.Begin(e.TS, nil)
+		}
+		tape.Add(&e)
+	}
+}
