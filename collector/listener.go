@@ -28,9 +28,9 @@ type listener struct {
 	backlog, asked       latest[uint32]
 	synQueue, acceptQ    latest[uint32]
 	young                latest[uint32]
-	overflows, drops     latest[uint64]
+	overflows, drops     tally
 	skDrops              latest[uint64]
-	cookies, cookiesOK   latest[uint64]
+	cookies, cookiesOK   tally
 	synDrops, ackDrops   counts // refusals by reason
 	synAckAgain          uint64
 	resetWaiting         uint64

@@ -79,21 +79,39 @@ func (l *listener) tallies(e *event.Event) {
 		l.young.set(e.SYNYoung, e.TS)
 	}
 	if e.Known(event.FieldOverflows) {
-		l.overflows.set(e.Overflows, e.TS)
+		l.overflows.take(e.Overflows, e)
 	}
 	if e.Known(event.FieldDrops) {
-		l.drops.set(e.Drops, e.TS)
+		l.drops.take(e.Drops, e)
 	}
 	if e.Known(event.FieldSkDrops) {
 		l.skDrops.set(e.SkDrops, e.TS)
 	}
 	if e.Known(event.FieldCookiesSent) {
-		l.cookies.set(e.CookiesSent, e.TS)
+		l.cookies.take(e.CookiesSent, e)
 	}
 	if e.Known(event.FieldCookiesOK) {
-		l.cookiesOK.set(e.CookiesOK, e.TS)
+		l.cookiesOK.take(e.CookiesOK, e)
 	}
 }
+
+// tally is a counter since the watch began.
+type tally struct {
+	latest[uint64]
+	base uint64
+}
+
+// take takes the counter as an event states it. A recording that begins in the middle of a watch first states what the
+// watch had counted by then: that is not the recording's.
+func (t *tally) take(v uint64, e *event.Event) {
+	if before(e) {
+		t.base = v
+	}
+	t.set(v-min(v, t.base), e.TS)
+}
+
+// before reports whether the event tells what was there before the collection began.
+func before(e *event.Event) bool { return e.PreExisting && e.Known(event.FieldPreExisting) }
 
 // reconcile compares those that seem to wait with the queue's true length: the queue is first in, first out, so the
 // oldest of too many have been accepted, and the event that said so was lost.

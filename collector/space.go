@@ -14,7 +14,8 @@ import (
 type space struct {
 	netns    uint32
 	values   event.Space
-	have     event.Mask // which of the values are known
+	base     event.Space // of the counters, see tally
+	have     event.Mask  // which of the values are known
 	unplaced counts
 	last     int64 // when something was said about it
 }
@@ -27,7 +28,11 @@ func (c *Collector) netNS(e *event.Event) {
 	s := c.spaceOf(e)
 	for _, f := range spaceFields {
 		if e.Known(f.field) {
-			*f.at(&s.values) = *f.at(e.Space)
+			v := *f.at(e.Space)
+			if before(e) && !settings.Has(f.field) {
+				*f.at(&s.base) = v
+			}
+			*f.at(&s.values) = v - min(v, *f.at(&s.base))
 			s.have.Add(f.field)
 		}
 	}
@@ -58,6 +63,9 @@ func (c *Collector) forgetSpace() {
 	delete(c.spaces, oldest.netns)
 	c.total.Evicted++
 }
+
+// settings are the values that are no counters.
+var settings = event.MaskOf(event.FieldSomaxConn, event.FieldMaxSYNBacklog, event.FieldSYNCookies, event.FieldAbortOnOverflow)
 
 // spaceFields are the values of a namespace: in the event, and in the snapshot.
 var spaceFields = []struct {

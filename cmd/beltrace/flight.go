@@ -17,6 +17,8 @@ import (
 const (
 	// flightLast is what is kept unless --last says otherwise.
 	flightLast = time.Minute
+	// flightLeast is the shortest --last: rules look back for 10 s, and what they saw must be in the file.
+	flightLeast = 15 * time.Second
 	// flightAfter is how much is recorded after a finding.
 	flightAfter = 5 * time.Second
 	// flightRest is the least time between two findings that are recorded.
@@ -142,7 +144,7 @@ func (f *flight) fire(now int64, name string) {
 		f.fired.names = append(f.fired.names, name)
 	case f.last != 0 && now-f.last < int64(flightRest) || f.writing != nil:
 		if !f.hushed {
-			f.say("%s: not recorded, it is less than %v after the last one", name, flightRest)
+			f.say("%s: not recorded, it is less than %s after the last one", name, shortDuration(flightRest))
 		}
 		f.hushed = true
 	default:

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"beltrace/collector/model"
+	"beltrace/collector/insight"
 )
 
 // anyFinding stands for every finding on the command line.
@@ -25,8 +25,8 @@ type flightFlags struct {
 func (f *flightFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.Var(&f.last, "last", "keep events of the last `duration` in memory, with --on (default "+shortDuration(flightLast)+")")
-	fs.StringSliceVar(&f.on, "on", nil, "write when one of these `findings` fires: "+strings.Join(findingIDs(), ", ")+", or "+anyFinding)
-	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(append(findingIDs(), anyFinding), cobra.ShellCompDirectiveNoFileComp))
+	fs.StringSliceVar(&f.on, "on", nil, "write when one of these `findings` fires: "+strings.Join(insight.IDs(), ", ")+", or "+anyFinding)
+	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(append(insight.IDs(), anyFinding), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *flightFlags) given() bool { return f.last != 0 || len(f.on) > 0 }
@@ -37,10 +37,13 @@ func (f *flightFlags) plan(path string) (flightPlan, error) {
 	if f.last != 0 {
 		p.keep = time.Duration(f.last)
 	}
+	if p.keep < flightLeast {
+		return p, usagef("--last %s: at least %s, since findings look back for 10s", shortDuration(p.keep), shortDuration(flightLeast))
+	}
 	if len(f.on) == 0 {
 		return p, usagef("--last needs --on FINDING: what fires the recorder, or any")
 	}
-	names := append(findingIDs(), anyFinding)
+	names := append(insight.IDs(), anyFinding)
 	for _, id := range f.on {
 		if !slices.Contains(names, id) {
 			return p, usagef("unknown finding %q%s (see beltrace record --help)", id, didYouMean(id, names))
@@ -50,14 +53,6 @@ func (f *flightFlags) plan(path string) (flightPlan, error) {
 		p.on = f.on
 	}
 	return p, nil
-}
-
-// findingIDs are the findings that there can be.
-func findingIDs() []string {
-	return []string{
-		"accept-queue-full", "accept-queue-filling", "slow-acceptor", "nobody-accepts", "listener-closed-waiting",
-		"syn-queue-full", "syn-cookies", "backlog-capped", "fd-limit",
-	}
 }
 
 // recordFlight keeps the last events and writes them when a finding fires.
@@ -72,8 +67,7 @@ func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlag
 	}
 	w := s.watch()
 	w.Limit = time.Duration(f.limit)
-	findings := func() []model.Finding { return w.snapshot(0).Findings }
-	r, err := newFlight(plan, s.header, w.snapshot, findings, a.say)
+	r, err := newFlight(plan, s.header, w.snapshot, w.Model.Findings, a.say)
 	if err != nil {
 		s.Close()
 		if cmd != nil {

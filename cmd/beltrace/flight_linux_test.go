@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"net"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"beltrace/collector/model"
+	"beltrace/internal/testkit"
+)
+
+// TestFlightLive: a listener from which nobody accepts fires the recorder on this machine's kernel, and the file shows
+// it again. A signal ends it before the 5 s after are over.
+func TestFlightLive(t *testing.T) {
+	testkit.Root(t)
+	path := filepath.Join(t.TempDir(), "deaf.ndjson.zst")
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // and nobody calls Accept
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	p := start(t, nil, "record", path, "--last", "15s", "--on", "nobody-accepts", "--port", port)
+	p.expect("^keeping the last 15s")
+	p.expect("^watching port " + port)
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	time.Sleep(4 * time.Second) // it is found after two, and not yet written
+	p.signal(syscall.SIGINT)
+	p.expect(`^wrote .*/deaf\.ndjson\.zst \(.* after nobody-accepts \(`)
+	p.end(exitDone)
+	if s := replayed(t, path); !slices.ContainsFunc(s.Findings, func(f model.Finding) bool { return f.ID == "nobody-accepts" }) {
+		t.Errorf("a replay finds %+v", s.Findings)
+	}
+}
