@@ -73,8 +73,17 @@ func arrow(e *event.Event) string {
 
 // What returns the facts that belong to an event, in words.
 func What(e *event.Event) string {
-	if e.Kind == event.Lost {
+	switch e.Kind {
+	case event.Lost:
 		return lostWords(e)
+	case event.SYNDrop:
+		return dropWords(e)
+	case event.AcceptError:
+		return acceptErrorWords(e)
+	case event.NetNS:
+		return spaceWords(e)
+	case event.Thread:
+		return threadWords(e)
 	}
 	var out []string
 	for _, f := range e.Kind.Own() {
@@ -139,6 +148,12 @@ func wordText(e *event.Event, f event.Field) string {
 		return "overflows " + Count(e.Overflows)
 	case event.FieldDrops:
 		return "drops " + Count(e.Drops)
+	case event.FieldSYNYoung:
+		return said(e.SYNYoung < e.SYNQueue, fmt.Sprintf("%d not answered", e.SYNQueue-min(e.SYNYoung, e.SYNQueue)))
+	case event.FieldCookiesSent:
+		return said(e.CookiesSent > 0, "cookies sent "+Count(e.CookiesSent))
+	case event.FieldCookiesOK:
+		return said(e.CookiesOK > 0, "back "+Count(e.CookiesOK))
 	case event.FieldCookie:
 		return said(e.Cookie, "SYN cookie")
 	case event.FieldPreExisting:

@@ -48,6 +48,25 @@ func TestTraceLines(t *testing.T) {
 		with(func(e *event.Event) { e.Kind, e.Backlog, e.BacklogAsked = event.Listen, 128, 1024 }, event.FieldListener, event.FieldBacklog, event.FieldBacklogAsked),
 		with(func(e *event.Event) { e.Kind, e.Comm = event.Unlisten, "a\x1b[31m" }, event.FieldListener),
 		with(func(e *event.Event) { e.Kind, e.SYNQueue, e.Overflows, e.Drops = event.Queue, 0, 5, 7 }, event.FieldSYNQueue, event.FieldOverflows, event.FieldDrops),
+		with(func(e *event.Event) {
+			e.Kind, e.SYNQueue, e.SYNYoung, e.AcceptQueue, e.Backlog, e.CookiesSent, e.CookiesOK = event.Queue, 9, 4, 2, 8, 31, 1
+		}, event.FieldSYNQueue, event.FieldSYNYoung, event.FieldAcceptQueue, event.FieldBacklog, event.FieldCookiesSent, event.FieldCookiesOK),
+		with(func(e *event.Event) {
+			e.Kind, e.Stage, e.Reason, e.Count, e.SYNQueue, e.Backlog = event.SYNDrop, event.StageSYN, event.ReasonSYNQueueFull, 31, 9, 8
+		}, event.FieldListener, event.FieldStage, event.FieldReason, event.FieldCount, event.FieldSYNQueue, event.FieldBacklog),
+		with(func(e *event.Event) {
+			e.Kind, e.Stage, e.Reason, e.DropReason, e.AcceptQueue, e.Backlog = event.SYNDrop, event.StageACK, event.ReasonAcceptQueueFull, "TCP_LISTEN_OVERFLOW", 9, 8
+		}, event.FieldStage, event.FieldReason, event.FieldDropReason, event.FieldAcceptQueue, event.FieldBacklog),
+		*(&event.Event{TS: viewtest.Now, Kind: event.SYNDrop, NetNS: 4026531840, Count: 1}).Set(event.FieldNetNS, event.FieldCount),
+		with(func(e *event.Event) {
+			e.Kind, e.Errno, e.Count, e.OpenFDs, e.FDLimit = event.AcceptError, 24, 1000, 1024, 1024
+		},
+			event.FieldListener, event.FieldErrno, event.FieldCount, event.FieldOpenFDs, event.FieldFDLimit),
+		*(&event.Event{TS: viewtest.Now, Kind: event.NetNS, NetNS: 4026531840, Space: &event.Space{ListenOverflows: 7, SomaxConn: 4096, SYNCookies: 0}}).
+			Set(event.FieldNetNS, event.FieldListenOverflows, event.FieldListenDrops, event.FieldSomaxConn, event.FieldSYNCookies),
+		*(&event.Event{TS: viewtest.Now, Kind: event.Thread, PID: 812, TID: 813, Comm: "nginx", Thread: &event.ThreadTimes{WatchedNS: 10e9, RunningNS: 4e8, RunqueueNS: 1e8,
+			BlockedNS: map[string]int64{"futex": 1e8, "clock_nanosleep": 9e9, "accept4": 3e8, "pread64": 1e8}}}).Set(event.FieldPID, event.FieldTID, event.FieldComm,
+			event.FieldWatchedNS, event.FieldRunningNS, event.FieldRunqueueNS, event.FieldBlockedNS),
 		with(func(e *event.Event) { e.Kind, e.Name, e.Phase, e.ID = event.Mark, "parse", "begin", 7 }, event.FieldName, event.FieldPhase, event.FieldID),
 		*(&event.Event{TS: viewtest.Now, Kind: event.Lost, Where: "ring", Count: 3}).Set(event.FieldWhere, event.FieldCount),
 		with(func(e *event.Event) {
