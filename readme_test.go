@@ -123,6 +123,7 @@ func TestReadmeExamples(t *testing.T) {
 		}
 		examples++
 		command := exec.Command("bash", "-o", "pipefail", "-c", strings.Replace(e.command, "bin/beltrace", filepath.Join(dir, "beltrace"), 1))
+		command.Env = append(os.Environ(), "TZ=UTC") // the README has times of day
 		out, err := command.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", e.command, err, out)

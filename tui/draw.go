@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -57,16 +58,35 @@ func (u *ui) drawHead(p painter, a area) {
 		p.line(inner, 0, view.Sides(left, right, inner.w))
 	}
 	x := inner.x
-	for i, page := range u.pages {
-		number, title := fmt.Sprintf(" %d ", page.Number), page.Title+" "
-		l := view.Line{{Text: number, Style: view.Accent}, {Text: title}}
-		if i == u.at {
-			l = view.Line{{Text: number + title, Style: view.Marked}}
-		}
+	for _, l := range u.tabs(inner.w) {
 		p.line(area{x, a.y, a.w - x, a.h}, 1, l)
 		x += l.Width() + 1
 	}
 	p.rule(a, 2)
+}
+
+// tabs are the pages' numbers and titles, short ones where the long ones do not fit.
+func (u *ui) tabs(width int) []view.Line {
+	var long, short []view.Line
+	total := 0
+	for i := range u.pages {
+		p := &u.pages[i]
+		long = append(long, tab(p.Number, p.Title, i == u.at))
+		short = append(short, tab(p.Number, cmp.Or(p.Short, p.Title), i == u.at))
+		total += long[i].Width() + 1
+	}
+	if total > width {
+		return short
+	}
+	return long
+}
+
+func tab(number int, title string, current bool) view.Line {
+	first, rest := fmt.Sprintf(" %d ", number), title+" "
+	if current {
+		return view.Line{{Text: first + rest, Style: view.Marked}}
+	}
+	return view.Line{{Text: first, Style: view.Accent}, {Text: rest}}
 }
 
 // drawOutput paints the last lines of the child's output and returns what is left of the area.

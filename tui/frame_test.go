@@ -76,6 +76,10 @@ func TestFrames(t *testing.T) {
 		{"overview", showing(viewtest.Busy()), "1"},
 		{"listeners", showing(viewtest.Busy()), "2"},
 		{"connections", showing(viewtest.Busy()), "3"},
+		{"findings", showing(viewtest.Busy()), "8"},
+		{"finding", showing(viewtest.Busy()), "8<Enter>"},
+		{"explain_finding", showing(viewtest.Busy()), "8e"},
+		{"findings_none", showing(viewtest.Empty()), "8"},
 		{"events", showing(viewtest.Busy()), "9"},
 		{"listener", showing(viewtest.Busy()), "2<Enter>"},
 		{"service", showing(viewtest.Busy()), "1j<Enter>"},
@@ -133,7 +137,7 @@ func TestSmallTerminal(t *testing.T) {
 }
 
 func TestNoColorHasNoColour(t *testing.T) {
-	for _, keys := range []string{"1", "2", "3", "9", "2<Enter>", "2e", "?", "3/port:x", " "} {
+	for _, keys := range []string{"1", "2", "3", "8", "9", "2<Enter>", "2e", "?", "3/port:x", " "} {
 		o := withLesson()
 		o.NoColor = true
 		for i, c := range cells(draw(t, 120, 40, o, false, keys)) {
@@ -166,7 +170,7 @@ func TestColoursComeFromThePalette(t *testing.T) {
 }
 
 func TestASCIITerminal(t *testing.T) {
-	for _, keys := range []string{"1", "2", "3", "9", "2<Enter>", "?"} {
+	for _, keys := range []string{"1", "2", "3", "8", "9", "2<Enter>", "?"} {
 		for _, c := range cells(draw(t, 200, 50, showing(viewtest.Busy()), true, keys)) {
 			for _, r := range c.Runes {
 				if r > 0x7e || r < ' ' {

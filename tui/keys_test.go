@@ -182,7 +182,7 @@ func TestFreeze(t *testing.T) {
 	d.until("api :9000")
 	d.press(" ")
 	d.until("frozen, +0 new")
-	d.snap.Store(next(s, func(n *model.Snapshot) { n.EventsTotal += 132; n.Listeners = nil }))
+	d.snap.Store(next(s, func(n *model.Snapshot) { n.EventsTotal += 132; n.Listeners, n.Findings = nil, nil }))
 	d.until("frozen, +132 new", "api :9000")
 	d.press(" ")
 	d.until("not:frozen", "not:api :9000")

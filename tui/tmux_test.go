@@ -91,7 +91,7 @@ var colour = regexp.MustCompile(`\x1b\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])
 
 func TestInTmux(t *testing.T) {
 	x := open(t, build(t))
-	page := x.until("accept queue full: 2 wait, backlog 1")
+	page := x.until("accept queue full: 2 wait, the backlog is 1")
 	for name, code := range map[string]string{"accent": "\x1b[36m", "warning": "\x1b[31m", "bold": "\x1b[1m"} {
 		if !strings.Contains(page, code) && !strings.Contains(page, strings.Replace(code, "[", "[1;", 1)) {
 			t.Errorf("no %s in the overview: %q", name, page)

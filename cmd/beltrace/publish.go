@@ -53,6 +53,7 @@ type printer struct {
 	json  bool
 	every time.Duration // 0: only the last one
 	make  func(now int64) *model.Snapshot
+	text  func(io.Writer, *model.Snapshot) error // nil: view.Text
 
 	due     int64 // when the next one is
 	printed bool
@@ -90,6 +91,9 @@ func (p *printer) print(now int64) error {
 		}
 	}
 	p.printed = true
+	if p.text != nil {
+		return p.text(p.out, s)
+	}
 	return view.Text(p.out, s)
 }
 

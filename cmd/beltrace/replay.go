@@ -44,23 +44,37 @@ Without a terminal, or with --once, the recording is read to its end and its las
 }
 
 func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed factor, path string) error {
+	dashboard := out.dashboard(a)
+	if !speed.given && dashboard {
+		speed.times = 1
+	}
+	w, err := openReplay(f, path, speed.times)
+	if err != nil {
+		return err
+	}
+	if dashboard {
+		w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path)}
+	} else {
+		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
+	}
+	return w.Run(ctx)
+}
+
+// openReplay returns a run over the recording, as far as the flags select it; speed 0 is as fast as possible.
+func openReplay(f *watchFlags, path string, speed float64) (*watch, error) {
 	if name, ok := strings.CutPrefix(path, demoPrefix); ok {
-		return fmt.Errorf("no recording of the demo %q is shipped yet: run it with sudo beltrace demo %s", name, name)
+		return nil, fmt.Errorf("no recording of the demo %q is shipped yet: run it with sudo beltrace demo %s", name, name)
 	}
 	r, err := record.Open(path)
 	if err != nil {
 		var where *fs.PathError
 		if errors.As(err, &where) {
-			return fmt.Errorf("open recording %s: %w", path, where.Err)
+			return nil, fmt.Errorf("open recording %s: %w", path, where.Err)
 		}
-		return err
+		return nil, err
 	}
 	h := r.Header()
-	dashboard := out.dashboard(a)
-	if !speed.given && dashboard {
-		speed.times = 1
-	}
-	feed := newReplayFeed(r, h.Start, speed.times, time.Duration(f.limit))
+	feed := newReplayFeed(r, h.Start, speed, time.Duration(f.limit))
 	opt := optionsOf(h)
 	if sel := f.selection(); sel != nil {
 		feed.pick, opt.Filters = sel.Pick, sel.words()
@@ -69,12 +83,7 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}
-	if dashboard {
-		w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path)}
-	} else {
-		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
-	}
-	return w.Run(ctx)
+	return w, nil
 }
 
 // factor is a flag that takes a speed.

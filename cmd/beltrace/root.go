@@ -18,7 +18,8 @@ const rootExample = `  sudo beltrace                            everything on th
   sudo beltrace --port 8080                one server
   sudo beltrace trace connect,accept       events as lines
   sudo beltrace run -- ./my-server         start a server and watch it
-  beltrace replay file.ndjson.zst          look at a recording, without privileges`
+  beltrace replay file.ndjson.zst          look at a recording, without privileges
+  beltrace report file.ndjson.zst          what went wrong in it, why, and what to change`
 
 // rootCmd returns the whole command line.
 func (a *app) rootCmd() *cobra.Command {
@@ -41,6 +42,7 @@ func (a *app) rootCmd() *cobra.Command {
 		a.demoCmd(),
 		a.recordCmd(),
 		a.replayCmd(),
+		a.reportCmd(),
 		a.doctorCmd(),
 		a.versionCmd(),
 		completionCmd(),

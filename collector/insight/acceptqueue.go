@@ -49,7 +49,9 @@ var acceptQueueFull = rule{
 			e.numbers["final_acks_10s"] = float64(acks)
 		}
 		e.weight = e.numbers["refused_10s"]*1e6 + float64(l.AcceptQueue.V)
-		s.add(". ", "%s", l.who())
+		if c := l.cause(); len(l.Acceptors) == 0 || c.way != "" || c.failed {
+			s.add(". ", "%s", l.who()) // else slow-acceptor says that it is not known
+		}
 		if l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.AbortOnOverflow }).V == 1 {
 			s.add(". ", "tcp_abort_on_overflow is set: the client of a refused ACK gets a RST")
 		}

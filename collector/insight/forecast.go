@@ -18,10 +18,10 @@ var acceptQueueFilling = rule{
 		"Where it settles, its length is the arrivals per second times the wait of each (Little's law). With a backlog of N it holds N+1; then the kernel refuses.",
 	listener: func(l *listener) *evidence {
 		t, ok := l.trend()
-		if !ok || l.isFull() {
+		if !ok {
 			return nil
 		}
-		e := &evidence{severity: model.Note, numbers: l.queueNumbers(), remedy: l.remedy(), weight: t.last}
+		e := &evidence{severity: model.Note, numbers: l.queueNumbers(), remedy: l.remedy(), weight: -t.last} // of one that has ended the first is kept: it came true or not
 		e.numbers["arrivals_per_s"], e.numbers["accepts_per_s"] = t.in, t.out
 		var s sentence
 		left := float64(l.Backlog.V) + 1 - t.last
@@ -42,7 +42,6 @@ var acceptQueueFilling = rule{
 		default:
 			return nil
 		}
-		s.add(". ", "%s", l.who())
 		e.text = s.String()
 		return e
 	},
@@ -70,6 +69,11 @@ func (l *listener) trend() (t trend, ok bool) {
 	}
 	if len(seen) < 5 || l.now.ts-seen[0].ts < int64(2*time.Second) {
 		return t, false
+	}
+	for _, m := range seen {
+		if m.depth.V > l.Backlog.V {
+			return t, false // it was full: accept-queue-full says so
+		}
 	}
 	first, middle := seen[0], seen[len(seen)/2]
 	t = trend{

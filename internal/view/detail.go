@@ -34,6 +34,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 	switch key.Kind {
 	case ServiceRecord:
 		return openService(in, key, width)
+	case FindingRecord:
+		if f := findFinding(in.Snap, key); f != nil {
+			return openFinding(in, f, width), true
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return openListener(in, l, width), true

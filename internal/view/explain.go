@@ -10,6 +10,12 @@ const (
 		"and the final ACK takes it out (tcp_check_req). When the queue is full, the kernel answers with SYN cookies, or drops the SYN if cookies are off."
 	explainAcceptQueue = "Connections that are complete but not accepted yet, against the limit. The final ACK puts them in (inet_csk_complete_hashdance), accept() takes them out (inet_csk_accept). " +
 		"A backlog of N holds N+1; beyond it the kernel drops new SYNs and final ACKs, and the client tries again after about a second."
+	explainPast      = " The bar is its length against that limit, the blocks below it the last minute: the deepest of six seconds each, the newest at the right."
+	explainNetNS     = "The network namespace (its inode number, as in ls -l /proc/PID/ns/net): it has its own addresses, its own counters and its own somaxconn."
+	explainSeverity  = "critical: clients are refused, or wait without end. warning: they will be, or are slow for a reason that can be mended. note: worth knowing."
+	explainFinding   = "What a rule concluded from the counters, queues and threads. Enter shows its numbers, what the kernel does, and what to change."
+	explainSubject   = "What it is about: a listener, or a network namespace where this kernel does not tell the listener."
+	explainFor       = "Since its evidence was first seen; for one that has ended, how long it held. A finding stays for some seconds after its evidence is gone."
 	explainArrivals  = "Connections per second that entered the accept queue. No application code runs for this: the kernel completes the handshake in softirq, when the final ACK arrives."
 	explainAccepts   = "Connections that accept() took out of the queue (inet_csk_accept), per second or in all. If fewer go out than come in, the queue grows until it is full."
 	explainWait      = "Time in the accept queue: from the entry of the finished connection to the return of accept(). The client is connected all this time and may have sent its request; nobody has read it."

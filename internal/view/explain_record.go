@@ -21,11 +21,15 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
-			return comm(l.Process) + " " + l.Local, explainListenerNow(l)
+			return comm(l.Process) + " " + l.Local, explainListenerNow(in.Snap, l)
 		}
 	case ConnectionRecord:
 		if c := findConnection(in.Snap, key.ID); c != nil {
 			return comm(c.Process) + " " + address(c.Local), explainConnectionNow(c)
+		}
+	case FindingRecord:
+		if f := findFinding(in.Snap, key); f != nil {
+			return f.ID + " " + f.Subject, explainFindingNow(f)
 		}
 	case EventRecord:
 		kind, _, _ := strings.Cut(key.Name, " ")
@@ -34,7 +38,25 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 	return "", ""
 }
 
-func explainListenerNow(l *model.Listener) string {
+// explainFindingNow says what the kernel does and what to change.
+func explainFindingNow(f *model.Finding) string {
+	return Clean(f.Text) + ".\n\n" + Clean(f.Mechanism) + "\n\n" + Clean(f.Remedy)
+}
+
+// worstOf returns the worst finding that holds of a listener, nil if there is none.
+func worstOf(s *model.Snapshot, l *model.Listener) *model.Finding {
+	for i := range s.Findings {
+		if f := &s.Findings[i]; present(f) && f.Listener == model.Some(l.Conn) {
+			return f
+		}
+	}
+	return nil
+}
+
+func explainListenerNow(s *model.Snapshot, l *model.Listener) string {
+	if f := worstOf(s, l); f != nil {
+		return explainFindingNow(f)
+	}
 	switch {
 	case l.State == model.StateClosed:
 		return "This listener is closed (inet_csk_listen_stop). Connections that still waited in its accept queue were reset: their clients were connected and had no server."

@@ -68,11 +68,12 @@ func (h *History) RefusedIn(l *model.Listener) uint64 {
 	return 0
 }
 
-// Refused returns how many SYNs and ACKs the listener refused, as far as is known: by reason, or as one number.
+// Refused returns how many SYNs and ACKs the listener refused, as far as is known: by reason, or as
+// one number.
 func Refused(l *model.Listener) uint64 {
 	var n uint64
 	for _, c := range l.SYNDrops {
 		n += c
 	}
-	return max(n, l.Overflows.Or(0))
+	return max(n, l.Overflows.Or(0), l.Drops.Or(0))
 }

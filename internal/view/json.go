@@ -24,8 +24,16 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 	out.Loops = orNone(s.Loops)
 	out.Rings = orNone(s.Rings)
 	out.Workers = orNone(s.Workers)
-	out.Findings = orNone(s.Findings)
-	out.Namespaces = orNone(s.Namespaces)
+	out.Findings = make([]model.Finding, len(s.Findings))
+	for i, f := range s.Findings {
+		f.Numbers = orEmpty(f.Numbers)
+		out.Findings[i] = f
+	}
+	out.Namespaces = make([]model.Namespace, len(s.Namespaces))
+	for i, n := range s.Namespaces {
+		n.Unplaced = orEmpty(n.Unplaced)
+		out.Namespaces[i] = n
+	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(&out)
@@ -39,6 +47,7 @@ func complete(l model.Listener) model.Listener {
 	acceptors := make([]model.Acceptor, len(l.Acceptors))
 	for i, a := range l.Acceptors {
 		a.Errors = orEmpty(a.Errors)
+		a.Between.V.BlockedNS = orEmpty(a.Between.V.BlockedNS)
 		acceptors[i] = a
 	}
 	l.Acceptors = acceptors

@@ -16,6 +16,7 @@ type Layout struct {
 	Columns []int // indexes into the table's Heads, in order
 	Widths  []int // of Columns
 	table   *Table
+	width   int
 }
 
 // Layout chooses the columns for rows from to to of the table in a width: the important ones first, each as wide as its
@@ -50,7 +51,7 @@ func (t *Table) Layout(width, from, to int) Layout {
 	}
 	widen(widths, shown, left, need)
 	slices.Sort(shown)
-	l := Layout{table: t, Columns: shown}
+	l := Layout{table: t, Columns: shown, width: width}
 	for _, i := range shown {
 		l.Widths = append(l.Widths, widths[i])
 	}
@@ -106,7 +107,10 @@ func (l Layout) Header(marked int) Line {
 // Row returns the lines of a row: one, or two in a tall table.
 func (l Layout) Row(row int) []Line {
 	out := []Line{l.join(func(col int) Cell { return l.table.cells(row, col) })}
-	if l.table.Tall {
+	switch {
+	case l.table.Tall && l.table.under != nil:
+		out = append(out, l.table.under(row).Fit(l.width))
+	case l.table.Tall:
 		out = append(out, l.join(func(col int) Cell { return l.table.subs(row, col) }))
 	}
 	return out

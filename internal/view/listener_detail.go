@@ -13,42 +13,63 @@ import (
 const waitingShown = 12
 
 func openListener(in Input, l *model.Listener, width int) *Detail {
-	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State, Dim}}}
-	listenerFacts(d, in, l, width)
-	waitingSection(d, in, l)
-	acceptorSection(d, l)
-	distributionSection(d, "WAIT IN THE ACCEPT QUEUE", l.WaitNS, width)
-	if len(l.History) > 0 {
-		d.section("ACCEPT QUEUE, LAST MINUTE")
-		d.add(Plain(minute(l, 60)))
+	since := "since " + in.clock().Time(l.Opened)
+	if l.PreExisting {
+		since = "since before beltrace started"
 	}
+	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State + " " + since, Dim}}}
+	findingLinks(d, in, l, width)
+	listenerFacts(d, in, l)
+	waitingSection(d, in, l)
+	acceptorSection(d, l, width)
+	distributionSection(d, "WAIT IN THE ACCEPT QUEUE", l.WaitNS, width)
+	minuteSection(d, l)
+	socketSection(d, l, width)
+	spaceSection(d, in, l)
 	return d
 }
 
-func listenerFacts(d *Detail, in Input, l *model.Listener, width int) {
-	d.fact("process", owner(l.Process)...)
-	backlog := Line{{optCount(l.Backlog), Strong}}
-	if l.BacklogAsked.Known && l.Backlog.Known && l.BacklogAsked.V > l.Backlog.V {
-		backlog = append(backlog, Span{fmt.Sprintf("  ! listen asked for %d, net.core.somaxconn allows %d", l.BacklogAsked.V, l.Backlog.V), Warning})
-	} else if l.BacklogAsked.Known {
-		backlog = append(backlog, Span{"  as listen asked", Dim})
+// findingLinks names what is wrong with the listener; Enter shows why.
+func findingLinks(d *Detail, in Input, l *model.Listener, width int) {
+	any := false
+	for i := range in.Snap.Findings {
+		f := &in.Snap.Findings[i]
+		if f.Listener != model.Some(l.Conn) {
+			continue
+		}
+		line := Line{{severityMark(f) + " ", findingStyle(f, Strong)}, {Clean(f.ID) + "  ", findingStyle(f, Strong)}, {Clean(f.Text), findingStyle(f, Normal)}}
+		d.link(line.Fit(width-1), findingKey(f))
+		any = true
 	}
-	d.fact("backlog", backlog...)
+	if any {
+		d.add(nil)
+	}
+}
+
+func listenerFacts(d *Detail, in Input, l *model.Listener) {
+	d.fact("process", owner(l.Process)...)
+	d.fact("backlog", backlogLine(in.Snap, l)...)
 	queue := depth(l.AcceptQueue, l.Backlog, Normal)
 	if Full(l) {
 		queue = append(depth(l.AcceptQueue, l.Backlog, Bad), Span{"  ! full: the kernel refuses connections", Bad})
 	}
 	d.fact("accept queue", queue...)
-	d.fact("SYN queue", depth(l.SYNQueue, l.Backlog, Normal)...)
-	d.fact("rates", Span{Rate(l.ArrivalsPerSec), Strong}, Span{"/s arrive, ", Dim}, Span{Rate(l.AcceptsPerSec), Strong}, Span{"/s are accepted", Dim})
-	d.fact("since start", Span{Count(l.Established), Normal}, Span{" established, ", Dim}, Span{Count(l.Accepted), Normal}, Span{" accepted", Dim})
+	d.fact("SYN queue", synQueueLine(l)...)
+	d.fact("rates", Span{Rate(l.ArrivalsPerSec), Strong}, Span{"/s arrive, ", Dim}, Span{Rate(l.AcceptsPerSec), Strong}, Span{"/s are accepted; since start ", Dim},
+		Span{Count(l.Established), Normal}, Span{" and ", Dim}, Span{Count(l.Accepted), Normal})
 	d.fact("refused", refusedLine(in, l)...)
+	if l.ResetWaiting > 0 {
+		d.fact("reset", Span{Count(l.ResetWaiting), Warning}, Span{" that waited when it closed", Normal})
+	}
+}
+
+// socketSection says the rest of what is known of the socket.
+func socketSection(d *Detail, l *model.Listener, width int) {
+	d.section("THE SOCKET")
 	d.fact("handshake", Span{"p50 ", Dim}, Span{optDur(l.HandshakeNS.P50), Normal}, Span{"  p99 ", Dim}, Span{optDur(l.HandshakeNS.P99), Normal})
 	d.fact("netns", Span{netns(l.NetNS), Normal}, Span{"   listener " + ConnID(l.Conn), Dim})
-	if l.PreExisting {
-		d.fact("listening", Span{"since before beltrace started", Dim})
-	} else {
-		d.fact("listening", Span{"since " + in.clock().Time(l.Opened), Dim})
+	if l.SkDrops.Known {
+		d.fact("sk_drops", Span{Count(l.SkDrops.V), Normal}, Span{"  the socket's own counter since listen: most kernels count a final ACK twice", Dim})
 	}
 	name := "not exact"
 	for _, text := range Wrap(unknownFacts(l.Fidelity), width-factName-1) {
@@ -59,14 +80,63 @@ func listenerFacts(d *Detail, in Input, l *model.Listener, width int) {
 	}
 }
 
+// backlogLine says what limits the queues, and whether listen got what it asked for.
+func backlogLine(s *model.Snapshot, l *model.Listener) Line {
+	out := Line{{optCount(l.Backlog), Strong}}
+	limit := "net.core.somaxconn"
+	if n := findSpace(s, l.NetNS); n != nil && n.SomaxConn.Known {
+		limit = fmt.Sprintf("somaxconn is %d", n.SomaxConn.V)
+	}
+	switch {
+	case !l.BacklogAsked.Known:
+		return out
+	case l.Backlog.Known && l.BacklogAsked.V > l.Backlog.V:
+		return append(out, Span{fmt.Sprintf("  ! listen asked for %d, %s", l.BacklogAsked.V, limit), Warning})
+	}
+	return append(out, Span{"  as listen asked", Dim})
+}
+
+// synQueueLine says how many handshakes are not complete, and what became of those for which there was no room.
+func synQueueLine(l *model.Listener) Line {
+	out := depth(l.SYNQueue, l.Backlog, Normal)
+	say := func(text string, style Style) { out = append(out, Span{"  " + text, style}) }
+	if l.SYNYoung.Known && l.SYNYoung.V < l.SYNQueue.V {
+		say(Count(uint64(l.SYNQueue.V-l.SYNYoung.V))+" not answered", Normal)
+	}
+	if l.SYNACKAgain > 0 {
+		say("SYN-ACKs sent again "+Count(l.SYNACKAgain), Normal)
+	}
+	if l.CookiesSent.V > 0 {
+		say("cookies sent "+Count(l.CookiesSent.V)+", came back "+optCount(l.CookiesOK), Warning)
+	}
+	return out
+}
+
+// minuteSection draws both queues of the last minute.
+func minuteSection(d *Detail, l *model.Listener) {
+	if len(l.History) == 0 {
+		return
+	}
+	d.section("LAST MINUTE, against the backlog")
+	d.fact("accept queue", Span{minute(l, 60), Normal})
+	d.fact("SYN queue", Span{seconds60(l, 60, func(q model.QueueSample) model.Opt[uint32] { return q.SYNQueue }), Normal})
+}
+
 func refusedLine(in Input, l *model.Listener) Line {
 	var parts []string
 	for _, reason := range sortedKeys(l.SYNDrops) {
-		parts = append(parts, Count(l.SYNDrops[reason])+" "+strings.ReplaceAll(Clean(reason), "_", " "))
+		parts = append(parts, Count(l.SYNDrops[reason])+" "+reasonText(reason))
 	}
 	out := listenerRefused(in, l)
 	if len(parts) > 0 {
 		out = append(out, Span{"  " + strings.Join(parts, ", "), Normal})
+	}
+	var acks uint64
+	for _, n := range l.ACKDrops {
+		acks += n
+	}
+	if acks > 0 {
+		out = append(out, Span{"; " + Count(acks) + " at the final ACK", Normal})
 	}
 	return out
 }
@@ -90,26 +160,28 @@ func waitingSection(d *Detail, in Input, l *model.Listener) {
 	}
 }
 
-func acceptorSection(d *Detail, l *model.Listener) {
-	d.section("ACCEPTORS")
-	if len(l.Acceptors) == 0 {
-		d.add(Styled("no thread was seen to call accept", Dim))
+// spaceSection shows the counters of the listener's network namespace, which count for all listeners in it.
+func spaceSection(d *Detail, in Input, l *model.Listener) {
+	n := findSpace(in.Snap, l.NetNS)
+	if n == nil {
+		return
 	}
-	var all uint64
-	for _, a := range l.Acceptors {
-		all += a.Accepts
-	}
-	for _, a := range l.Acceptors {
-		line := Line{{pad(Clean(a.Comm), factName+1), Strong}, {fmt.Sprintf("tid %-8d", a.TID), Normal}, {fmt.Sprintf("%8s", Count(a.Accepts)), Strong}, {" accepts", Dim}}
-		if all > 0 && len(l.Acceptors) > 1 {
-			share := float64(a.Accepts) / float64(all)
-			line = append(line, Span{"  " + Bar(share, 10) + " " + Share(share), Normal})
+	d.section("NETWORK NAMESPACE " + netns(n.NetNS) + ", all its listeners together")
+	d.fact("refused", Span{optCount(n.ListenDrops), Normal}, Span{"  of them accept queue full ", Dim}, Span{optCount(n.ListenOverflows), Normal},
+		Span{"  SYN queue full ", Dim}, Span{optCount(n.ReqQFullDrop), Normal})
+	d.fact("SYN cookies", Span{optCount(n.SyncookiesSent), Normal}, Span{" sent, ", Dim}, Span{optCount(n.SyncookiesRecv), Normal}, Span{" came back, ", Dim},
+		Span{optCount(n.SyncookiesFailed), Normal}, Span{" were wrong", Dim})
+	d.fact("settings", Span{"somaxconn ", Dim}, Span{optCount(n.SomaxConn), Normal}, Span{"  tcp_max_syn_backlog ", Dim}, Span{optCount(n.MaxSYNBacklog), Normal},
+		Span{"  tcp_syncookies ", Dim}, Span{optCount(n.SYNCookies), Normal}, Span{"  abort_on_overflow ", Dim}, Span{optCount(n.AbortOnOverflow), Normal})
+}
+
+func findSpace(s *model.Snapshot, number uint32) *model.Namespace {
+	for i := range s.Namespaces {
+		if s.Namespaces[i].NetNS == number {
+			return &s.Namespaces[i]
 		}
-		for _, errno := range sortedKeys(a.Errors) {
-			line = append(line, Span{"  " + Count(a.Errors[errno]) + " " + Clean(errno), Warning})
-		}
-		d.add(line)
 	}
+	return nil
 }
 
 // distributionSection draws a distribution: its quantiles, and how many values fell into each power of two.

@@ -14,35 +14,41 @@ import (
 )
 
 var listenerSheet = sheet[*model.Listener]{
+	tall:     true,
 	key:      listenerKey,
 	target:   listenerKey,
 	subjects: func(_ Input, l *model.Listener) []Subject { return []Subject{listenerSubject(l)} },
 	columns: []column[*model.Listener]{
-		{Head: Head{Title: "LISTENER", Min: 20, Max: 44, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: listenerName, cmp: byListenerName},
-		{Head: Head{Title: "SYN Q", Min: 6, Max: 11, Align: Right, Explain: explainSYNQueue}, cell: listenerSYNQueue,
+		{Head: Head{Title: "LISTENER", Min: 18, Max: 44, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: listenerName, sub: listenerWho, cmp: byListenerName},
+		{Head: Head{Title: "SYN Q", Min: 11, Max: 16, Align: Right, Explain: explainSYNQueue + explainPast}, cell: listenerSYNQueue, sub: listenerSYNPast,
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.SYNQueue) })},
-		{Head: Head{Title: "ACCEPT Q", Min: 14, Max: 18, Align: Right, Explain: explainAcceptQueue}, cell: listenerAcceptQueue,
+		{Head: Head{Title: "ACCEPT Q", Min: 13, Max: 18, Align: Right, Explain: explainAcceptQueue + explainPast}, cell: listenerAcceptQueue, sub: listenerAcceptPast,
 			cmp: bySize(func(l *model.Listener) float64 { return fullness(l) })},
 		{Head: Head{Title: "IN/s", Min: 5, Max: 6, Align: Right, Explain: explainArrivals}, cell: func(_ Input, l *model.Listener) Cell { return rateCell(l.ArrivalsPerSec) },
 			cmp: bySize(func(l *model.Listener) float64 { return l.ArrivalsPerSec })},
 		{Head: Head{Title: "OUT/s", Min: 5, Max: 6, Align: Right, Explain: explainAccepts}, cell: func(_ Input, l *model.Listener) Cell { return rateCell(l.AcceptsPerSec) },
 			cmp: bySize(func(l *model.Listener) float64 { return l.AcceptsPerSec })},
 		{Head: Head{Title: "WAIT p50", Min: 8, Max: 8, Align: Right, Explain: explainWait}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.WaitNS.P50)) },
+			sub: func(_ Input, l *model.Listener) Cell { return Styled("refused", Dim) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.WaitNS.P50) })},
 		{Head: Head{Title: "p99", Min: 7, Max: 7, Align: Right, Explain: explainWait}, cell: func(_ Input, l *model.Listener) Cell { return Styled(optDur(l.WaitNS.P99), Strong) },
+			sub: listenerRefused,
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.WaitNS.P99) })},
 		{Head: Head{Title: "REFUSED", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainRefused}, cell: listenerRefused,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(Refused(l)) })},
+		{Head: Head{Title: "WHY", Min: 17, Max: 17, Priority: 8, Explain: explainRefused}, cell: func(_ Input, l *model.Listener) Cell { return Styled(mainReason(l.SYNDrops), Dim) }},
 		{Head: Head{Title: "ACCEPTORS", Min: 12, Max: 24, Priority: 6, Explain: explainAcceptors}, cell: listenerAcceptors,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(len(l.Acceptors)) })},
 		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 7, Explain: explainMinute}, cell: func(_ Input, l *model.Listener) Cell { return Styled(minute(l, 60), Dim) }},
-		{Head: Head{Title: "HANDSHAKE p50", Min: 13, Max: 13, Align: Right, Priority: 8, Explain: explainHandshake}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.HandshakeNS.P50)) },
+		{Head: Head{Title: "HANDSHAKE p50", Min: 13, Max: 13, Align: Right, Priority: 9, Explain: explainHandshake}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.HandshakeNS.P50)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.HandshakeNS.P50) })},
 		{Head: Head{Title: "ACCEPTED", Min: 8, Max: 9, Align: Right, Priority: 5, Explain: explainAccepts}, cell: func(_ Input, l *model.Listener) Cell { return Plain(Count(l.Accepted)) },
 			cmp: bySize(func(l *model.Listener) float64 { return float64(l.Accepted) })},
-		{Head: Head{Title: "PID", Min: 7, Max: 7, Align: Right, Priority: 9, Explain: explainOwner}, cell: func(_ Input, l *model.Listener) Cell { return Plain(pid(l.Process)) },
+		{Head: Head{Title: "PID", Min: 7, Max: 7, Align: Right, Priority: 10, Explain: explainOwner}, cell: func(_ Input, l *model.Listener) Cell { return Plain(pid(l.Process)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.PID) })},
-		{Head: Head{Title: "UNIT", Min: 12, Max: 28, Priority: 10, Explain: explainOwner}, cell: func(_ Input, l *model.Listener) Cell { return Styled(home(l.Process), Dim) }},
+		{Head: Head{Title: "NETNS", Min: 10, Max: 10, Align: Right, Priority: 12, Explain: explainNetNS}, cell: func(_ Input, l *model.Listener) Cell { return Styled(netns(l.NetNS), Dim) },
+			cmp: bySize(func(l *model.Listener) float64 { return float64(l.NetNS) })},
+		{Head: Head{Title: "UNIT", Min: 12, Max: 28, Priority: 11, Explain: explainOwner}, cell: func(_ Input, l *model.Listener) Cell { return Styled(home(l.Process), Dim) }},
 	},
 }
 
@@ -88,22 +94,68 @@ func listenerName(_ Input, l *model.Listener) Cell {
 	return Line{{comm(l.Process), Strong}, {Text: " " + l.Local}}
 }
 
-func listenerSYNQueue(_ Input, l *model.Listener) Cell {
-	return depth(l.SYNQueue, l.Backlog, Normal)
+// listenerWho says whose it is and who accepts.
+func listenerWho(_ Input, l *model.Listener) Cell {
+	who := "no acceptor"
+	if n := len(l.Acceptors); n > 0 {
+		who = Plural(n, "acceptor", "acceptors")
+	}
+	return Styled("  "+pid(l.Process)+", "+who, Dim)
 }
 
-// listenerAcceptQueue shows depth, limit and a bar; an exclamation mark says that it is full.
-func listenerAcceptQueue(_ Input, l *model.Listener) Cell {
-	style, mark := Normal, " "
-	if Full(l) {
-		style, mark = Bad, "!"
-	}
-	bar := ""
-	if share := fullness(l); !math.IsNaN(share) {
-		bar = " " + Bar(share, 5)
-	}
-	return append(depth(l.AcceptQueue, l.Backlog, style), Span{bar + mark, style})
+func listenerSYNQueue(in Input, l *model.Listener) Cell {
+	return queueCell(l, l.SYNQueue, trouble(in.Snap, l, atSYNQueue))
 }
+
+// listenerAcceptQueue shows depth, limit and a bar; an exclamation mark says that it is in trouble.
+func listenerAcceptQueue(in Input, l *model.Listener) Cell {
+	return queueCell(l, l.AcceptQueue, Full(l) || trouble(in.Snap, l, atAcceptQueue))
+}
+
+func queueCell(l *model.Listener, n model.Opt[uint32], bad bool) Cell {
+	style, mark := Normal, " "
+	if bad {
+		style, mark = Bad, "! "
+	}
+	out := depth(n, l.Backlog, style)
+	if !n.Known && l.Backlog.Known && !bad {
+		return out
+	}
+	if n.Known && l.Backlog.Known {
+		mark += Bar(float64(n.V)/float64(max(l.Backlog.V, 1)), barCells)
+	}
+	return append(out, Span{strings.TrimRight(mark, " "), style})
+}
+
+const (
+	barCells  = 4  // of a bar beside a queue's depth
+	pastCells = 10 // of the last minute below it: six seconds each
+)
+
+func listenerSYNPast(in Input, l *model.Listener) Cell {
+	return Styled(past(in.Snap.TS, l, pastCells, func(q model.QueueSample) model.Opt[uint32] { return q.SYNQueue }), Dim)
+}
+
+func listenerAcceptPast(in Input, l *model.Listener) Cell {
+	return Styled(past(in.Snap.TS, l, pastCells, func(q model.QueueSample) model.Opt[uint32] { return q.AcceptQueue }), Dim)
+}
+
+// past draws a queue of the last minute against its limit, in so many cells: each is the deepest value of its time.
+func past(now int64, l *model.Listener, cells int, of func(model.QueueSample) model.Opt[uint32]) string {
+	values := make([]float64, cells)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	for _, h := range l.History {
+		at := cells - 1 - int((now-h.TS)*int64(cells)/minuteNS)
+		if v := of(h); v.Known && at >= 0 && at < cells && !(values[at] > float64(v.V)) { // NaN is not larger
+			values[at] = float64(v.V)
+		}
+	}
+	return Spark(values, float64(l.Backlog.Or(0)), cells)
+}
+
+const minuteNS = 60_000_000_000
 
 // depth writes a queue's depth against its limit, the way ss writes Recv-Q and Send-Q of a listener.
 func depth(n, limit model.Opt[uint32], style Style) Line {
@@ -119,7 +171,7 @@ func depth(n, limit model.Opt[uint32], style Style) Line {
 func listenerRefused(in Input, l *model.Listener) Cell {
 	n := Refused(l)
 	switch {
-	case n == 0 && !l.Overflows.Known: // nothing was seen, and not everything can be
+	case n == 0 && !l.Overflows.Known && !l.Drops.Known: // nothing was seen, and not everything can be
 		return Styled(None, Dim)
 	case in.Hist.RefusedIn(l) > 0:
 		return Styled(Count(n)+"!", Bad)
@@ -128,6 +180,20 @@ func listenerRefused(in Input, l *model.Listener) Cell {
 	}
 	return Styled("0", Dim)
 }
+
+// mainReason names the most frequent reason of refusals, "" if there is none.
+func mainReason(drops map[string]uint64) string {
+	most := ""
+	for _, reason := range sortedKeys(drops) {
+		if most == "" || drops[reason] > drops[most] {
+			most = reason
+		}
+	}
+	return reasonText(most)
+}
+
+// reasonText writes a reason for people.
+func reasonText(reason string) string { return strings.ReplaceAll(Clean(reason), "_", " ") }
 
 func listenerAcceptors(_ Input, l *model.Listener) Cell {
 	switch len(l.Acceptors) {
@@ -142,11 +208,18 @@ func listenerAcceptors(_ Input, l *model.Listener) Cell {
 
 // minute draws the accept queue of the last minute against its limit.
 func minute(l *model.Listener, width int) string {
+	return seconds60(l, width, func(q model.QueueSample) model.Opt[uint32] { return q.AcceptQueue })
+}
+
+// seconds60 draws a queue of the last minute, a block a second.
+func seconds60(l *model.Listener, width int, of func(model.QueueSample) model.Opt[uint32]) string {
 	values := make([]float64, len(l.History))
+	known := false
 	for i, h := range l.History {
-		values[i] = optFloat(h.AcceptQueue)
+		values[i] = optFloat(of(h))
+		known = known || of(h).Known
 	}
-	if len(values) == 0 {
+	if !known {
 		return None
 	}
 	return Spark(values, float64(l.Backlog.Or(0)), width)

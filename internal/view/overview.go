@@ -8,19 +8,25 @@ import (
 	"beltrace/collector/model"
 )
 
-// footProblems is how many problems stand below the belt at most.
-const footProblems = 3
+// Below the belt stand so many problems at most, each in so many lines at most.
+const (
+	footProblems = 3
+	problemLines = 2
+)
 
 // overviewFoot is what stands below the belt: what goes wrong, as far as the page is high enough, then the totals.
 func overviewFoot(in Input, width, height int) []Line {
 	problems := Problems(in)
-	shown := max(0, min(len(problems), footProblems, (height-8)/3))
+	shown := max(0, min(len(problems), footProblems, (height-8)/4))
 	var out []Line
 	for _, p := range problems[:shown] {
-		out = append(out, p.lines(width)...)
+		out = append(out, p.lines(width, problemLines)...)
 	}
-	if more := len(problems) - shown; more > 0 && shown > 0 {
-		out = append(out, Styled(fmt.Sprintf("  and %d more: page 2", more), Dim))
+	switch more := len(problems) - shown; {
+	case more > 0 && shown > 0:
+		out = append(out, Styled(fmt.Sprintf("  and %d more: 8 shows why, and what to change", more), Dim))
+	case shown > 0:
+		out = append(out, Styled("  8 shows why, and what to change", Dim))
 	}
 	if len(out) > 0 {
 		out = append(out, nil)

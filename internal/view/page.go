@@ -9,6 +9,7 @@ type Page struct {
 	Number int    // its key
 	Name   string // in flags and lessons
 	Title  string
+	Short  string // title where there is little room; "": the same
 	One    string // what a row is
 	Many   string
 	Order  Sort // until the user chooses another
@@ -24,13 +25,16 @@ func Pages() []Page {
 		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services",
 			Table: func(in Input) *Table { return serviceSheet.table(in, services(in.Snap)) }, Foot: overviewFoot,
 			Empty: "nobody listens yet: start a server; page 3 has the connections of clients"},
-		{Number: 2, Name: "listeners", Title: "Listeners", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"},
+		{Number: 2, Name: "listeners", Title: "Listeners", Short: "Listen", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"},
 			Table: func(in Input) *Table { return listenerSheet.table(in, pointers(in.Snap.Listeners)) },
 			Empty: "no listener yet: start a server"},
-		{Number: 3, Name: "connections", Title: "Connections", One: "connection", Many: "connections", Order: Sort{Column: "STATE"},
+		{Number: 3, Name: "connections", Title: "Connections", Short: "Conns", One: "connection", Many: "connections", Order: Sort{Column: "STATE"},
 			Table: func(in Input) *Table { return connectionSheet.table(in, pointers(in.Snap.Connections)) },
 			Empty: "no connection yet: let a client connect"},
-		{Number: 9, Name: "events", Title: "Events", One: "event", Many: "events", Order: Sort{Column: "TIME"},
+		{Number: 8, Name: "findings", Title: "Findings", Short: "Finds", One: "finding", Many: "findings", Order: Sort{Column: "SEVERITY"},
+			Table: func(in Input) *Table { return findingSheet.table(in, pointers(in.Snap.Findings)) },
+			Empty: "nothing wrong found: a finding appears as soon as its evidence is complete"},
+		{Number: 9, Name: "events", Title: "Events", Short: "Evs", One: "event", Many: "events", Order: Sort{Column: "TIME"},
 			Table: func(in Input) *Table { return eventSheet.table(in, newestFirst(in.Snap.Events)) },
 			Empty: "no event yet: let a client connect"},
 	}

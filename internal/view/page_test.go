@@ -151,28 +151,37 @@ func TestEveryKindIsExplained(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	listener := func(change func(*model.Listener)) *model.Snapshot {
-		s := viewtest.Empty()
-		l := model.Listener{Conn: 1, Local: "[::]:80", Process: model.Process{Comm: "api"}, State: model.StateListening, Backlog: model.Some[uint32](8), AcceptQueue: model.Some[uint32](8), AcceptsPerSec: 1}
-		change(&l)
-		s.Listeners = []model.Listener{l}
-		return s
-	}
+	full := model.Finding{ID: "accept-queue-full", Severity: model.Critical, Subject: "api :80", Text: "it is full", Listener: model.Some[uint64](1)}
+	slow := model.Finding{ID: "slow-acceptor", Severity: model.Warning, Subject: "api :80", Text: "it is slow", Listener: model.Some[uint64](1)}
+	note := model.Finding{ID: "syn-cookies", Severity: model.Note, Subject: "web :81", Text: "cookies", Listener: model.Some[uint64](2)}
+	space := model.Finding{ID: "syn-queue-full", Severity: model.Critical, Subject: "network namespace 7", Text: "some queue"}
+	was := full
+	was.Until = model.Some[int64](3)
+	other := full
+	other.Listener, other.Subject = model.Some[uint64](2), "a\x1b[31m :81"
 	for name, c := range map[string]struct {
-		s    *model.Snapshot
-		want string
+		findings []model.Finding
+		filter   string
+		want     string
 	}{
-		"as deep as the backlog is not full": {listener(func(*model.Listener) {}), ""},
-		"one more is full":                   {listener(func(l *model.Listener) { l.AcceptQueue = model.Some[uint32](9) }), "! api :80  accept queue full: 9 wait, backlog 8"},
-		"closed":                             {listener(func(l *model.Listener) { l.AcceptQueue, l.State = model.Some[uint32](9), model.StateClosed }), ""},
-		"depth unknown":                      {listener(func(l *model.Listener) { l.AcceptQueue = model.Opt[uint32]{} }), ""},
-		"old refusals are no problem of now": {listener(func(l *model.Listener) { l.Overflows = model.Some[uint64](7) }), ""},
-		"nobody accepts": {listener(func(l *model.Listener) {
-			l.AcceptQueue, l.AcceptsPerSec, l.Waiting = model.Some[uint32](9), 0, []model.Waiting{{}}
-		}), "! api :80  accept queue full: 9 wait, backlog 8; nobody accepts"},
+		"none":                            {nil, "", ""},
+		"the worst of each listener":      {[]model.Finding{full, slow, other}, "", "! api :80  it is full\n! a?[31m :81  it is full"},
+		"a note is no problem":            {[]model.Finding{note}, "", ""},
+		"what has ended is none":          {[]model.Finding{was}, "", ""},
+		"after an end the next is told":   {[]model.Finding{slow, was}, "", "! api :80  it is slow"},
+		"namespaces have no listener":     {[]model.Finding{space, space}, "", "! network namespace 7  some queue\n! network namespace 7  some queue"},
+		"a filter looks at the listener":  {[]model.Finding{full, other}, "port:81", "! a?[31m :81  it is full"},
+		"a filter may leave nothing over": {[]model.Finding{full}, "port:99", ""},
 	} {
+		s := viewtest.Empty()
+		s.Listeners = []model.Listener{{Conn: 1, Local: "[::]:80"}, {Conn: 2, Local: "[::]:81"}}
+		s.Findings = c.findings
+		f, err := view.ParseFilter(c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var got []string
-		for _, p := range view.Problems(view.Input{Snap: c.s}) {
+		for _, p := range view.Problems(view.Input{Snap: s, Filter: f}) {
 			got = append(got, p.Line().String())
 		}
 		if strings.Join(got, "\n") != c.want {

@@ -3,13 +3,12 @@
 package view
 
 import (
-	"fmt"
 	"strings"
 
 	"beltrace/collector/model"
 )
 
-// Problem is something that goes wrong now.
+// Problem is something that goes wrong now: a finding that is more than a note.
 type Problem struct {
 	Subject string // the service
 	Text    string
@@ -21,14 +20,15 @@ func (p Problem) Line() Line {
 	return Line{{"! ", Bad}, {p.Subject, Strong}, {"  " + p.Text, Normal}}
 }
 
-// lines wraps the problem to a width.
-func (p Problem) lines(width int) []Line {
-	first := p.Line()
-	if first.Width() <= width {
-		return []Line{first}
+// lines wraps the problem to a width, and cuts it after so many lines.
+func (p Problem) lines(width, most int) []Line {
+	texts := Wrap(p.Subject+"  "+p.Text, width-2)
+	if len(texts) > most {
+		texts = texts[:most]
+		texts[most-1] = head(texts[most-1], width-3) + "…"
 	}
 	var out []Line
-	for i, text := range Wrap(p.Subject+"  "+p.Text, width-2) {
+	for i, text := range texts {
 		switch rest, ok := strings.CutPrefix(text, p.Subject); {
 		case i > 0:
 			out = append(out, Line{{"  ", Normal}, {text, Normal}})
@@ -41,39 +41,48 @@ func (p Problem) lines(width int) []Line {
 	return out
 }
 
-// Problems returns what goes wrong at the listeners now, the worst first.
+// Problems returns what goes wrong now, the worst first: of each listener what is worst.
 func Problems(in Input) []Problem {
-	var full, refusing []Problem
-	for i := range in.Snap.Listeners {
-		l := &in.Snap.Listeners[i]
-		if !in.Filter.Empty() && !in.Filter.Match(listenerSubject(l)) {
+	var out []Problem
+	told := map[uint64]bool{}
+	for i := range in.Snap.Findings {
+		f := &in.Snap.Findings[i]
+		switch {
+		case !present(f) || f.Severity == model.Note, f.Listener.Known && told[f.Listener.V]:
+			continue
+		case !in.Filter.Empty() && !in.Filter.Match(findingSubject(in, f)):
 			continue
 		}
-		p := Problem{Subject: comm(l.Process) + " " + portName(l.Local), Target: listenerKey(l)}
-		switch recent := in.Hist.RefusedIn(l); {
-		case Full(l):
-			p.Text = fullText(l, recent)
-			full = append(full, p)
-		case recent > 0:
-			p.Text = fmt.Sprintf("%s refused in the last seconds, %s since the start", Count(recent), Count(Refused(l)))
-			refusing = append(refusing, p)
-		}
+		told[f.Listener.V] = f.Listener.Known
+		out = append(out, Problem{Subject: Clean(f.Subject), Text: Clean(f.Text), Target: findingKey(f)})
 	}
-	return append(full, refusing...)
+	return out
 }
 
-func fullText(l *model.Listener, recent uint64) string {
-	text := fmt.Sprintf("accept queue full: %d wait, backlog %d", l.AcceptQueue.V, l.Backlog.V)
-	if len(l.Waiting) > 0 && l.AcceptsPerSec == 0 {
-		text += "; nobody accepts"
+// present reports whether a finding holds now.
+func present(f *model.Finding) bool { return !f.Until.Known }
+
+// Stations of the belt at which a finding may be marked.
+const (
+	atSYNQueue    = "SYN queue"
+	atAcceptQueue = "accept queue"
+)
+
+// stations says at which station a finding is marked.
+var stations = map[string]string{
+	"accept-queue-full": atAcceptQueue, "accept-queue-filling": atAcceptQueue, "slow-acceptor": atAcceptQueue, "nobody-accepts": atAcceptQueue,
+	"fd-limit": atAcceptQueue, "backlog-capped": atAcceptQueue, "syn-queue-full": atSYNQueue, "syn-cookies": atSYNQueue,
+}
+
+// trouble reports whether a finding that is more than a note holds of that station of the listener.
+func trouble(s *model.Snapshot, l *model.Listener, station string) bool {
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		if present(f) && f.Severity != model.Note && f.Listener == model.Some(l.Conn) && stations[f.ID] == station {
+			return true
+		}
 	}
-	switch total := Refused(l); {
-	case recent > 0:
-		text += fmt.Sprintf("; %s refused in the last seconds", Count(recent))
-	case total > 0:
-		text += fmt.Sprintf("; %s refused since the start", Count(total))
-	}
-	return text
+	return false
 }
 
 // portName shortens an address to its port where it listens on every address: ":8080".

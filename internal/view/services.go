@@ -3,10 +3,8 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
@@ -148,7 +146,14 @@ func servicePID(_ Input, s *service) Cell {
 	return Plain(pid(s.top().Process))
 }
 
-func serviceSYNQueue(in Input, s *service) Cell { return listenerSYNQueue(in, s.top()) }
+// serviceSYNQueue marks a SYN queue in trouble with !.
+func serviceSYNQueue(in Input, s *service) Cell {
+	l := s.top()
+	if trouble(in.Snap, l, atSYNQueue) {
+		return append(depth(l.SYNQueue, l.Backlog, Bad), Span{" !", Bad})
+	}
+	return depth(l.SYNQueue, l.Backlog, Normal)
+}
 
 // serviceHandshake and serviceWait put the longer of the two stations in bold: there the time goes.
 func serviceHandshake(_ Input, s *service) Cell {
@@ -172,15 +177,19 @@ func slower(mine, other model.Opt[int64]) Style {
 	return Normal
 }
 
-// serviceAcceptQueue marks a full queue with ! and shows how full it is where it is not empty.
-func serviceAcceptQueue(_ Input, s *service) Cell {
+// serviceAcceptQueue marks a queue in trouble with ! and shows how full it is where it is not empty.
+func serviceAcceptQueue(in Input, s *service) Cell {
 	l := s.top()
-	if Full(l) {
-		return append(depth(l.AcceptQueue, l.Backlog, Bad), Span{" ! " + Bar(1, 7), Bad})
+	style, mark := Normal, " "
+	if Full(l) || trouble(in.Snap, l, atAcceptQueue) {
+		style, mark = Bad, " ! "
 	}
-	out := depth(l.AcceptQueue, l.Backlog, Normal)
-	if l.AcceptQueue.V > 0 && l.Backlog.Known {
-		out = append(out, Span{" " + Bar(fullness(l), 7), Normal})
+	out := depth(l.AcceptQueue, l.Backlog, style)
+	switch {
+	case l.AcceptQueue.V > 0 && l.Backlog.Known:
+		out = append(out, Span{mark + Bar(fullness(l), 7), style})
+	case style == Bad:
+		out = append(out, Span{" !", Bad})
 	}
 	return out
 }
@@ -215,12 +224,7 @@ func serviceReasons(_ Input, s *service) Cell {
 			total[reason] += n
 		}
 	}
-	reasons := sortedKeys(total)
-	if len(reasons) == 0 {
-		return nil
-	}
-	most := slices.MaxFunc(reasons, func(a, b string) int { return cmp.Compare(total[a], total[b]) })
-	return Styled(strings.ReplaceAll(Clean(most), "_", " "), Dim)
+	return Styled(mainReason(total), Dim)
 }
 
 // servicePeak says how deep the queue was at most in the last minute.

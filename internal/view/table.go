@@ -59,6 +59,7 @@ const (
 	ListenerRecord
 	ConnectionRecord
 	EventRecord
+	FindingRecord
 )
 
 // Input is everything that a page is made of.
@@ -91,7 +92,8 @@ type column[T any] struct {
 // sheet describes a table of records of type T.
 type sheet[T any] struct {
 	columns  []column[T]
-	tall     bool // rows have two lines
+	tall     bool                       // rows have two lines
+	line     func(in Input, rec T) Line // second line of a row across all columns; nil: the columns have their own
 	key      func(T) Key
 	target   func(T) Key                     // what Enter opens
 	subjects func(in Input, rec T) []Subject // a filter that selects one of them selects the record
@@ -107,6 +109,7 @@ type Table struct {
 
 	cells  func(row, col int) Cell
 	subs   func(row, col int) Cell
+	under  func(row int) Line // second line across all columns; nil: there is none
 	target func(row int) Key
 }
 
@@ -141,7 +144,7 @@ func (s *sheet[T]) table(in Input, recs []T) *Table {
 		}
 	}
 	s.sort(in.Sort, rows)
-	t := &Table{Heads: s.heads(), Total: len(recs), Tall: s.tall, Order: in.Sort, Keys: make([]Key, len(rows))}
+	t := &Table{Heads: s.heads(), Total: len(recs), Tall: s.tall || s.line != nil, Order: in.Sort, Keys: make([]Key, len(rows))}
 	for i, r := range rows {
 		t.Keys[i] = s.key(r)
 	}
@@ -151,6 +154,9 @@ func (s *sheet[T]) table(in Input, recs []T) *Table {
 			return f(in, rows[row])
 		}
 		return nil
+	}
+	if s.line != nil {
+		t.under = func(row int) Line { return s.line(in, rows[row]) }
 	}
 	t.target = func(row int) Key { return s.target(rows[row]) }
 	return t

@@ -26,8 +26,8 @@ func Text(w io.Writer, s *model.Snapshot) error {
 		writeLine(b, Plain("lost: "+lost))
 	}
 	writeLine(b, TotalsLine(in, 0))
-	for _, p := range Problems(in) {
-		writeLine(b, p.Line())
+	for i := range s.Findings {
+		writeLine(b, findingLine(in, &s.Findings[i]))
 	}
 	for _, name := range []string{"listeners", "connections"} {
 		page, _ := PageNamed(name)
@@ -38,12 +38,29 @@ func Text(w io.Writer, s *model.Snapshot) error {
 	return b.Flush()
 }
 
+// findingLine is a finding on one line: "!" if it is more than a note, and when it ended if it has.
+func findingLine(in Input, f *model.Finding) Line {
+	mark := "! "
+	switch {
+	case !present(f):
+		mark = "  "
+	case f.Severity == model.Note:
+		mark = "· "
+	}
+	out := Line{{mark, Bad}, {Clean(f.Subject), Strong}, {"  " + Clean(f.Text), Normal}}
+	if !present(f) {
+		out = append(out, Span{" (ended " + in.clock().Time(f.Until.V) + ")", Dim})
+	}
+	return out
+}
+
 func writeTable(b *bufio.Writer, p *Page, t *Table) {
 	if len(t.Keys) == 0 {
 		fmt.Fprintf(b, "%s: none\n", strings.ToUpper(p.Title))
 		return
 	}
 	n := min(len(t.Keys), textRows)
+	t.Tall = false // there is room for what the second lines say
 	l := t.Layout(textWidth, 0, n)
 	t.Order = Sort{} // no arrow where no key can change it
 	writeLine(b, l.Header(-1))

@@ -28,6 +28,23 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestReport(t *testing.T) {
+	for name, s := range map[string]*model.Snapshot{"busy": viewtest.Busy(), "empty": viewtest.Empty(), "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			if err := view.Report(&b, s); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "report_"+name+".txt", b.String())
+			for _, r := range b.String() {
+				if r < ' ' && r != '\n' {
+					t.Errorf("control character %q in the report", r)
+				}
+			}
+		})
+	}
+}
+
 func TestJSON(t *testing.T) {
 	for name, s := range map[string]*model.Snapshot{"busy": viewtest.Busy(), "zero": {}} {
 		t.Run(name, func(t *testing.T) {

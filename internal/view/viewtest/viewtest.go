@@ -40,6 +40,7 @@ func Busy() *model.Snapshot {
 	s.Listeners = listeners()
 	s.Connections = connections()
 	s.Events = events()
+	s.Findings, s.Namespaces = findings(), namespaces()
 	return s
 }
 
@@ -69,15 +70,18 @@ func listeners() []model.Listener {
 	nginx := model.Listener{Conn: 0x101, Local: "[::]:8080", NetNS: 4026531840, Process: process(812, "nginx"), State: model.StateListening,
 		Backlog: model.Some[uint32](511), BacklogAsked: model.Some[uint32](511), SYNQueue: model.Some[uint32](0), AcceptQueue: model.Some[uint32](0),
 		Established: 81_000, Accepted: 81_000, WaitNS: waits(81_000, 14*us, 90*us), HandshakeNS: waits(81_000, 21*us, 60*us), Overflows: model.Some[uint64](0),
-		Acceptors: []model.Acceptor{{PID: 812, TID: 812, Comm: "nginx", Accepts: 40_500, Errors: map[string]uint64{"EAGAIN": 211}}, {PID: 813, TID: 813, Comm: "nginx", Accepts: 40_500}},
+		Acceptors: []model.Acceptor{{PID: 812, TID: 812, Comm: "nginx", Accepts: 40_500, Errors: map[string]uint64{"ECONNABORTED": 2}}, {PID: 813, TID: 813, Comm: "nginx", Accepts: 40_500}},
 		Fidelity:  exact, Opened: Start + 2*sec, ArrivalsPerSec: 980, AcceptsPerSec: 980, History: history(0, 0, 1, 0, 2, 0, 0)}
 	nginx.Unit = "nginx.service"
 	api := model.Listener{Conn: 0x102, Local: "0.0.0.0:9000", NetNS: 4026531840, Process: process(4711, "api"), State: model.StateListening,
 		Backlog: model.Some[uint32](128), BacklogAsked: model.Some[uint32](1024), SYNQueue: model.Some[uint32](3), AcceptQueue: model.Some[uint32](129),
 		Established: 2_400, Accepted: 2_271, WaitNS: waits(2_271, 1200*ms, 1900*ms), HandshakeNS: waits(2_400, 24*us, 80*us), Overflows: model.Some[uint64](212),
-		SYNDrops:  map[string]uint64{"accept_queue_full": 212, "other": 2},
-		Acceptors: []model.Acceptor{{PID: 4711, TID: 4711, Comm: "api", Accepts: 2_271}}, Fidelity: exact, Opened: Start + sec, ArrivalsPerSec: 41, AcceptsPerSec: 20,
-		History: history(0, 4, 9, 20, 40, 70, 101, 129, 129, 129)}
+		SYNYoung: model.Some[uint32](1), SYNACKAgain: 9, CookiesSent: model.Some[uint64](0), CookiesOK: model.Some[uint64](0),
+		SYNDrops: map[string]uint64{"accept_queue_full": 212, "other": 2}, ACKDrops: map[string]uint64{"accept_queue_full": 3},
+		Acceptors: []model.Acceptor{{PID: 4711, TID: 4711, Comm: "api", Accepts: 1_800, Errors: map[string]uint64{"EMFILE": 12}, OpenFDs: model.Some[uint32](1024), FDLimit: model.Some[uint64](1024),
+			Between: model.Some(model.Times{WatchedNS: 90 * sec, RunningNS: 4 * sec, RunqueueNS: 500 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 85 * sec, "accept4": 500 * ms}})},
+			{PID: 4711, TID: 4712, Comm: "api", Accepts: 471}}, Fidelity: exact, Opened: Start + sec, ArrivalsPerSec: 41, AcceptsPerSec: 20,
+		History: history(ramp()...)}
 	api.Container = "3f9a81c2d7e64b1f"
 	for i := range 129 {
 		api.Waiting = append(api.Waiting, model.Waiting{Conn: uint64(0x5000 + i), Remote: fmt.Sprintf("172.17.0.4:%d", 51234+i), Since: Now - 2100*ms + int64(i)*16*ms})
@@ -94,6 +98,15 @@ func listeners() []model.Listener {
 			WaitNS: waits(300, 70*us, 4*ms), HandshakeNS: waits(300, 90*us, 200*us), Overflows: model.Some[uint64](0), ArrivalsPerSec: 3.2, AcceptsPerSec: 3.2,
 			Acceptors: []model.Acceptor{{PID: uint32(7001 + i), TID: uint32(7001 + i), Comm: "gunicorn: worker", Accepts: uint64(812 - 400*i)}}, Opened: Start}
 		out = append(out, l)
+	}
+	return out
+}
+
+// ramp is a minute in which a queue fills.
+func ramp() []uint32 {
+	out := make([]uint32, 58)
+	for i := range out {
+		out[i] = uint32(min(i*i/18, 129))
 	}
 	return out
 }

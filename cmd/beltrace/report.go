@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"beltrace/internal/view"
+)
+
+func (a *app) reportCmd() *cobra.Command {
+	var f watchFlags
+	var json bool
+	c := &cobra.Command{
+		Use:   "report [FILE]",
+		Short: "Say what went wrong, why, and what to change",
+		Long: `Say what went wrong in a recording, why, and what to change; then the tables. It needs no
+privilege and works on any system.
+
+Without FILE it watches this host for as long as --for says.`,
+		Example: `  beltrace report slow.ndjson.zst
+  sudo beltrace report --for 10s --port 8080`,
+		Args: reportArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := a.openReport(c.Context(), &f, args)
+			if err != nil {
+				return err
+			}
+			w.Sinks = append(w.Sinks, &printer{out: a.out, json: json, make: w.snapshot, text: view.Report})
+			return w.Run(c.Context())
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&json, "json", false, "print the snapshot as JSON, one object on a line")
+	return c
+}
+
+// reportArgs asks for one recording, or for --for and none.
+func reportArgs(c *cobra.Command, args []string) error {
+	use := c.CommandPath()
+	switch {
+	case len(args) > 1:
+		return usagef("%s takes one argument, not %q: %s FILE", use, strings.Join(args, " "), use)
+	case len(args) == 1:
+		for _, name := range []string{"netns", "tier", "verbose"} {
+			if c.Flags().Changed(name) {
+				return usagef("--%s is for watching: a recording has no such choice", name)
+			}
+		}
+	case !c.Flags().Changed("for"):
+		return usagef("%s needs a recording (%s FILE), or a time to watch this host (sudo %s --for 10s)", use, use, use)
+	}
+	return nil
+}
+
+// openReport returns a run over the recording, or over this host.
+func (a *app) openReport(ctx context.Context, f *watchFlags, args []string) (*watch, error) {
+	if len(args) == 1 {
+		return openReplay(f, args[0], 0)
+	}
+	c, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.open(ctx, c, f.verbose)
+	if err != nil {
+		return nil, err
+	}
+	w := s.watch()
+	w.Limit = time.Duration(f.limit)
+	if f.count > 0 {
+		w.Sinks = append(w.Sinks, &counter{f.count})
+	}
+	a.say("%s", s.watching(""))
+	return w, nil
+}
