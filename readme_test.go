@@ -55,6 +55,8 @@ var facts = [][2]string{
 	{probes.FactRetransmit, "retransmissions"},
 	{probes.FactReset, "resets"},
 	{probes.FactClose, "the end of a connection, with its totals"},
+	{probes.FactThreads, "what a thread does: running, waiting for a CPU, blocked"},
+	{probes.FactBlockedOn, "in which system call it is blocked"},
 	{probes.FactMark, "notes of cooperating servers (demos)"},
 }
 

@@ -82,6 +82,7 @@ static __always_inline void on_accept(struct sock *child, const struct accept_ca
 	info->watched |= process_wanted(info->pid, info->comm);
 	if (!info->watched || info->pid == self_tgid)
 		return;
+	thread_serves();
 	if (call->listener)
 		info->listener_sk = call->listener;
 	e = event_new(EVENT_ACCEPT, sizeof(*e));

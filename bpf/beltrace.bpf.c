@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "compat.bpf.h"
 #include "sock.bpf.h"
+#include "sched.bpf.h"
 #include "packet.bpf.h"
 #include "tally.bpf.h"
 #include "listen.bpf.h"

@@ -67,6 +67,80 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
+/* task_struct.state became __state in 5.14 (2f064a59a11f). */
+struct task_struct___state {
+	long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline long task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return BPF_CORE_READ((struct task_struct___state *)task, state);
+}
+
+static __always_inline bool task_on_cpu(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->on_cpu) && BPF_CORE_READ(task, on_cpu);
+}
+
+struct thread_info___x86 {
+	__u32 status;
+} __attribute__((preserve_access_index));
+
+struct thread_info___arm64 {
+	unsigned long flags;
+} __attribute__((preserve_access_index));
+
+struct task_struct___x86 {
+	struct thread_info___x86 thread_info;
+} __attribute__((preserve_access_index));
+
+struct task_struct___arm64 {
+	struct thread_info___arm64 thread_info;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool task_is_32bit(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ((struct task_struct___x86 *)task, thread_info.status) & 0x2; /* TS_COMPAT */
+#else
+	return BPF_CORE_READ((struct task_struct___arm64 *)task, thread_info.flags) >> 22 & 1; /* TIF_32BIT */
+#endif
+}
+
+#define SYSCALL_UNKNOWN 0xffffffff
+#define MAX_SYSCALL 0xfffe
+#define SYSCALL_NONE 0xffff
+
+/*
+ * The system call that a user thread which is not on a CPU, or is about to leave it, is in. Before bpf_task_pt_regs
+ * (5.15) its registers are looked for at the top of its kernel stack: THREAD_SIZE is 16 KiB on both architectures
+ * (without KASAN, and on arm64 with pages of 4 or 16 KiB).
+ */
+static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
+{
+	struct pt_regs *regs;
+	int nr = -1;
+
+	if (task_is_32bit(task))
+		return SYSCALL_UNKNOWN; /* they count their calls otherwise */
+	if (modern) {
+		nr = syscall_nr((struct pt_regs *)bpf_task_pt_regs(task));
+	} else {
+#if defined(__TARGET_ARCH_x86)
+		regs = (struct pt_regs *)(BPF_CORE_READ(task, stack) + 16384) - 1;
+		if (bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
+			return SYSCALL_UNKNOWN;
+#else
+		regs = BPF_CORE_READ(task, stack) + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
+		if (bpf_probe_read_kernel(&nr, sizeof(nr), &((struct pt_regs___syscallno *)regs)->syscallno))
+			return SYSCALL_UNKNOWN;
+#endif
+	}
+	return nr < 0 || nr > MAX_SYSCALL ? SYSCALL_NONE : nr;
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define NR_LISTEN 50
 #define NR_ACCEPT 43

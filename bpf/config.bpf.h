@@ -29,5 +29,6 @@ bool use_lineage; /* children are told by cloned socket storage: no function of 
 
 bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
 bool counts_acks;     /* only refused final ACKs are */
+bool sched_on;	      /* the scheduler's hooks are attached: threads are added as they are met */
 
 #endif

@@ -23,6 +23,7 @@ enum event_kind {
 	EVENT_MARK,
 	EVENT_SYN_DROP,
 	EVENT_ACCEPT_ERROR,
+	EVENT_THREAD,
 };
 
 enum sock_role {
@@ -194,6 +195,57 @@ struct mark_event {
 	__u8 name[16];
 };
 
+/* What a thread does. THREAD_NEW: not known yet, nothing is counted. */
+enum thread_state {
+	THREAD_NEW,
+	THREAD_RUNNING,
+	THREAD_RUNQUEUE,
+	THREAD_BLOCKED,
+	THREAD_ENDED,
+};
+
+/* What a thread is blocked in: the number of a system call plus one, or what is none. 0: nothing. */
+enum thread_wait {
+	WAIT_FAULT = 0x10000, /* in no system call: a page fault */
+	WAIT_STOPPED,	      /* by a signal or a debugger */
+	WAIT_WORKER,	      /* a thread of io_uring that waits for work */
+	WAIT_UNKNOWN,	      /* its registers cannot be read */
+	WAIT_OTHER,	      /* in more calls than there are places for */
+};
+
+#define THREAD_WAITS 12 /* kinds of waits told apart per thread; the last is for the rest */
+#define NO_CPU 0xffffffff
+
+/*
+ * What a thread did since it is watched. first + running + runqueue + all of blocked is since. A copy that is made from
+ * the start to the end is whole if done equals begun: they count the changes.
+ */
+struct thread {
+	__u32 done; /* written last */
+	__u8 state; /* enum thread_state */
+	__u8 slot;  /* of blocked: the present or last wait */
+	__u16 pad;
+	__u64 first; /* CLOCK_MONOTONIC, ns */
+	__u64 since; /* when it came into its state */
+	__u64 running;
+	__u64 runqueue;
+	__u64 blocked[THREAD_WAITS];
+	__u64 switches;
+	__u64 migrations;
+	__u32 what[THREAD_WAITS]; /* enum thread_wait, of blocked */
+	__u32 pid;
+	__u32 cpu;	     /* where it ran last; NO_CPU: not seen */
+	__u8 comm[COMM_LEN]; /* of its process */
+	__u32 pad2;
+	__u32 begun; /* written first */
+};
+
+/* A thread ended. */
+struct thread_event {
+	struct event e;
+	struct thread t;
+};
+
 /* The sizes that user space expects: a change here is a change of the wire. */
 _Static_assert(sizeof(struct event) == 120, "struct event");
 _Static_assert(sizeof(struct established_event) == 136, "struct established_event");
@@ -243,6 +295,7 @@ struct tally {
 
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
+_Static_assert(sizeof(struct thread_event) == 352, "struct thread_event");
 
 /* A process that holds a socket open, found at start. */
 struct owner {
@@ -275,6 +328,7 @@ union wire {
 	struct sample_event sample;
 	struct drop_event drop;
 	struct accept_error_event accept_error;
+	struct thread_event thread;
 	struct owner owner;
 	struct tally_key tally_key;
 	struct tally tally;
@@ -286,6 +340,8 @@ union wire {
 	enum drop_cause cause;
 	enum tally_what what;
 	enum event_has has;
+	enum thread_state state;
+	enum thread_wait wait;
 	enum lost_where where;
 };
 

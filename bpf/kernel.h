@@ -175,6 +175,10 @@ struct task_struct {
 	struct files_struct *files;
 	struct signal_struct *signal;
 	char comm[16];
+	unsigned int flags;
+	unsigned int __state;
+	int on_cpu;
+	void *stack;
 };
 
 struct seq_file;
@@ -186,6 +190,11 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

@@ -179,6 +179,7 @@ const (
 	KernelEventKindEVENT_MARK         KernelEventKind = 11
 	KernelEventKindEVENT_SYN_DROP     KernelEventKind = 12
 	KernelEventKindEVENT_ACCEPT_ERROR KernelEventKind = 13
+	KernelEventKindEVENT_THREAD       KernelEventKind = 14
 )
 
 type KernelEventSide uint32
@@ -330,10 +331,57 @@ const (
 	KernelTallyWhatTALLY_ACCEPT_ERROR KernelTallyWhat = 6
 )
 
+type KernelThread struct {
+	_          structs.HostLayout
+	Done       uint32
+	State      uint8
+	Slot       uint8
+	Pad        uint16
+	First      uint64
+	Since      uint64
+	Running    uint64
+	Runqueue   uint64
+	Blocked    [12]uint64
+	Switches   uint64
+	Migrations uint64
+	What       [12]uint32
+	Pid        uint32
+	Cpu        uint32
+	Comm       [16]uint8
+	Pad2       uint32
+	Begun      uint32
+}
+
+type KernelThreadEvent struct {
+	_ structs.HostLayout
+	E KernelEvent
+	T KernelThread
+}
+
+type KernelThreadState uint32
+
+const (
+	KernelThreadStateTHREAD_NEW      KernelThreadState = 0
+	KernelThreadStateTHREAD_RUNNING  KernelThreadState = 1
+	KernelThreadStateTHREAD_RUNQUEUE KernelThreadState = 2
+	KernelThreadStateTHREAD_BLOCKED  KernelThreadState = 3
+	KernelThreadStateTHREAD_ENDED    KernelThreadState = 4
+)
+
+type KernelThreadWait uint32
+
+const (
+	KernelThreadWaitWAIT_FAULT   KernelThreadWait = 65536
+	KernelThreadWaitWAIT_STOPPED KernelThreadWait = 65537
+	KernelThreadWaitWAIT_WORKER  KernelThreadWait = 65538
+	KernelThreadWaitWAIT_UNKNOWN KernelThreadWait = 65539
+	KernelThreadWaitWAIT_OTHER   KernelThreadWait = 65540
+)
+
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [80]byte
+	_     [232]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -351,10 +399,12 @@ const (
 	KernelMapOwnIds               = "own_ids"
 	KernelMapPlaces               = "places"
 	KernelMapRequests             = "requests"
+	KernelMapServers              = "servers"
 	KernelMapSocks                = "socks"
 	KernelMapSynCalls             = "syn_calls"
 	KernelMapTaking               = "taking"
 	KernelMapTallies              = "tallies"
+	KernelMapThreads              = "threads"
 	KernelMapWatchedPids          = "watched_pids"
 	KernelProgAccept4SysExit      = "accept4_sys_exit"
 	KernelProgAccept4SysExitOld   = "accept4_sys_exit_old"
@@ -412,9 +462,17 @@ const (
 	KernelProgRetransmitSynack    = "retransmit_synack"
 	KernelProgSampleListeners     = "sample_listeners"
 	KernelProgSampleTcp           = "sample_tcp"
+	KernelProgSchedExec           = "sched_exec"
+	KernelProgSchedExit           = "sched_exit"
+	KernelProgSchedSwitch         = "sched_switch"
+	KernelProgSchedSwitchOld      = "sched_switch_old"
+	KernelProgSchedWakeup         = "sched_wakeup"
+	KernelProgSchedWakeupNew      = "sched_wakeup_new"
 	KernelProgSeedOwners          = "seed_owners"
 	KernelProgSeedTcp             = "seed_tcp"
 	KernelProgSeedTcpOld          = "seed_tcp_old"
+	KernelProgSeedThreads         = "seed_threads"
+	KernelProgSeedThreadsOld      = "seed_threads_old"
 	KernelProgSetState            = "set_state"
 	KernelProgSetStateAgain       = "set_state_again"
 	KernelProgSetStateOld         = "set_state_old"
@@ -437,6 +495,7 @@ const (
 	KernelVarFilterPort           = "filter_port"
 	KernelVarFilterPorts          = "filter_ports"
 	KernelVarReasonListenOverflow = "reason_listen_overflow"
+	KernelVarSchedOn              = "sched_on"
 	KernelVarSelfTgid             = "self_tgid"
 	KernelVarUseLineage           = "use_lineage"
 )
@@ -539,9 +598,17 @@ type KernelProgramSpecs struct {
 	RetransmitSynack  *ebpf.ProgramSpec `ebpf:"retransmit_synack"`
 	SampleListeners   *ebpf.ProgramSpec `ebpf:"sample_listeners"`
 	SampleTcp         *ebpf.ProgramSpec `ebpf:"sample_tcp"`
+	SchedExec         *ebpf.ProgramSpec `ebpf:"sched_exec"`
+	SchedExit         *ebpf.ProgramSpec `ebpf:"sched_exit"`
+	SchedSwitch       *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedSwitchOld    *ebpf.ProgramSpec `ebpf:"sched_switch_old"`
+	SchedWakeup       *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
+	SchedWakeupNew    *ebpf.ProgramSpec `ebpf:"sched_wakeup_new"`
 	SeedOwners        *ebpf.ProgramSpec `ebpf:"seed_owners"`
 	SeedTcp           *ebpf.ProgramSpec `ebpf:"seed_tcp"`
 	SeedTcpOld        *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
+	SeedThreads       *ebpf.ProgramSpec `ebpf:"seed_threads"`
+	SeedThreadsOld    *ebpf.ProgramSpec `ebpf:"seed_threads_old"`
 	SetState          *ebpf.ProgramSpec `ebpf:"set_state"`
 	SetStateAgain     *ebpf.ProgramSpec `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.ProgramSpec `ebpf:"set_state_old"`
@@ -570,10 +637,12 @@ type KernelMapSpecs struct {
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
+	Servers          *ebpf.MapSpec `ebpf:"servers"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
 	SynCalls         *ebpf.MapSpec `ebpf:"syn_calls"`
 	Taking           *ebpf.MapSpec `ebpf:"taking"`
 	Tallies          *ebpf.MapSpec `ebpf:"tallies"`
+	Threads          *ebpf.MapSpec `ebpf:"threads"`
 	WatchedPids      *ebpf.MapSpec `ebpf:"watched_pids"`
 }
 
@@ -592,6 +661,7 @@ type KernelVariableSpecs struct {
 	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
+	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
 	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
 }
@@ -627,10 +697,12 @@ type KernelMaps struct {
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
+	Servers          *ebpf.Map `ebpf:"servers"`
 	Socks            *ebpf.Map `ebpf:"socks"`
 	SynCalls         *ebpf.Map `ebpf:"syn_calls"`
 	Taking           *ebpf.Map `ebpf:"taking"`
 	Tallies          *ebpf.Map `ebpf:"tallies"`
+	Threads          *ebpf.Map `ebpf:"threads"`
 	WatchedPids      *ebpf.Map `ebpf:"watched_pids"`
 }
 
@@ -647,10 +719,12 @@ func (m *KernelMaps) Close() error {
 		m.OwnIds,
 		m.Places,
 		m.Requests,
+		m.Servers,
 		m.Socks,
 		m.SynCalls,
 		m.Taking,
 		m.Tallies,
+		m.Threads,
 		m.WatchedPids,
 	)
 }
@@ -670,6 +744,7 @@ type KernelVariables struct {
 	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
+	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
 	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`
 }
@@ -734,9 +809,17 @@ type KernelPrograms struct {
 	RetransmitSynack  *ebpf.Program `ebpf:"retransmit_synack"`
 	SampleListeners   *ebpf.Program `ebpf:"sample_listeners"`
 	SampleTcp         *ebpf.Program `ebpf:"sample_tcp"`
+	SchedExec         *ebpf.Program `ebpf:"sched_exec"`
+	SchedExit         *ebpf.Program `ebpf:"sched_exit"`
+	SchedSwitch       *ebpf.Program `ebpf:"sched_switch"`
+	SchedSwitchOld    *ebpf.Program `ebpf:"sched_switch_old"`
+	SchedWakeup       *ebpf.Program `ebpf:"sched_wakeup"`
+	SchedWakeupNew    *ebpf.Program `ebpf:"sched_wakeup_new"`
 	SeedOwners        *ebpf.Program `ebpf:"seed_owners"`
 	SeedTcp           *ebpf.Program `ebpf:"seed_tcp"`
 	SeedTcpOld        *ebpf.Program `ebpf:"seed_tcp_old"`
+	SeedThreads       *ebpf.Program `ebpf:"seed_threads"`
+	SeedThreadsOld    *ebpf.Program `ebpf:"seed_threads_old"`
 	SetState          *ebpf.Program `ebpf:"set_state"`
 	SetStateAgain     *ebpf.Program `ebpf:"set_state_again"`
 	SetStateOld       *ebpf.Program `ebpf:"set_state_old"`
@@ -808,9 +891,17 @@ func (p *KernelPrograms) Close() error {
 		p.RetransmitSynack,
 		p.SampleListeners,
 		p.SampleTcp,
+		p.SchedExec,
+		p.SchedExit,
+		p.SchedSwitch,
+		p.SchedSwitchOld,
+		p.SchedWakeup,
+		p.SchedWakeupNew,
 		p.SeedOwners,
 		p.SeedTcp,
 		p.SeedTcpOld,
+		p.SeedThreads,
+		p.SeedThreadsOld,
 		p.SetState,
 		p.SetStateAgain,
 		p.SetStateOld,

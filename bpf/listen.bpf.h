@@ -64,6 +64,7 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 	}
 	if (!info->watched)
 		return;
+	process_serves(info->pid);
 	e = event_new(EVENT_LISTEN, sizeof(*e));
 	if (!e)
 		return;

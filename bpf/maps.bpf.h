@@ -5,6 +5,7 @@
 
 #define MAX_SOCKS 131072
 #define MAX_REQUESTS 65536
+#define MAX_THREADS 8192
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -75,6 +76,22 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } watched_pids SEC(".maps");
+
+/* Threads whose scheduling is watched. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_THREADS);
+	__type(key, __u32);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/* Processes that hold a watched listener or took one of its connections: their threads are worth watching. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} servers SEC(".maps");
 
 /* How far a connect() has come. */
 enum connect_stage {
@@ -170,6 +187,14 @@ static __always_inline __u64 own_id(void)
 		return 0;
 	*n += 1;
 	return (1ULL << 52) | ((__u64)bpf_get_smp_processor_id() << 40) | *n;
+}
+
+static __always_inline void process_serves(__u32 tgid)
+{
+	__u8 one = 1;
+
+	if (!bpf_map_lookup_elem(&servers, &tgid))
+		bpf_map_update_elem(&servers, &tgid, &one, BPF_ANY);
 }
 
 static __always_inline struct sock_info *info_of(const void *sk)

@@ -131,6 +131,8 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 	}
 	if (owner.watched)
 		info->watched = 1;
+	if (info->watched && info->role == ROLE_LISTENER)
+		process_serves(owner.pid);
 	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
 	return 0;
 }

@@ -38,6 +38,8 @@ type Collector struct {
 	byPort    map[port][]*listener
 	spaces    map[uint32]*space // by network namespace
 
+	workers map[thread]*worker
+
 	total  model.Totals
 	events uint64
 	lost   map[string]uint64
@@ -71,8 +73,9 @@ func New(opt Options) *Collector {
 		conns: map[uint64]*conn{}, pairs: map[pair]*conn{},
 		open: list{which: inState}, closed: list{which: inState},
 		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
-		lost: map[string]uint64{},
-		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
+		workers: map[thread]*worker{},
+		lost:    map[string]uint64{},
+		rate:    rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
 		log: eventLog{size: budget.Events},
 	}
 }
@@ -140,6 +143,8 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.readable(e)
 	case event.Offcpu:
 		c.offcpu(e)
+	case event.Thread:
+		c.thread(e)
 	case event.Mark:
 		c.mark(e)
 	case event.Lost:

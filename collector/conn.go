@@ -158,6 +158,7 @@ func (c *Collector) accept(e *event.Event) {
 	x := c.connOf(e)
 	if x == nil {
 		c.total.Accepts++
+		c.acceptedBy(e)
 		if l := c.listenerFor(nil, e); l != nil {
 			l.accept(nil, e, c.budget)
 		}
@@ -169,6 +170,7 @@ func (c *Collector) accept(e *event.Event) {
 		return
 	}
 	c.total.Accepts++
+	c.acceptedBy(e)
 	x.saw.accept = true
 	x.taken = e.TS
 	x.setRole(event.RoleServer)

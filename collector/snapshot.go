@@ -24,7 +24,7 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		Listeners:   c.listListeners(now, whole),
 		Connections: c.listConns(),
 		Exchanges:   c.exchanges.snapshot(), Routes: c.routes.snapshot(), Loops: []struct{}{},
-		Rings: []struct{}{}, Workers: []model.Worker{}, Namespaces: c.listSpaces(),
+		Rings: []struct{}{}, Workers: c.listWorkers(), Namespaces: c.listSpaces(),
 		WallOffset: o.WallOffset, Start: o.Start,
 		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),
 		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,
@@ -66,7 +66,7 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 		SYNDrops: l.synDrops.snapshot(), ACKDrops: l.ackDrops.snapshot(),
 		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
-		Acceptors: l.showAcceptors(), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
+		Acceptors: c.showAcceptors(l), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
 	}
 	if how == light {
@@ -96,12 +96,13 @@ func (l *listener) oldestWaiting() []model.Waiting {
 }
 
 // showAcceptors returns the threads that accept, the busiest first.
-func (l *listener) showAcceptors() []model.Acceptor {
+func (c *Collector) showAcceptors(l *listener) []model.Acceptor {
 	out := make([]model.Acceptor, 0, len(l.acceptors))
 	for _, a := range l.acceptors {
 		out = append(out, model.Acceptor{
 			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
 			Errors: a.errors.snapshot(), OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
+			Between: c.between(a.pid, a.tid),
 		})
 	}
 	slices.SortStableFunc(out, func(a, b model.Acceptor) int {

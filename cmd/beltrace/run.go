@@ -36,6 +36,8 @@ type watch struct {
 	Model *collector.Collector
 	// Cost says what watching costs; nil: nothing that could be said.
 	Cost func() (model.Cost, bool)
+	// Sets names the probe sets that are attached now; nil: those that the model has.
+	Sets func() []string
 	// Now is the clock of the events. It may stand still: the model's time is never before its newest event.
 	Now   func() int64
 	Sinks []sink
@@ -212,6 +214,9 @@ func (w *watch) snapshot(now int64) *model.Snapshot {
 		if c, ok := w.Cost(); ok {
 			s.Cost = model.Some(c)
 		}
+	}
+	if w.Sets != nil {
+		s.Sets = w.Sets()
 	}
 	return s
 }

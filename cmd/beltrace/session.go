@@ -41,7 +41,7 @@ func (s *session) watch() *watch {
 	opt := optionsOf(s.header)
 	opt.Filters, opt.Sets = info.Filters, info.Sets
 	opt.Process = procinfo.New().Process
-	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Now: monotonic}
+	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Now: monotonic}
 }
 
 // watching is the line that says that everything is attached. what: "" names the filters.

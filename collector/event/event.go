@@ -23,6 +23,12 @@ const (
 	SideRemote = "remote"
 )
 
+// Phases of a mark; a thread's last event has the end.
+const (
+	PhaseBegin = "begin"
+	PhaseEnd   = "end"
+)
+
 // Reasons of a Close, Reset or Retransmit.
 const (
 	ReasonRefused     = "refused"     // ECONNREFUSED: nobody listens on that port
@@ -111,7 +117,7 @@ type Event struct {
 	Queued      bool   // one that was there before: it is in the accept queue
 
 	Name  string // of a mark: parse, handle …
-	Phase string // of a mark: begin, end
+	Phase string // of a mark: begin, end; of a thread: end, when it ended
 	ID    uint64 // of a mark: the server's own number of the request
 	Where string // of a loss: ring, map, missed, order, evicted
 

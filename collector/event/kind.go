@@ -93,7 +93,7 @@ var kindTable = [kinds]kindInfo{
 	SYNDrop:     {"syn_drop", "a SYN or the final ACK of a handshake was refused", []Field{FieldListener, FieldListenerConn, FieldStage, FieldReason, FieldDropReason, FieldCount, FieldSYNQueue, FieldAcceptQueue, FieldBacklog}},
 	AcceptError: {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
 	NetNS:       {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
-	Thread:      {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations}},
+	Thread:      {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldPhase}},
 	Readable:    {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
 	Read:        {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
 	Write:       {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},

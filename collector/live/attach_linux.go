@@ -66,7 +66,7 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if err := s.mayCount(h); err != nil {
 		return nil, err
 	}
-	a := &attached{hook: h}
+	a := &attached{hook: h, set: p.Set}
 	if h.Switch != "" {
 		return a, s.switchOn(h.Switch)
 	}
@@ -80,6 +80,9 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	a.progs = progs
 	if p.Name == probes.FirstAccept {
 		return a, nil // attached when there is somebody to wait for
+	}
+	if !c.alwaysOn(p.Set) {
+		return a, nil // attached when somebody needs it
 	}
 	if err := s.attachPrograms(a, progs, h.Progs, c); err != nil {
 		return nil, err

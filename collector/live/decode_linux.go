@@ -18,11 +18,12 @@ import (
 type decoder struct {
 	names   map[[commLen]byte]string
 	reasons map[uint16]string // enum skb_drop_reason of this kernel
+	calls   []string          // system calls, by number
 }
 
 const maxNames = 4096
 
-func newDecoder() decoder { return decoder{names: map[[commLen]byte]string{}} }
+func newDecoder() decoder { return decoder{names: map[[commLen]byte]string{}, calls: syscallNames()} }
 
 // name interns a comm.
 func (d *decoder) name(raw [commLen]byte) string {
@@ -88,6 +89,8 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.acceptError(record[bpf.KernelAcceptErrorEvent](raw), e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
+	case bpf.KernelEventKindEVENT_THREAD:
+		ok = d.ended(record[bpf.KernelThreadEvent](raw), e)
 	default:
 		return fmt.Errorf("record of unknown kind %d", head.Kind)
 	}
@@ -105,7 +108,7 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Conn = h.Conn
 		e.Set(event.FieldConn)
 	}
-	if e.Kind != event.Mark {
+	if e.Kind != event.Mark && e.Kind != event.Thread {
 		e.NetNS, e.Proto = h.Netns, "tcp"
 		e.Set(event.FieldNetNS, event.FieldProto)
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	RingBytes  int         // size of the ring buffer, a power of two; 0: 8 MiB
 }
 
-// Info describes a session. It does not change.
+// Info describes a session. Only its Sets change.
 type Info struct {
 	Host, Kernel, Arch string
 	Tier               probes.Tier
@@ -37,7 +37,7 @@ type Info struct {
 	Start              int64 // when everything was attached, CLOCK_MONOTONIC
 	Probes             []ProbeInfo
 	Filters            []string // as command-line words
-	Sets               []string
+	Sets               []string // of probes that are attached
 }
 
 // ProbeInfo says how a probe is served.

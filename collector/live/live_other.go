@@ -11,6 +11,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
+	"beltrace/collector/probes"
 )
 
 // Session is never made on this system.
@@ -38,6 +39,12 @@ func (*Session) Info() Info { return Info{} }
 
 // WatchPID does nothing.
 func (*Session) WatchPID(uint32) error { return nil }
+
+// Need does nothing.
+func (*Session) Need(probes.Set) {}
+
+// Sets are none.
+func (*Session) Sets() []string { return nil }
 
 // Cost is not known.
 func (*Session) Cost() (model.Cost, bool) { return model.Cost{}, false }

@@ -8,6 +8,7 @@ import (
 
 	"beltrace/bpf"
 	"beltrace/collector/event"
+	"beltrace/collector/probes"
 
 	"github.com/cilium/ebpf"
 )
@@ -53,6 +54,7 @@ func (s *Session) Next(e *event.Event) error {
 		}
 		s.pending = s.pending[:0]
 		s.began, s.draining = monotonic(), true
+		s.heedNeeds(s.began)
 		s.ring.begin()
 	}
 }
@@ -135,6 +137,9 @@ func (s *Session) periodic() {
 	s.readTallies(monotonic())
 	s.readSpaces(monotonic())
 	s.checkBlockedAcceptors()
+	if d := s.demands[probes.Sched]; d.on {
+		s.sampleThreads(s.final)
+	}
 	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {
 		s.cost.Store(&cost)
 	}

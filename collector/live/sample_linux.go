@@ -32,6 +32,7 @@ func (s *Session) noteBusy(e *event.Event) {
 	if !halfFull(e) {
 		return
 	}
+	s.noteSlow(e)
 	conn := e.ListenerConn
 	if st := s.listeners[conn]; st != nil && !st.busy {
 		st.busy, s.busy = true, true
@@ -96,6 +97,7 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 			continue
 		}
 		st.busy, st.netns = halfFull(&e), e.NetNS
+		s.noteSlow(&e)
 		s.spaces.sample(&e, r)
 		if e.SkDrops != st.drops {
 			s.spaces.of(e.NetNS).moved = true

@@ -47,8 +47,12 @@ type Session struct {
 	sampledBusy int64 // when those were last sampled
 	spaces      spaces
 
-	meter meter
-	cost  atomic.Pointer[model.Cost]
+	meter   meter
+	cost    atomic.Pointer[model.Cost]
+	threads threadReader
+	demands map[probes.Set]*demand // sets that are attached while they are needed
+	reseed  atomic.Bool            // threads are to be looked for: another process is watched
+	sets    atomic.Pointer[[]string]
 
 	done  chan struct{} // closed by Close
 	close sync.Once
@@ -61,6 +65,7 @@ type Session struct {
 // attached is a probe's hook in use.
 type attached struct {
 	hook   *probes.Hook
+	set    probes.Set
 	progs  []*ebpf.Program
 	copies [][]*ebpf.Program // further copies of progs, by index
 	links  []io.Closer
@@ -109,6 +114,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.describe(c)
+	s.demands = map[probes.Set]*demand{probes.Sched: {always: c.alwaysOn(probes.Sched)}}
 	s.copies = leavesOutRuns(s.info.Kernel)
 	if err := s.attachAll(ctx, c); err != nil {
 		return err
@@ -130,6 +136,8 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	}
 	s.spaces.begin(c.NetNS)
 	s.loader.release()
+	s.heedNeeds(monotonic())
+	s.publishSets()
 	s.meter = startMeter()
 	return nil
 }
@@ -192,8 +200,12 @@ func (s *Session) describe(c Config) {
 	}
 }
 
-// Info describes the session.
-func (s *Session) Info() Info { return s.info }
+// Info describes the session. Its Sets are those that are attached now. Any goroutine may ask.
+func (s *Session) Info() Info {
+	info := s.info
+	info.Sets = s.Sets()
+	return info
+}
 
 // Cost is what watching cost in the last second; false while it is not known. Any goroutine may ask.
 func (s *Session) Cost() (model.Cost, bool) {
@@ -209,6 +221,7 @@ func (s *Session) WatchPID(pid uint32) error {
 	if err := s.maps["watched_pids"].Put(pid, uint8(1)); err != nil {
 		return fmt.Errorf("watch pid %d: %w", pid, err)
 	}
+	s.reseed.Store(true)
 	return nil
 }
 
@@ -249,14 +262,20 @@ func (s *Session) Close() error {
 	return nil
 }
 
-func (a *attached) close() {
+// detach leaves the programs loaded.
+func (a *attached) detach() {
 	for _, l := range a.links {
 		l.Close()
 	}
+	a.links = nil
+}
+
+func (a *attached) close() {
+	a.detach()
 	for _, p := range slices.Concat(append(a.copies, a.progs)...) {
 		p.Close()
 	}
-	a.links, a.progs, a.copies = nil, nil, nil
+	a.progs, a.copies = nil, nil
 }
 
 // monotonic is the clock of bpf_ktime_get_ns.

@@ -19,14 +19,15 @@ const (
 
 // Worker is a thread of a server.
 type Worker struct {
-	PID       uint32 `json:"pid"`
-	TID       uint32 `json:"tid"`
-	Comm      string `json:"comm"`
-	Role      string `json:"role"`
-	Accepts   uint64 `json:"accepts"`
-	Exchanges uint64 `json:"exchanges"`
+	PID       uint32      `json:"pid"`
+	TID       uint32      `json:"tid"`
+	Comm      string      `json:"comm"`
+	Role      string      `json:"role"`
+	Accepts   uint64      `json:"accepts"`
+	Exchanges Opt[uint64] `json:"exchanges,omitzero"`
 	Times
 	Switches   uint64      `json:"switches"`
 	Migrations uint64      `json:"migrations"`
-	CPU        Opt[uint32] `json:"cpu,omitzero"` // where it was last seen
+	CPU        Opt[uint32] `json:"cpu,omitzero"`   // where it was last seen
+	Ended      Opt[int64]  `json:"ended,omitzero"` // when the thread ended, CLOCK_MONOTONIC
 }

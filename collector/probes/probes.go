@@ -66,7 +66,12 @@ type Set string
 const (
 	Lifecycle Set = "lifecycle" // connections come and go: always on
 	Marks     Set = "marks"     // notes of cooperating servers
+	Sched     Set = "sched"     // what threads do: attached while somebody needs it, or with a filter
 )
+
+// OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
+// run for everybody, whether watched or not.
+func (s Set) OnDemand() bool { return s == Sched }
 
 // Hook is one way to serve a probe.
 type Hook struct {

@@ -20,6 +20,7 @@ const (
 	Owners      = "owners"
 	Mark        = "mark"
 	Children    = "children"
+	Threads     = "threads"
 )
 
 // Names of facts: the keys of a listener's fidelity, and what claims may need.
@@ -45,13 +46,15 @@ const (
 	FactDrops       = "drops"
 	FactCookies     = "cookies"
 	FactMark        = "mark"
+	FactThreads     = "threads"
+	FactBlockedOn   = "blocked_on"
 )
 
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), lastACKProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
-		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), markProbe(),
+		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), threadsProbe(), markProbe(),
 	}
 }
 
@@ -244,6 +247,26 @@ func queueProbe() Probe {
 		Hooks: []Hook{
 			{How: Iter, At: "bpf_sk_storage_map", Serves: Full, Needs: Tracepoint, Fidelity: model.Sampled, Progs: []string{"sample_listeners"}},
 			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Sampled, Progs: []string{"sample_tcp"}},
+		},
+	}
+}
+
+func threadsProbe() Probe {
+	at := "sched_switch, sched_wakeup, sched_wakeup_new, sched_process_exec, sched_process_exit; iter task"
+	return Probe{
+		Name: Threads, Set: Sched, Yields: []event.Kind{event.Thread}, Facts: []string{FactThreads, FactBlockedOn},
+		Why: "what the threads of servers do: running, waiting for a CPU, blocked and in which system call",
+		Hooks: []Hook{
+			{
+				How: TPBTF, At: at, Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_wakeup", "sched_switch", "seed_threads"},
+			},
+			{
+				How: TPBTF, At: at, Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_wakeup", "sched_switch_old", "seed_threads_old"},
+				Facts: map[string]model.Fidelity{FactBlockedOn: model.Derived},
+				Note:  "no helper for user registers (before 5.15): they are looked for at the top of the kernel stack",
+			},
 		},
 	}
 }

@@ -56,6 +56,7 @@ func operations() map[string]operation {
 		"bequest": op(opBequest),
 		"ring":    op(opRing),
 		"child":   op(opChild),
+		"work":    op(opWork),
 	}
 }
 

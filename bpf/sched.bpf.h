@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What threads do: running, waiting for a CPU, blocked and in which system call. Nothing is sent but the sum at a
+ * thread's end: user space reads the map once a second.
+ *
+ * The scheduler orders a thread's transitions by its own locks (a wake-up waits until the switch away is complete), so
+ * an entry has one writer at a time.
+ */
+#ifndef BELTRACE_SCHED_BPF_H
+#define BELTRACE_SCHED_BPF_H
+
+#define PF_IO_WORKER 0x10 /* a kernel thread before 5.12 */
+#define PF_KTHREAD 0x00200000
+#define TASK_STOPPED_OR_TRACED 0x0c
+#define TASK_WAKING 0x200
+#define TASK_NEW 0x800
+
+static __always_inline __u32 task_flags(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, flags);
+}
+
+/* The place where the time of a wait is added up. What finds no room of its own goes to the last one. */
+static __always_inline __u8 wait_slot(struct thread *t, __u32 what)
+{
+	__u8 last = t->slot;
+
+	if (last < THREAD_WAITS && t->what[last] == what)
+		return last;
+#pragma unroll
+	for (int i = 0; i < THREAD_WAITS - 1; i++) {
+		if (!t->what[i])
+			t->what[i] = what;
+		if (t->what[i] == what)
+			return i;
+	}
+	t->what[THREAD_WAITS - 1] = WAIT_OTHER;
+	return THREAD_WAITS - 1;
+}
+
+/* Adds the time since the last change to the state that ends, and begins another; what: that it blocks in, or 0. */
+static __always_inline void thread_becomes(struct thread *t, __u8 state, __u32 what)
+{
+	__u64 now = bpf_ktime_get_ns(), ns = now - t->since;
+
+	t->begun += 1;
+	barrier();
+	switch (t->state) {
+	case THREAD_RUNNING:
+		t->running += ns;
+		break;
+	case THREAD_RUNQUEUE:
+		t->runqueue += ns;
+		break;
+	case THREAD_BLOCKED:
+		if (t->slot < THREAD_WAITS)
+			t->blocked[t->slot] += ns;
+		break;
+	default:
+		t->first = now;
+	}
+	t->since = now;
+	t->state = state;
+	if (what)
+		t->slot = wait_slot(t, what);
+	barrier();
+	t->done += 1;
+}
+
+/* In what a task blocks: its system call, unless it was stopped. */
+static __always_inline __u32 waits_in(struct task_struct *task, long state, bool modern)
+{
+	__u32 nr;
+
+	if (state & TASK_STOPPED_OR_TRACED)
+		return WAIT_STOPPED;
+	if (task_flags(task) & PF_IO_WORKER)
+		return WAIT_WORKER;
+	nr = task_syscall(task, modern);
+	if (nr == SYSCALL_UNKNOWN)
+		return WAIT_UNKNOWN;
+	if (nr > MAX_SYSCALL)
+		return WAIT_FAULT;
+	return nr + 1; /* 0 is an empty place */
+}
+
+static __always_inline struct thread *thread_of(__u32 tid)
+{
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/* Watches a thread from now on. NULL if it is watched already, or if there is no room, which is counted. */
+static __always_inline struct thread *thread_add(struct task_struct *task, __u8 state)
+{
+	struct thread t = {.state = state, .cpu = NO_CPU};
+	__u32 tid = BPF_CORE_READ(task, pid);
+
+	if (thread_of(tid))
+		return 0;
+	t.first = t.since = bpf_ktime_get_ns();
+	t.pid = BPF_CORE_READ(task, tgid);
+	bpf_probe_read_kernel(t.comm, sizeof(t.comm), &BPF_CORE_READ(task, group_leader)->comm);
+	if (bpf_map_update_elem(&threads, &tid, &t, BPF_NOEXIST)) {
+		count_lost(LOST_MAP);
+		return 0;
+	}
+	return thread_of(tid);
+}
+
+/* The current thread took a connection: it serves. */
+static __always_inline void thread_serves(void)
+{
+	if (sched_on)
+		thread_add((struct task_struct *)bpf_get_current_task(), THREAD_RUNNING);
+	process_serves(bpf_get_current_pid_tgid() >> 32);
+}
+
+/* Threads of the processes that a filter selects; without one, of those that hold a watched listener. */
+static __always_inline bool thread_wanted(struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u8 comm[COMM_LEN];
+
+	if (tgid == self_tgid || task_flags(task) & PF_KTHREAD)
+		return false;
+	if (!filter_pids && !filter_comm)
+		return bpf_map_lookup_elem(&servers, &tgid) != 0;
+	bpf_probe_read_kernel(comm, sizeof(comm), &BPF_CORE_READ(task, group_leader)->comm);
+	return process_wanted(tgid, comm);
+}
+
+static __always_inline void leaves_cpu(struct task_struct *task, bool preempted, bool modern)
+{
+	struct thread *t = thread_of(task->pid);
+	long state;
+
+	if (!t)
+		return;
+	state = task_state(task);
+	t->switches += 1; /* not part of the sum */
+	/* Preempted on its way to sleep it is still runnable, whatever its state says. */
+	if (preempted || !state) {
+		thread_becomes(t, THREAD_RUNQUEUE, 0);
+		return;
+	}
+	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern));
+}
+
+static __always_inline void comes_to_cpu(struct task_struct *task)
+{
+	struct thread *t = thread_of(task->pid);
+	__u32 cpu;
+
+	if (!t)
+		return;
+	cpu = bpf_get_smp_processor_id();
+	if (t->cpu != cpu && t->cpu != NO_CPU)
+		t->migrations += 1;
+	t->cpu = cpu;
+	thread_becomes(t, THREAD_RUNNING, 0);
+}
+
+static __always_inline int on_switch(bool preempted, struct task_struct *prev, struct task_struct *next, bool modern)
+{
+	if (prev->pid) /* not the idle task */
+		leaves_cpu(prev, preempted, modern);
+	if (next->pid)
+		comes_to_cpu(next);
+	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return on_switch(preempt, prev, next, true);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch_old, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return on_switch(preempt, prev, next, false);
+}
+
+/* Not sched_waking: that may come before the switch away that it ends. */
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	struct thread *t = thread_of(task->pid);
+
+	if (t && t->state == THREAD_BLOCKED)
+		thread_becomes(t, THREAD_RUNQUEUE, 0);
+	return 0;
+}
+
+/* A new thread: that of a process which is watched, or the first of a child that a filter selects. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(sched_wakeup_new, struct task_struct *task)
+{
+	if (thread_wanted(task))
+		thread_add(task, THREAD_RUNQUEUE);
+	return 0;
+}
+
+/* The name that a filter compares comes with the program; a thread that execs takes the number of the first one. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_exec, struct task_struct *task, int old_tid)
+{
+	__u32 old = old_tid;
+
+	if (task->pid != old_tid)
+		bpf_map_delete_elem(&threads, &old);
+	if (thread_wanted(task))
+		thread_add(task, THREAD_RUNNING);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_exit, struct task_struct *task)
+{
+	__u32 tid = task->pid, tgid = task->tgid;
+	struct thread *t = thread_of(tid);
+	struct thread_event *e;
+
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+		bpf_map_delete_elem(&servers, &tgid);
+	if (!t)
+		return 0;
+	thread_becomes(t, THREAD_ENDED, 0);
+	e = event_new(EVENT_THREAD, sizeof(*e));
+	if (e) {
+		e->e.ts = t->since;
+		e->e.tid = tid;
+		e->t = *t;
+		event_send(e);
+	}
+	bpf_map_delete_elem(&threads, &tid);
+	return 0;
+}
+
+/* Threads that were there before. One that moves between our two looks at it has its transition from the hooks. */
+static __always_inline int seed_thread(struct task_struct *task, bool modern)
+{
+	__u8 begins = THREAD_RUNQUEUE;
+	struct thread *t;
+	__u32 what = 0;
+	long state;
+
+	if (!task || !thread_wanted(task))
+		return 0;
+	t = thread_add(task, THREAD_NEW);
+	if (!t)
+		return 0;
+	state = task_state(task);
+	if (task_on_cpu(task))
+		begins = THREAD_RUNNING;
+	else if (state && !(state & (TASK_WAKING | TASK_NEW)))
+		what = waits_in(task, state, modern);
+	if (t->state == THREAD_NEW)
+		thread_becomes(t, what ? THREAD_BLOCKED : begins, what);
+	return 0;
+}
+
+SEC("iter/task")
+int seed_threads(struct bpf_iter__task *ctx)
+{
+	return seed_thread(ctx->task, true);
+}
+
+SEC("iter/task")
+int seed_threads_old(struct bpf_iter__task *ctx)
+{
+	return seed_thread(ctx->task, false);
+}
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+	"beltrace/collector/probes"
+
+	"github.com/cilium/ebpf/link"
+)
+
+// lingers is how long a set stays attached after it was last needed.
+const lingers = 10 * time.Second
+
+// demand is a set of probes that is attached while somebody needs it. Its programs are loaded at the start: loading them
+// later would need the kernel's types again, which take far more memory than a few programs do.
+type demand struct {
+	always bool         // attached from the start to the end
+	last   atomic.Int64 // when it was last needed, CLOCK_MONOTONIC; 0: never
+	on     bool
+	broken bool // attaching failed: it is not tried again
+}
+
+// alwaysOn reports whether the set is needed from the start to the end: what a filter selects is watched in full.
+func (c *Config) alwaysOn(set probes.Set) bool {
+	return !set.OnDemand() || c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0
+}
+
+// Need says that somebody looks at what the probes of a set tell: they are attached within a moment, and stay so for some
+// seconds after the last call. Any goroutine may call it, as often as it likes.
+func (s *Session) Need(set probes.Set) {
+	if d := s.demands[set]; d != nil {
+		d.last.Store(monotonic())
+	}
+}
+
+// noteSlow has the scheduler watched when an accept queue is more than half full: what do those do who should accept?
+func (s *Session) noteSlow(e *event.Event) {
+	if e.Known(event.FieldAcceptQueue) && e.Known(event.FieldBacklog) && 2*uint64(e.AcceptQueue) > uint64(e.Backlog)+1 {
+		s.Need(probes.Sched)
+	}
+}
+
+// Sets names the sets of probes that are attached now. Any goroutine may ask.
+func (s *Session) Sets() []string {
+	if sets := s.sets.Load(); sets != nil {
+		return *sets
+	}
+	return nil
+}
+
+// heedNeeds attaches what is needed and detaches what is no longer.
+func (s *Session) heedNeeds(now int64) {
+	for set, d := range s.demands {
+		last := d.last.Load()
+		want := d.always || last != 0 && now-last < int64(lingers)
+		if want != d.on && !d.broken {
+			s.switchSet(set, d, want)
+		}
+	}
+	if s.reseed.Swap(false) {
+		s.seedThreads()
+	}
+}
+
+// switchSet attaches or detaches the probes of a set.
+func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
+	if !on {
+		s.endThreads()
+	}
+	found := false
+	for _, a := range s.hooks {
+		found = found || a.set == set
+		switch {
+		case a.set != set:
+		case !on:
+			a.detach()
+		case len(a.links) == 0:
+			d.broken = s.attachPrograms(a, a.progs, a.hook.Progs, Config{}) != nil || d.broken
+		}
+	}
+	d.broken = d.broken || !found
+	d.on = on && !d.broken
+	if d.on {
+		s.beginThreads()
+	}
+	s.publishSets()
+}
+
+// publishSets makes what Sets returns.
+func (s *Session) publishSets() {
+	sets := slices.Clone(s.info.Sets)
+	for set, d := range s.demands {
+		if d.on {
+			sets = append(sets, string(set))
+		}
+	}
+	slices.Sort(sets)
+	s.sets.Store(&sets)
+}
+
+// beginThreads lets the hooks add threads that they meet, and adds those that are there.
+func (s *Session) beginThreads() {
+	if s.hooks[probes.Threads] == nil {
+		return
+	}
+	s.loader.variables["sched_on"].Set(true)
+	s.threads.sampled = monotonic()
+	s.seedThreads()
+}
+
+// seedThreads lets the iterator add the threads that are wanted and not watched yet.
+func (s *Session) seedThreads() {
+	a := s.hooks[probes.Threads]
+	if a == nil {
+		return
+	}
+	for _, l := range a.links {
+		if it, ok := l.(*link.Iter); ok {
+			iterate(it.Open)
+		}
+	}
+}
+
+// endThreads queues the last numbers of all threads and forgets them.
+func (s *Session) endThreads() {
+	s.loader.variables["sched_on"].Set(false)
+	s.sampleThreads(true)
+	m := s.maps[bpf.KernelMapThreads]
+	for tid := range s.threads.seen {
+		m.Delete(tid)
+	}
+	clear(s.threads.seen)
+}

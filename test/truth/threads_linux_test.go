@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/collector/probes"
+	"beltrace/internal/testkit"
+)
+
+// whatCall names the system call of each way to pass the time.
+var whatCall = map[string]string{
+	worksBySleep: "nanosleep", worksByFutex: "futex", worksByPipe: "read", worksBySocket: "recvfrom",
+}
+
+// TestAcceptorBlocks: what an acceptor did between two accepts, for what it can block in.
+func TestAcceptorBlocks(t *testing.T) {
+	for how, call := range whatCall {
+		t.Run(how, func(t *testing.T) {
+			const n, each = 10, 48 * time.Millisecond
+			r := acceptAndWork(t, workArgs{N: n, How: how, For: each})
+			var ts times
+			ts = append(ts, sample{"blocked in " + call, time.Duration(r.did.BlockedNS[call]), span{int64(n * each), r.worked.Took}})
+			ts.judge(t)
+			r.compare()
+		})
+	}
+}
+
+// TestAcceptorSpins: one that computes for 5 ms after each accept.
+func TestAcceptorSpins(t *testing.T) {
+	const n, each = 20, 5 * time.Millisecond
+	r := acceptAndWork(t, workArgs{N: n, How: worksBySpin, For: each})
+	if least := int64(n * each * 9 / 10); r.did.RunningNS < least {
+		t.Errorf("running for %v, want %v at least", time.Duration(r.did.RunningNS), time.Duration(least))
+	}
+	r.compare()
+}
+
+// report is what a thread knows and what beltrace says, about the same time.
+type report struct {
+	t      *testing.T
+	worked worked
+	did    event.ThreadTimes // since the thread was in its first accept
+	took   int64             // ns of it
+	worker model.Worker
+}
+
+// acceptAndWork runs an acceptor and a client, and returns what both say about the acceptor.
+func acceptAndWork(t *testing.T, a workArgs) report {
+	p, w, l := workers(t)
+	a.Listener = l
+	working := begin[worked](p.server, "work", a)
+	untilInAccept(t, p.server.PID, 1)
+	tid := callers(t, p.server.PID, unix.SYS_ACCEPT4)[0]
+	now := testkit.Mono()
+	first := w.until("an event of the thread in accept", func(e *event.Event) bool { return e.Kind == event.Thread && e.TID == tid && e.TS >= now })
+	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: a.N})
+	r := report{t: t, worked: working.result()}
+	last := w.after(r.worked)
+	if r.worked.TID != tid {
+		t.Fatalf("thread %d is in accept, %d worked", tid, r.worked.TID)
+	}
+	r.took, r.did = last.TS-first.TS, since(last.Thread, first.Thread)
+	for _, row := range w.snapshot().Workers {
+		if row.TID == tid {
+			r.worker = row
+		}
+	}
+	if r.worker.Role != model.RoleAcceptor || r.worker.Accepts != uint64(a.N) || r.worker.PID != p.server.PID || r.worker.Comm != serverName() {
+		t.Errorf("the worker is %+v", r.worker)
+	}
+	w.lossless()
+	w.sums()
+	return r
+}
+
+// after waits for what is told of a thread after its work: it rests then.
+func (w *watch) after(done worked) event.Event {
+	w.t.Helper()
+	return w.until("an event of the thread after its work", func(e *event.Event) bool {
+		return e.Kind == event.Thread && e.TID == done.TID && e.TS >= done.Returned
+	})
+}
+
+// workers returns a listener of a watched server.
+func workers(t *testing.T) (*pair, *watch, socket) {
+	testkit.NoLeaks(t)
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	return p, w, w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
+}
+
+// switchTime is how long the kernel may take to choose a thread.
+const switchTime = 5 * time.Microsecond
+
+// compare checks what the thread's own clocks say.
+func (r *report) compare() {
+	r.t.Helper()
+	if r.did.WatchedNS != r.took {
+		r.t.Errorf("watched for %d ns, the events are %d ns apart", r.did.WatchedNS, r.took)
+	}
+	// The kernel's own accounts read the clock when it begins to choose the next thread, the tracepoint comes when it has.
+	drift := int64(r.did.Switches) * int64(switchTime)
+	cpu, queued := r.worked.CPU.span(), r.worked.Queued.span()
+	ts := times{{"running", time.Duration(r.did.RunningNS), span{cpu.from, cpu.to + drift}}}
+	if !r.worked.Untold {
+		ts = append(ts, sample{"in the run queue", time.Duration(r.did.RunqueueNS), span{queued.from - drift, queued.to}})
+	}
+	ts.judge(r.t)
+}
+
+// since returns what a thread did between two events.
+func since(last, first *event.ThreadTimes) event.ThreadTimes {
+	d := event.ThreadTimes{
+		WatchedNS: last.WatchedNS - first.WatchedNS, RunningNS: last.RunningNS - first.RunningNS,
+		RunqueueNS: last.RunqueueNS - first.RunqueueNS, BlockedNS: map[string]int64{},
+		Switches: last.Switches - first.Switches, Migrations: last.Migrations - first.Migrations,
+	}
+	for what, ns := range last.BlockedNS {
+		d.BlockedNS[what] = ns - first.BlockedNS[what]
+	}
+	return d
+}
+
+// sums checks of every thread event that the parts add up, and that nothing runs backwards.
+func (w *watch) sums() {
+	w.t.Helper()
+	before := map[uint32]event.Event{}
+	n := 0
+	for _, e := range w.seen() {
+		if e.Kind != event.Thread {
+			continue
+		}
+		n++
+		sum := e.Thread.RunningNS + e.Thread.RunqueueNS
+		for _, ns := range e.Thread.BlockedNS {
+			sum += ns
+		}
+		if sum != e.Thread.WatchedNS {
+			w.wrong("the parts make %d: %s", sum, e.AppendJSON(nil))
+		}
+		if old, ok := before[e.TID]; ok && old.Phase == "" {
+			d := since(e.Thread, old.Thread)
+			if d.WatchedNS != e.TS-old.TS || d.RunningNS < 0 || d.RunqueueNS < 0 || slices.ContainsFunc(values(d.BlockedNS), func(ns int64) bool { return ns < 0 }) {
+				w.wrong("after %s comes %s", old.AppendJSON(nil), e.AppendJSON(nil))
+			}
+		}
+		before[e.TID] = e
+	}
+	if n == 0 {
+		w.wrong("there is no event of a thread")
+	}
+}
+
+func values(m map[string]int64) []int64 {
+	var out []int64
+	for _, v := range m {
+		out = append(out, v)
+	}
+	return out
+}
+
+// callers lists the threads of a process that are blocked in a system call.
+func callers(t testing.TB, pid uint32, call int) []uint32 {
+	t.Helper()
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/syscall", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []uint32
+	for _, path := range paths {
+		state, err := os.ReadFile(path)
+		if nr, _, _ := strings.Cut(string(state), " "); err == nil && nr == strconv.Itoa(call) {
+			tid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			out = append(out, uint32(tid))
+		}
+	}
+	return out
+}
+
+// TestTwoOnOneCPU: two threads that compute on the same CPU wait for each other.
+func TestTwoOnOneCPU(t *testing.T) {
+	p, w, _ := workers(t)
+	spin := workArgs{N: 1, How: worksBySpin, For: 300 * time.Millisecond, CPU: 1}
+	one, two := begin[worked](p.server, "work", spin), begin[worked](p.server, "work", spin)
+	for _, done := range []worked{one.result(), two.result()} {
+		last := w.after(done)
+		if got := time.Duration(last.Thread.RunqueueNS); got < 150*time.Millisecond {
+			t.Errorf("thread %d waited for a CPU for %v, want about 300 ms", done.TID, got)
+		}
+		if got := time.Duration(last.Thread.RunningNS); got < 285*time.Millisecond {
+			t.Errorf("thread %d ran for %v, want 300 ms", done.TID, got)
+		}
+		if own := time.Duration(done.Queued.Least); !done.Untold && time.Duration(last.Thread.RunqueueNS) < own-testkit.Bound(own, absoluteBound, relativeBound) {
+			t.Errorf("thread %d waited for a CPU for %v, by the kernel's own count %v", done.TID, time.Duration(last.Thread.RunqueueNS), own)
+		}
+	}
+	w.sums()
+}
+
+// TestSchedOnDemand: on the whole host the scheduler is watched only when a queue fills; then the present block of the
+// acceptor is told, though it began before.
+func TestSchedOnDemand(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 4})
+	if slices.Contains(w.session.Sets(), string(probes.Sched)) {
+		t.Error("the scheduler is watched, and nobody has asked")
+	}
+	working := begin[worked](p.server, "work", workArgs{Listener: l, N: 1, How: worksBySleep, For: 4 * time.Second})
+	dialing := begin[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 4, Talk: talk{End: endKeep}})
+	dialing.result()
+	e := w.until("the blocked acceptor", func(e *event.Event) bool {
+		return e.Kind == event.Thread && e.PID == p.server.PID && e.Thread.BlockedNS["nanosleep"] > int64(time.Second)
+	})
+	if !slices.Contains(w.session.Sets(), string(probes.Sched)) {
+		t.Errorf("the sets are %v", w.session.Sets())
+	}
+	if done := working.result(); done.TID != e.TID {
+		t.Errorf("thread %d sleeps, it is %d", e.TID, done.TID)
+	}
+	w.sums()
+}
+
+// TestNeedEnds: what nobody needs any more is detached.
+func TestNeedEnds(t *testing.T) {
+	_, w := newWatched(t, live.Config{})
+	on := func() bool { return slices.Contains(w.session.Sets(), string(probes.Sched)) }
+	w.session.Need(probes.Sched)
+	if !testkit.Until(settleTime, on) {
+		t.Fatal("the scheduler is not watched although it is needed")
+	}
+	if !testkit.Until(2*settleTime, func() bool { return !on() }) {
+		t.Error("the scheduler is still watched")
+	}
+}
