@@ -43,7 +43,7 @@ type watchFlags struct {
 func (f *watchFlags) add(c *cobra.Command) {
 	f.addSelection(c)
 	flags := c.Flags()
-	flags.StringVar(&f.netns, "netns", "", "only the network namespace at this `path`, such as /proc/PID/ns/net")
+	flags.Var(&word{&f.netns, "a path"}, "netns", "only the network namespace at this `path`, such as /proc/PID/ns/net")
 	f.addTier(c)
 	flags.BoolVar(&f.noPayload, "no-payload", false, "copy no byte of any message")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
@@ -64,8 +64,8 @@ func (f *watchFlags) addSelection(c *cobra.Command) {
 	flags := c.Flags()
 	flags.VarP(&f.ports, "port", "P", "only sockets with this local or remote `port` (repeatable)")
 	flags.VarP(&f.pids, "pid", "p", "only this `process` and its children (repeatable)")
-	flags.StringVar(&f.comm, "comm", "", "only processes of this `name`")
-	flags.StringVar(&f.container, "container", "", "only the container of this `name` or id")
+	flags.Var(&word{&f.comm, "a process"}, "comm", "only processes of this `name`")
+	flags.Var(&word{&f.container, "a container"}, "container", "only the container of this `name` or id")
 	flags.Var(&f.limit, "for", "end after this `duration`, such as 10s or 2m")
 	flags.Var((*positive)(&f.count), "count", "end after `n` events")
 }
@@ -141,6 +141,28 @@ func (n *numbers) Set(text string) error {
 func (n *numbers) String() string { return strings.Trim(fmt.Sprint(n.list), "[]") }
 func (n *numbers) Type() string   { return "number" }
 
+// word is a flag that takes a text. An empty one is refused: it comes from an empty variable, and would select all.
+type word struct {
+	to   *string
+	what string
+}
+
+func (w *word) Set(text string) error {
+	if text == "" {
+		return fmt.Errorf("it is empty: leave it out, or name %s", w.what)
+	}
+	*w.to = text
+	return nil
+}
+
+func (w *word) String() string {
+	if w.to == nil {
+		return ""
+	}
+	return *w.to
+}
+func (w *word) Type() string { return "string" }
+
 // length is a flag that takes a duration above zero.
 type length time.Duration
 
@@ -192,9 +214,12 @@ func flagError(c *cobra.Command, err error) error {
 		if unknown.GetSpecifiedShortnames() != "" {
 			return usagef("unknown flag -%s%s", name, see)
 		}
-		return usagef("unknown flag --%s%s%s", name, didYouMean("--"+name, flagNames(c)), see)
+		if near, ok := nearest(name, flagNames(c)); ok { // the dashes are no likeness
+			return usagef("unknown flag --%s: did you mean --%s?%s", name, near, see)
+		}
+		return usagef("unknown flag --%s%s", name, see)
 	case errors.As(err, &invalid):
-		return usagef("--%s %s: %v", invalid.GetFlag().Name, invalid.GetValue(), invalid.Unwrap())
+		return usagef("%s: %v", strings.TrimSpace("--"+invalid.GetFlag().Name+" "+invalid.GetValue()), invalid.Unwrap())
 	}
 	return usagef("%v%s", err, see)
 }
@@ -203,7 +228,7 @@ func flagNames(c *cobra.Command) []string {
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			names = append(names, "--"+f.Name)
+			names = append(names, f.Name)
 		}
 	})
 	return names

@@ -2,11 +2,19 @@
 
 package main
 
-// nearest returns the candidate that takes the fewest edits to become name, and false if all are far from it.
+import "strings"
+
+// nearest returns the candidate that takes the fewest edits to become name, and false if all are far from it: more
+// than half of the name's letters are wrong. A beginning of a candidate is near to it. Case does not count.
 func nearest(name string, candidates []string) (string, bool) {
-	best, least := "", max(2, len(name)/2)+1
+	name = strings.ToLower(name)
+	best, least := "", len(name)/2+1
 	for _, c := range candidates {
-		if d := distance(name, c); d < least {
+		d := distance(name, strings.ToLower(c))
+		if len(name) > 1 && strings.HasPrefix(strings.ToLower(c), name) {
+			d = min(d, 1)
+		}
+		if d < least {
 			best, least = c, d
 		}
 	}
@@ -21,23 +29,27 @@ func didYouMean(name string, candidates []string) string {
 	return ""
 }
 
-// distance counts the letters to insert, delete or replace (Levenshtein).
+// distance counts the letters to insert, delete or replace, and the neighbours to swap (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1) // of one letter of a less, and of none so far
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			next[j+1] = min(next[j], row[j+1]) + 1
+			change := row[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			next[j+1] = min(next[j+1], change)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

@@ -34,7 +34,7 @@ file is written, FILE-2 and so on; none is overwritten.`,
 		Example: `  sudo beltrace record slow.ndjson.zst --port 8080 --for 30s
   sudo beltrace record start.ndjson -- ./my-server
   sudo beltrace record slow.ndjson.zst --last 60s --on accept-queue-full`,
-		Args: oneArg("a file to write", "FILE"),
+		Args: recordArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if flight.given() {
 				return a.recordFlight(c.Context(), &f, &flight, args[0], args[1:])
@@ -45,6 +45,17 @@ file is written, FILE-2 and so on; none is overwritten.`,
 	f.add(c)
 	flight.add(c)
 	return c
+}
+
+// recordArgs asks for a file, and for a command if there is a --.
+func recordArgs(c *cobra.Command, args []string) error {
+	if err := oneArg("a file to write", "FILE")(c, args); err != nil {
+		return err
+	}
+	if c.ArgsLenAtDash() == len(args) {
+		return usagef("beltrace record needs a command after --: beltrace record FILE -- CMD ARGS...")
+	}
+	return nil
 }
 
 func (a *app) record(ctx context.Context, f *watchFlags, path string, args []string) error {

@@ -73,6 +73,9 @@ func helpCmd() *cobra.Command {
 		Use:   "help [COMMAND]",
 		Short: "Explain a command",
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("beltrace help takes one command, not %q", strings.Join(args, " "))
+			}
 			about, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return unknownCommand(c, args)

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -60,28 +61,41 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	clock := view.Clock{Offset: s.header.BootOffset, Start: s.header.Start}
 	w.Sinks = append(w.Sinks, newTracer(a.out, kinds, asJSON, clock, f.count))
 	a.say("%s", s.watching(""))
-	if u := untold(s.Info().Probes, kinds); len(args) > 0 && len(u) > 0 && kinds != ^kindSet(0) {
-		a.say("this kernel does not tell %s here: see 'beltrace doctor'", strings.Join(u, ", "))
+	if len(args) > 0 && kinds != ^kindSet(0) {
+		for _, line := range untold(s.Info().Probes, kinds) {
+			a.say("%s", line)
+		}
 	}
 	return w.Run(ctx)
 }
 
-// untold names the kinds that no probe in use yields, although the table has one for them.
+// untold says why nothing will come of some kinds: no probe in use yields them, although the table has one for them.
 func untold(infos []live.ProbeInfo, kinds kindSet) []string {
 	var told, known kindSet
+	idle := map[event.Kind]string{} // why its probe is off
 	for _, p := range infos {
 		for _, k := range p.Probe.Yields {
 			known |= 1 << k
 			if p.Hook != nil {
 				told |= 1 << k
 			}
+			if p.Idle != "" {
+				idle[k] = p.Idle
+			}
 		}
 	}
-	var out []string
+	var out, unknown []string
 	for _, k := range event.Kinds() {
-		if (kinds & known &^ told).has(k) {
-			out = append(out, k.String())
+		switch why := idle[k]; {
+		case !(kinds & known &^ told).has(k):
+		case why != "":
+			out = append(out, fmt.Sprintf("there is no %s to see: %s", k, why))
+		default:
+			unknown = append(unknown, k.String())
 		}
+	}
+	if len(unknown) > 0 {
+		out = append(out, fmt.Sprintf("this kernel does not tell %s here: see 'beltrace doctor'", strings.Join(unknown, ", ")))
 	}
 	return out
 }
@@ -94,7 +108,12 @@ func (s kindSet) has(k event.Kind) bool { return s&(1<<k) != 0 }
 // parseKinds reads the names on trace's command line.
 func parseKinds(args []string) (kindSet, error) {
 	var set kindSet
-	for _, name := range strings.FieldsFunc(strings.Join(args, ","), func(r rune) bool { return r == ',' || r == ' ' }) {
+	text := strings.Join(args, ",")
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	if len(args) > 0 && len(names) == 0 {
+		return 0, usagef("no event is named in %q (see beltrace trace --help)", text)
+	}
+	for _, name := range names {
 		k, ok := event.ParseKind(name)
 		switch {
 		case name == "all":
@@ -141,7 +160,7 @@ func eventList() string {
 		if !k.Lifecycle() {
 			mark = "*"
 		}
-		b.WriteString("  " + k.String() + strings.Repeat(" ", 12-len(k.String())) + mark + " " + k.Doc() + "\n")
+		b.WriteString("  " + k.String() + strings.Repeat(" ", 13-len(k.String())) + mark + " " + k.Doc() + "\n")
 	}
 	return b.String() + "\n  * only when named"
 }

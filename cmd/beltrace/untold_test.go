@@ -15,14 +15,20 @@ func TestUntoldNamesWhatNoHookYields(t *testing.T) {
 	syn := probes.Probe{Name: "syn", Yields: []event.Kind{event.SYN}}
 	first := probes.Probe{Name: "first", Yields: []event.Kind{event.Accept}}
 	accept := probes.Probe{Name: "accept", Yields: []event.Kind{event.Accept}}
-	infos := []live.ProbeInfo{{Probe: &syn}, {Probe: &first}, {Probe: &accept, Hook: &probes.Hook{}}}
+	mark := probes.Probe{Name: "mark", Yields: []event.Kind{event.Mark}}
+	infos := []live.ProbeInfo{
+		{Probe: &syn}, {Probe: &first, Idle: "not needed"}, {Probe: &accept, Hook: &probes.Hook{}},
+		{Probe: &mark, Idle: "no cooperating server"},
+	}
+	const noSYN = "this kernel does not tell syn here: see 'beltrace doctor'"
 	for _, c := range []struct {
 		kinds kindSet
 		want  []string
 	}{
-		{1 << event.SYN, []string{"syn"}},
+		{1 << event.SYN, []string{noSYN}},
 		{1 << event.Accept, nil}, // another probe yields it
-		{1<<event.SYN | 1<<event.Lost, []string{"syn"}},
+		{1<<event.SYN | 1<<event.Lost, []string{noSYN}},
+		{1 << event.Mark, []string{"there is no mark to see: no cooperating server"}}, // that is not the kernel's fault
 	} {
 		if got := untold(infos, c.kinds); !slices.Equal(got, c.want) {
 			t.Errorf("%b: %v, want %v", c.kinds, got, c.want)

@@ -66,10 +66,11 @@ func TestUnreadOutput(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"connect", "accept", "close", "listen"}
+	names := []string{"connect", "accept", "close", "listen", "top"}
 	for _, c := range []struct{ name, want string }{
 		{"conect", "connect"}, {"acept", "accept"}, {"clsoe", "close"}, {"unlisten", "listen"},
-		{"xyzxyz", ""}, {"q", ""}, {"", ""},
+		{"CONNECT", "connect"}, {"con", "connect"}, {"tpo", "top"}, {"tops", "top"},
+		{"xyzxyz", ""}, {"foo", ""}, {"q", ""}, {"", ""},
 	} {
 		got, ok := nearest(c.name, names)
 		if got != c.want || ok != (c.want != "") {
@@ -79,7 +80,7 @@ func TestNearest(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"same", "same", 0}} {
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"same", "same", 0}, {"ab", "ba", 1}, {"acb", "abcd", 2}} {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
 		}
