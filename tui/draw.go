@@ -33,7 +33,7 @@ func (u *ui) Draw(screen tcell.Screen) {
 	all := area{0, 0, w, h}
 	screen.HideCursor()
 	if w < minWidth || h < minHeight {
-		p.line(all, h/2, view.Plain(fmt.Sprintf("beltrace needs %d×%d, this terminal has %d×%d: make it larger, or q", minWidth, minHeight, w, h)))
+		u.drawTooSmall(p, all)
 		return
 	}
 	head, rest := all.top(3)
@@ -44,6 +44,15 @@ func (u *ui) Draw(screen tcell.Screen) {
 	u.drawBody(p, body)
 	if u.overlay != nil {
 		u.drawOverlay(p, rest)
+	}
+}
+
+// drawTooSmall says how much larger the terminal has to be, as far as there is room for the words.
+func (u *ui) drawTooSmall(p painter, a area) {
+	text := fmt.Sprintf("beltrace needs %d×%d, this terminal has %d×%d: make it larger, or q", minWidth, minHeight, a.w, a.h)
+	lines := view.Wrap(text, a.w)
+	for i, l := range lines {
+		p.line(a, max(0, (a.h-len(lines))/2)+i, view.Plain(l))
 	}
 }
 

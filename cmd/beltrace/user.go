@@ -78,10 +78,14 @@ func userEnv(c *syscall.Credential) []string {
 	return append(out, "HOME="+who.HomeDir, "USER="+who.Username, "LOGNAME="+who.Username)
 }
 
-// giveToUser makes a file that we created the invoking user's.
+// giveToUser makes a file that we created the invoking user's. What was there before us, such as /dev/null, stays whose
+// it is.
 func giveToUser(path string) error {
 	c, err := invokingUser()
 	if c == nil || err != nil {
+		return err
+	}
+	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
 		return err
 	}
 	return os.Lchown(path, int(c.Uid), int(c.Gid))

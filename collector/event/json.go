@@ -4,6 +4,7 @@ package event
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -129,6 +130,10 @@ func isNull(value json.RawMessage) bool { return string(value) == "null" }
 // setValue reads one field. An address must be one: the empty text, which netip takes for its zero value, is not.
 func setValue(at any, value json.RawMessage) error {
 	if err := json.Unmarshal(value, at); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) {
+			return fmt.Errorf("%s is not a value of it", kind.Value)
+		}
 		return err
 	}
 	if a, ok := at.(*netip.AddrPort); ok {

@@ -95,7 +95,7 @@ func (r *Reader) readHeader() error {
 		return r.bad(ErrSchema, fmt.Sprintf("it has %d, this program reads %d", *first.Schema, Schema))
 	}
 	if err := json.Unmarshal(line, &r.header); err != nil {
-		return r.bad(ErrNotRecording, "bad header: "+err.Error())
+		return r.bad(ErrNotRecording, "bad header: "+badHeader(err))
 	}
 	return nil
 }
@@ -125,6 +125,15 @@ func (r *Reader) Next(e *event.Event) error {
 	}
 	r.err = err
 	return err
+}
+
+// badHeader names the key of a value that is none of its own.
+func badHeader(err error) string {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Sprintf("%s is not a value of %s", kind.Value, kind.Field)
+	}
+	return err.Error()
 }
 
 // badLine words the decoder's complaint without its Go vocabulary.

@@ -137,7 +137,9 @@ func TestBadInput(t *testing.T) {
 		{"no ts", head + `{"event":"connect","ts":null}` + "\n", 0, 2, ErrBadLine, "no time stamp"},
 		{"bad address", head + `{"ts":1,"event":"connect","local":"there"}` + "\n", 0, 2, ErrBadLine, "local"},
 		{"empty address", head + `{"ts":1,"event":"connect","local":""}` + "\n", 0, 2, ErrBadLine, "local"},
-		{"pid out of range", head + `{"ts":1,"event":"connect","pid":-1}` + "\n", 0, 2, ErrBadLine, "pid"},
+		{"pid out of range", head + `{"ts":1,"event":"connect","pid":-1}` + "\n", 0, 2, ErrBadLine, "pid: number -1 is not a value of it"},
+		{"pid is a text", head + `{"ts":1,"event":"connect","pid":"one"}` + "\n", 0, 2, ErrBadLine, "pid: string is not a value of it"},
+		{"kernel is a number", `{"schema":1,"kernel":5}` + "\n", 0, 1, ErrNotRecording, "bad header: number is not a value of kernel"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
