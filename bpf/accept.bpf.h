@@ -16,10 +16,9 @@ static __always_inline int on_request(struct sock *listener, struct request_sock
 	bpf_map_update_elem(&requests, &key, &now, BPF_ANY);
 	if (!emit_syn || !info->watched)
 		return 0;
-	e = event_new(EVENT_SYN, sizeof(*e));
+	e = event_at(EVENT_SYN, sizeof(*e), now);
 	if (!e)
 		return 0;
-	e->e.ts = now;
 	e->e.role = ROLE_SERVER;
 	put_owner(&e->e, info);
 	put_local(&e->e, listener);
@@ -43,7 +42,7 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 	if (!info || info->listener_sk)
 		return 0;
 	info->listener_sk = (__u64)listener;
-	info->queued = bpf_ktime_get_ns();
+	info->place.at.queued = bpf_ktime_get_ns();
 	info->by_function = 1;
 	if (modern && !info->id)
 		info->id = bpf_get_socket_cookie(child);
@@ -56,9 +55,9 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 }
 
 /* What accept() took. listener: 0 when the hook does not see it. queues: accept_queue and backlog are known. */
-static __always_inline void on_accept(struct sock *child, const struct accept_call *call, bool queues, int fd)
+static __always_inline void on_accept(struct sock *child, struct sock_info *info, const struct accept_call *call,
+				      bool queues, int fd)
 {
-	struct sock_info *info = info_of(child);
 	struct accept_event *e;
 
 	if (!armed)
@@ -85,18 +84,19 @@ static __always_inline void on_accept(struct sock *child, const struct accept_ca
 	thread_serves();
 	if (call->listener)
 		info->listener_sk = call->listener;
-	e = event_new(EVENT_ACCEPT, sizeof(*e));
+	e = event_at(EVENT_ACCEPT, sizeof(*e), call->ts);
 	if (!e)
 		return;
-	e->e.ts = call->ts;
 	e->e.conn = info->id;
 	e->e.role = ROLE_SERVER;
 	put_owner(&e->e, info);
-	put_local(&e->e, child);
-	put_remote(&e->e, child);
+	if (!info->told) { /* else whoever reads this has them from the connection's first event */
+		put_local(&e->e, child);
+		put_remote(&e->e, child);
+	}
 	put_listener(&e->e, (struct sock *)info->listener_sk);
-	if (info->queued) {
-		e->wait_ns = call->ts > info->queued ? call->ts - info->queued : 0;
+	if (info->place.at.queued) {
+		e->wait_ns = call->ts > info->place.at.queued ? call->ts - info->place.at.queued : 0;
 		e->e.has |= HAS_WAIT;
 	}
 	if (fd >= 0) {
@@ -132,12 +132,11 @@ static __always_inline int accept_taken(struct sock *listener, struct sock *chil
 	taken.child = (__u64)child;
 	taken.listener = (__u64)listener;
 	taken.ts = bpf_ktime_get_ns();
-	taken.accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
-	taken.backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
+	read_accept_queue(listener, &taken.accept_queue, &taken.backlog);
 	if (call)
 		*call = taken;
 	else
-		on_accept(child, &taken, true, -1);
+		on_accept(child, info_of(child), &taken, true, -1);
 	return 0;
 }
 
@@ -150,10 +149,18 @@ static __always_inline int accept_exit(int fd)
 	if (!call)
 		return 0;
 	if (call->child)
-		on_accept((struct sock *)call->child, call, true, fd);
+		on_accept((struct sock *)call->child, info_of((void *)call->child), call, true, fd);
 	bpf_map_delete_elem(&accepts, &id);
 	bpf_map_delete_elem(&blocked_acceptors, &tid);
 	return 0;
+}
+
+/* The listener that a socket came from, as long as it listens. */
+static __always_inline struct sock *listening_parent(struct sock_info *info)
+{
+	struct sock_info *parent = info ? listener_info(info->listener_sk) : 0;
+
+	return parent && !parent->ended ? (struct sock *)info->listener_sk : 0;
 }
 
 /* accept() returned fd to user space: the socket behind it is the child. regs: 0 where they cannot be read. */
@@ -161,20 +168,23 @@ static __always_inline int accept_returned(int fd, struct pt_regs *regs)
 {
 	struct accept_call call = {.ts = bpf_ktime_get_ns()};
 	struct sock *child, *listener = 0;
+	struct sock_info *info = 0;
 
 	if (fd < 0)
 		return 0;
-	child = sock_of_fd(fd);
+	child = accepted_sock(fd, &info);
 	if (!child)
 		return 0;
-	if (regs)
-		listener = sock_of_fd((int)REG_ARG1(regs));
+	if (regs) {
+		listener = listening_parent(info);
+		if (!listener)
+			listener = sock_of_fd((int)REG_ARG1(regs));
+	}
 	if (listener) {
 		call.listener = (__u64)listener;
-		call.accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
-		call.backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
+		read_accept_queue(listener, &call.accept_queue, &call.backlog);
 	}
-	on_accept(child, &call, listener != 0, fd);
+	on_accept(child, info, &call, listener != 0, fd);
 	return 0;
 }
 

@@ -4,6 +4,16 @@
 #define BELTRACE_COMPAT_BPF_H
 
 /*
+ * How a kernel pointer may be followed: with a helper call for each member, which works for every address; or directly,
+ * for a tenth of the price, where the verifier knows what it points to.
+ */
+enum follow { PROBED, TYPED };
+
+#define MEMBER(how, from, member) ((how) == TYPED ? (from)->member : BPF_CORE_READ(from, member))
+#define MEMBER2(how, from, member, second) \
+	((how) == TYPED ? (from)->member->second : BPF_CORE_READ(from, member, second))
+
+/*
  * The subflow of an MPTCP socket (5.6+), the socket itself else. Go's net.Listen makes MPTCP listeners, whose accept
  * queue is that of a hidden TCP socket.
  */
@@ -22,26 +32,47 @@ static __always_inline struct sock *tcp_of(struct sock *sk)
 }
 
 /* skc_num is 0 once the port is given back (inet_put_port), inet_sport stays. */
+static __always_inline __u16 local_port_by(struct sock *sk, enum follow how)
+{
+	__u16 num = MEMBER(how, sk, __sk_common.skc_num);
+	return num ? num : bpf_ntohs(MEMBER(how, (struct inet_sock *)sk, inet_sport));
+}
+
 static __always_inline __u16 local_port(struct sock *sk)
 {
-	__u16 num = BPF_CORE_READ(sk, __sk_common.skc_num);
-	return num ? num : bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	return local_port_by(sk, PROBED);
 }
 
 /*
  * Payload bytes received: bytes_received counts the FIN as one (tcp_rcv_nxt_update with its end_seq), and tcp_fin()
  * sets SOCK_DONE.
  */
-static __always_inline __u64 payload_in(struct sock *sk)
+static __always_inline __u64 payload_in(struct tcp_sock *tcp)
 {
-	__u64 n = BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
-	return n - (n && (BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE_BIT & 1));
+	__u64 n = tcp->bytes_received;
+	return n - (n && (((struct sock *)tcp)->__sk_common.skc_flags >> SOCK_DONE_BIT & 1));
 }
 
 /* Payload bytes sent, each once (bytes_sent counts retransmissions again; 4.19+). */
-static __always_inline __u64 payload_out(struct sock *sk)
+static __always_inline __u64 payload_out(struct tcp_sock *tcp)
 {
-	return BPF_CORE_READ((struct tcp_sock *)sk, bytes_sent) - BPF_CORE_READ((struct tcp_sock *)sk, bytes_retrans);
+	return tcp->bytes_sent - tcp->bytes_retrans;
+}
+
+/*
+ * Whose child a socket is that changes from LISTEN to SYN_RECV: inet_csk_clone_lock() has just copied it, byte by byte,
+ * and the heads of its lists are made anew only later (tcp_create_openreq_child, 4.16 to 7.3). An empty list's head
+ * points at itself, so that the copy points at the listener's. Whoever asks must look up whether it is one.
+ */
+static __always_inline __u64 copied_from(struct tcp_sock *child)
+{
+	return (__u64)child->tsorted_sent_queue.next - bpf_core_field_offset(child->tsorted_sent_queue);
+}
+
+/* Whether the current task comes as a typed pointer: bpf_get_current_task_btf (5.11). */
+static __always_inline bool typed_task(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
 }
 
 /*

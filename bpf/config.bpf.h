@@ -14,6 +14,7 @@ const volatile bool filter_pids = false; /* only processes in watched_pids */
 const volatile bool filter_comm = false;
 const volatile char filter_comm_name[16] = {};
 
+const volatile bool copies = false;   /* programs are attached several times: a change may be missed by one of them */
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */
@@ -25,7 +26,8 @@ const volatile __u32 reason_listen_overflow = 0;
  */
 bool armed;
 
-bool use_lineage; /* children are told by cloned socket storage: no function of the accept queue is hooked */
+bool use_lineage; /* children are told by what they are copied from: no function of the accept queue is hooked */
+bool in_connect;  /* connect() is hooked at its entry: it was called */
 
 bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
 bool counts_acks;     /* only refused final ACKs are */

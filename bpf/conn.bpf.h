@@ -3,19 +3,18 @@
 #ifndef BELTRACE_CONN_BPF_H
 #define BELTRACE_CONN_BPF_H
 
-static __always_inline void send_connect(struct sock *sk, struct sock_info *info)
+static __always_inline void send_connect(struct sock *sk, struct sock_info *info, enum follow how)
 {
-	struct event *e = event_new(EVENT_CONNECT, sizeof(*e));
+	struct event *e = event_at(EVENT_CONNECT, sizeof(*e), info->start);
 
 	info->connect_done = 1;
 	if (!e)
 		return;
-	e->ts = info->start;
 	e->conn = info->id;
 	e->role = ROLE_CLIENT;
 	put_owner(e, info);
-	put_local(e, sk);
-	put_remote(e, sk);
+	put_local_by(e, sk, how);
+	put_remote_by(e, sk, how);
 	event_send(e);
 }
 
@@ -23,12 +22,12 @@ static __always_inline void send_connect(struct sock *sk, struct sock_info *info
 static __always_inline void client_start(struct sock *sk, bool modern)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct connect_call *call = bpf_map_lookup_elem(&connects, &id);
+	struct connect_call *call = in_connect ? bpf_map_lookup_elem(&connects, &id) : 0;
 	struct sock_info *info;
 
 	if (call)
 		call->stage = CONNECT_SENDING;
-	if (!place_wanted(sk, local_port(sk), remote_port(sk)))
+	if (!place_wanted(sk, local_port_by(sk, TYPED), remote_port_by(sk, TYPED)))
 		return;
 	info = info_new(sk, TCP_SYN_SENT);
 	if (!info)
@@ -39,61 +38,63 @@ static __always_inline void client_start(struct sock *sk, bool modern)
 	take_owner(info);
 	info->watched = process_wanted(info->pid, info->comm);
 	if (info->watched && !call) /* else the hook at the return does it, with the local port */
-		send_connect(sk, info);
+		send_connect(sk, info, TYPED);
 }
 
 /* LISTEN -> SYN_RECV: sk is the child that is about to enter the accept queue. Its cookie is still the listener's. */
 static __always_inline struct sock_info *child_start(struct sock *sk)
 {
+	__u16 local = local_port_by(sk, TYPED), remote = remote_port_by(sk, TYPED);
 	struct sock_info *info;
 
-	if (!port_wanted(local_port(sk), remote_port(sk)) && remote_port(sk))
+	if (!port_wanted(local, remote) && remote)
 		return 0;
 	info = info_new(sk, TCP_SYN_RECV);
 	if (!info)
 		return 0;
 	info->role = ROLE_SERVER;
-	info->queued = bpf_ktime_get_ns();
+	info->place.at.queued = bpf_ktime_get_ns();
 	return info;
 }
 
-static __always_inline void established(struct sock *sk, int old, bool modern)
+static __always_inline void established(struct sock *sk, struct sock_info *info, int old, bool modern)
 {
-	struct sock_info *info = info_of(sk);
+	struct sock_info *parent = 0;
 	struct established_event *e;
 
 	if (!info && old == TCP_SYN_RECV)
 		info = child_start(sk);
 	if (!info)
 		return;
-	if (!place_wanted(sk, local_port(sk), remote_port(sk))) {
+	if (!place_wanted(sk, local_port_by(sk, TYPED), remote_port_by(sk, TYPED))) {
 		info_end(sk);
 		return;
 	}
 	if (!info->id)
 		info->id = id_of(sk, modern);
-	info->established = bpf_ktime_get_ns();
-	if (modern && info->role == ROLE_SERVER)
-		follow_lineage(sk, info);
+	info->place.at.established = bpf_ktime_get_ns();
+	if (info->role == ROLE_SERVER)
+		parent = listener_info(listener_of(sk, info, modern));
 	if (info->role == ROLE_SERVER && !info->accepted)
-		inherit(sk, info, modern);
+		inherit(info, parent);
 	if (!info->watched)
 		return;
-	e = event_new(EVENT_ESTABLISHED, sizeof(*e));
+	e = event_at(EVENT_ESTABLISHED, sizeof(*e), info->place.at.established);
 	if (!e)
 		return;
-	e->e.ts = info->established;
 	e->e.conn = info->id;
 	e->e.role = info->role;
 	put_owner(&e->e, info);
-	put_local(&e->e, sk);
-	put_remote(&e->e, sk);
-	put_listener(&e->e, (struct sock *)info->listener_sk);
-	e->rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+	put_local_by(&e->e, sk, TYPED);
+	put_remote_by(&e->e, sk, TYPED);
+	if (info->listener_sk)
+		put_parent(&e->e, parent);
+	info->told = 1;
+	e->rtt_us = ((struct tcp_sock *)sk)->srtt_us >> 3;
 	if (e->rtt_us)
 		e->e.has |= HAS_RTT;
 	if (info->start) {
-		e->handshake_ns = info->established - info->start;
+		e->handshake_ns = info->place.at.established - info->start;
 		e->e.has |= HAS_HANDSHAKE;
 	} else if (e->rtt_us && !info->by_function) {	   /* else it came by SYN cookie: the SYN is forgotten */
 		e->handshake_ns = (__u64)e->rtt_us * 1000; /* SYN-ACK to ACK */
@@ -109,14 +110,14 @@ static __always_inline bool left_by_listener(struct sock *sk, struct sock_info *
 
 	if (info->role != ROLE_SERVER || info->accepted)
 		return false;
-	parent = info_of(listener_of(sk, info, false));
+	parent = listener_info(listener_of(sk, info, false));
 	return parent && parent->ended;
 }
 
 /* Why and by whom a connection ended, from its last state and the error on the socket. */
 static __always_inline void put_end(struct close_event *e, struct sock *sk, struct sock_info *info, int old)
 {
-	e->error = BPF_CORE_READ(sk, sk_err);
+	e->error = sk->sk_err;
 	if (e->error) {
 		e->e.has |= HAS_ERROR;
 		e->e.reason = REASON_ERROR;
@@ -124,6 +125,8 @@ static __always_inline void put_end(struct close_event *e, struct sock *sk, stru
 	}
 	e->e.side = info->first_end; /* none: its FIN was before our time */
 	switch (old) {
+	case 0: /* not known */
+		break;
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 	case TCP_SYN_SENT:
@@ -142,7 +145,7 @@ static __always_inline bool fell_back(struct sock *sk, int old)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct connect_call *call;
 
-	if (old != TCP_SYN_SENT || BPF_CORE_READ(sk, sk_err))
+	if (!in_connect || old != TCP_SYN_SENT || sk->sk_err)
 		return false;
 	call = bpf_map_lookup_elem(&connects, &id);
 	if (!call || call->sk != (__u64)sk)
@@ -151,9 +154,9 @@ static __always_inline bool fell_back(struct sock *sk, int old)
 	return true;
 }
 
-static __always_inline void closed(struct sock *sk, int old)
+static __always_inline void closed(struct sock *sk, struct sock_info *info, int old)
 {
-	struct sock_info *info = info_of(sk);
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	struct close_event *e;
 
 	if (!info || info->ended)
@@ -168,45 +171,44 @@ static __always_inline void closed(struct sock *sk, int old)
 	if (fell_back(sk, old))
 		return;
 	if (info->role == ROLE_CLIENT && !info->connect_done)
-		send_connect(sk, info);
+		send_connect(sk, info, TYPED);
 	e = event_new(EVENT_CLOSE, sizeof(*e));
 	if (!e)
 		return;
 	e->e.conn = info->id;
 	e->e.role = info->role;
 	put_owner(&e->e, info);
-	put_local(&e->e, sk);
-	put_remote(&e->e, sk);
+	put_local_by(&e->e, sk, TYPED);
+	put_remote_by(&e->e, sk, TYPED);
 	put_end(e, sk, info, old);
 	if (old != TCP_SYN_SENT) {
-		e->bytes_in = payload_in(sk);
-		e->bytes_out = payload_out(sk);
+		e->bytes_in = payload_in(tcp);
+		e->bytes_out = payload_out(tcp);
 		e->e.has |= HAS_TOTALS;
 	}
-	e->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
-	e->rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+	e->retransmits = tcp->total_retrans;
+	e->rtt_us = tcp->srtt_us >> 3;
 	if (e->rtt_us)
 		e->e.has |= HAS_RTT;
-	if (info->established) {
-		e->duration_ns = e->e.ts - info->established;
+	if (info->place.at.established) {
+		e->duration_ns = e->e.ts - info->place.at.established;
 		e->e.has |= HAS_DURATION;
 	}
 	event_send(e);
 }
 
-static __always_inline void first_end(struct sock *sk, __u8 side)
+static __always_inline void first_end(struct sock_info *info, __u8 side)
 {
-	struct sock_info *info = info_of(sk);
-
-	if (info && !info->first_end)
+	if (!info->first_end)
 		info->first_end = side;
 }
 
-/* Whether this change is to be handled: several copies of the program may see it, and the first one does. */
-static __always_inline bool claim(struct sock *sk, int new)
+/*
+ * Whether this change is to be handled: several copies of the program may see it, and the first one does. info: NULL if
+ * nothing is known of the socket.
+ */
+static __always_inline bool claim(struct sock_info *info, int new)
 {
-	struct sock_info *info = info_of(sk);
-
 	if (info) {
 		if (info->last == new)
 			return false;
@@ -215,12 +217,18 @@ static __always_inline bool claim(struct sock *sk, int new)
 	return true;
 }
 
-static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern, bool second)
+/* A change that the socket's own state says all about. */
+static __always_inline void on_fin(struct sock_info *info, int new)
 {
-	if (!armed || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return 0; /* an MPTCP socket repeats what its subflow does */
-	if (!claim(sk, new))
-		return 0;
+	if (new == TCP_FIN_WAIT1)
+		first_end(info, SIDE_LOCAL);
+	if (new == TCP_CLOSE_WAIT)
+		first_end(info, SIDE_REMOTE);
+}
+
+/* A change at which something begins or ends. sk has the type struct tcp_sock. */
+static __always_inline void on_turn(struct sock *sk, struct sock_info *info, int old, int new, bool modern)
+{
 	switch (new) {
 	case TCP_SYN_SENT:
 		client_start(sk, modern);
@@ -229,21 +237,43 @@ static __always_inline int on_set_state(struct sock *sk, int old, int new, bool 
 		listener_start(sk, modern);
 		break;
 	case TCP_SYN_RECV:
-		if (old == TCP_LISTEN)
-			child_start(sk);
+		if (old != TCP_LISTEN)
+			break;
+		info = child_start(sk);
+		if (info && use_lineage)
+			info->listener_sk = copied_from((struct tcp_sock *)sk);
 		break;
 	case TCP_ESTABLISHED:
-		established(sk, old, modern);
-		break;
-	case TCP_FIN_WAIT1:
-		first_end(sk, SIDE_LOCAL);
-		break;
-	case TCP_CLOSE_WAIT:
-		first_end(sk, SIDE_REMOTE);
+		established(sk, info, old, modern);
 		break;
 	case TCP_CLOSE:
-		closed(sk, old);
+		closed(sk, info, old);
 		break;
+	}
+}
+
+/* The changes that are handled. What is left out comes between two of the same connection. */
+#define BEGINS_OR_ENDS (1 << TCP_SYN_SENT | 1 << TCP_LISTEN | 1 << TCP_SYN_RECV | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE)
+#define FINS (1 << TCP_FIN_WAIT1 | 1 << TCP_CLOSE_WAIT)
+#define LAST_ACKS (copies ? 1 << TCP_LAST_ACK : 0) /* what is missed more often must be guessed from the last change */
+
+static __always_inline int on_set_state(struct sock *sk, int old, int new, bool modern, bool second)
+{
+	struct sock_info *info;
+
+	if (!armed || !((BEGINS_OR_ENDS | FINS | LAST_ACKS) >> (new & 31) & 1))
+		return 0;
+	info = info_of(sk);
+	if (!claim(info, new))
+		return 0;
+	if ((FINS | LAST_ACKS) >> (new & 31) & 1) {
+		if (info)
+			on_fin(info, new);
+	} else {
+		sk = (struct sock *)bpf_skc_to_tcp_sock(sk);
+		if (!sk)
+			return 0; /* an MPTCP socket repeats what its subflow does */
+		on_turn(sk, info, old, new, modern);
 	}
 	if (second && info_of(sk))
 		count_lost(SAVED);
@@ -269,13 +299,27 @@ int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
 	return on_set_state(sk, old, new, false, false);
 }
 
+/* The state that a socket was in before a change that was missed; 0: not known. */
+static __always_inline int last_state(const struct sock_info *info)
+{
+	if (info->last == TCP_CLOSE_WAIT && !copies)
+		return 0;
+	return info->last ? info->last : TCP_ESTABLISHED;
+}
+
 /* The memory of a socket goes: nothing more can happen to it. If its last change was not seen, it ends here. */
 static __always_inline int on_destroy(struct sock *sk)
 {
 	struct sock_info *info = info_of(sk);
+	struct sock *tcp;
 
-	if (info && !info->ended)
-		closed(sk, info->last ? info->last : TCP_ESTABLISHED);
+	if (!info)
+		return 0;
+	if (!info->ended) {
+		tcp = (struct sock *)bpf_skc_to_tcp_sock(sk);
+		if (tcp)
+			closed(tcp, info, last_state(info));
+	}
 	return info_end(sk);
 }
 

@@ -26,6 +26,8 @@ static __always_inline int connect_enter(struct sock *sk, void *address)
 
 	if (!armed || id >> 32 == self_tgid)
 		return 0;
+	if (!in_connect)
+		in_connect = true;
 	bpf_probe_read_kernel(&in6, sizeof(struct sockaddr_in), address);
 	call.rport = bpf_ntohs(in6.sin6_port);
 	if (in6.sin6_family == AF_INET) {
@@ -110,7 +112,7 @@ static __always_inline int connect_exit(int ret)
 		if (call->stage == CONNECT_FAILED)
 			send_failed(sk, info, call, -ret);
 		else if (!info->connect_done)
-			send_connect(sk, info);
+			send_connect(sk, info, PROBED);
 	}
 	bpf_map_delete_elem(&connects, &id);
 	return 0;

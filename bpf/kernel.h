@@ -45,6 +45,7 @@ typedef struct {
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
 	} in6_u;
 };
 
@@ -113,7 +114,12 @@ struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct tcp_sock {
+	struct list_head tsorted_sent_queue;
 	__u32 srtt_us;
 	__u32 total_retrans;
 	__u64 bytes_received;

@@ -256,15 +256,24 @@ type KernelSampleEvent struct {
 }
 
 type KernelSockInfo struct {
-	_           structs.HostLayout
-	Id          uint64
-	ListenerSk  uint64
-	Start       uint64
-	Queued      uint64
-	Established uint64
+	_          structs.HostLayout
+	Id         uint64
+	ListenerSk uint64
+	Start      uint64
+	Place      struct {
+		_  structs.HostLayout
+		At struct {
+			_           structs.HostLayout
+			Queued      uint64
+			Established uint64
+		}
+	}
+	Comm        [16]uint8
 	Pid         uint32
 	Tid         uint32
 	Asked       uint32
+	Lport       uint16
+	Family      uint8
 	Role        uint8
 	Watched     uint8
 	Accepted    uint8
@@ -274,8 +283,8 @@ type KernelSockInfo struct {
 	Ended       uint8
 	Last        uint8
 	ByFunction  uint8
-	Comm        [16]uint8
-	_           [3]byte
+	Told        uint8
+	_           [7]byte
 }
 
 type KernelSockRole uint32
@@ -393,7 +402,6 @@ const (
 	KernelMapConnects             = "connects"
 	KernelMapEvents               = "events"
 	KernelMapLastAcks             = "last_acks"
-	KernelMapLineage              = "lineage"
 	KernelMapListeners            = "listeners"
 	KernelMapLost                 = "lost"
 	KernelMapOwnIds               = "own_ids"
@@ -485,6 +493,7 @@ const (
 	KernelProgTakenKretprobe      = "taken_kretprobe"
 	KernelProgTakingKprobe        = "taking_kprobe"
 	KernelVarArmed                = "armed"
+	KernelVarCopies               = "copies"
 	KernelVarCountsAcks           = "counts_acks"
 	KernelVarCountsRefusals       = "counts_refusals"
 	KernelVarEmitSyn              = "emit_syn"
@@ -494,6 +503,7 @@ const (
 	KernelVarFilterPids           = "filter_pids"
 	KernelVarFilterPort           = "filter_port"
 	KernelVarFilterPorts          = "filter_ports"
+	KernelVarInConnect            = "in_connect"
 	KernelVarReasonListenOverflow = "reason_listen_overflow"
 	KernelVarSchedOn              = "sched_on"
 	KernelVarSelfTgid             = "self_tgid"
@@ -631,7 +641,6 @@ type KernelMapSpecs struct {
 	Connects         *ebpf.MapSpec `ebpf:"connects"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
-	Lineage          *ebpf.MapSpec `ebpf:"lineage"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
 	Lost             *ebpf.MapSpec `ebpf:"lost"`
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
@@ -651,6 +660,7 @@ type KernelMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
 	Armed                *ebpf.VariableSpec `ebpf:"armed"`
+	Copies               *ebpf.VariableSpec `ebpf:"copies"`
 	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
 	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
@@ -660,6 +670,7 @@ type KernelVariableSpecs struct {
 	FilterPids           *ebpf.VariableSpec `ebpf:"filter_pids"`
 	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
+	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -691,7 +702,6 @@ type KernelMaps struct {
 	Connects         *ebpf.Map `ebpf:"connects"`
 	Events           *ebpf.Map `ebpf:"events"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
-	Lineage          *ebpf.Map `ebpf:"lineage"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
 	Lost             *ebpf.Map `ebpf:"lost"`
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
@@ -713,7 +723,6 @@ func (m *KernelMaps) Close() error {
 		m.Connects,
 		m.Events,
 		m.LastAcks,
-		m.Lineage,
 		m.Listeners,
 		m.Lost,
 		m.OwnIds,
@@ -734,6 +743,7 @@ func (m *KernelMaps) Close() error {
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
 	Armed                *ebpf.Variable `ebpf:"armed"`
+	Copies               *ebpf.Variable `ebpf:"copies"`
 	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`
 	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
@@ -743,6 +753,7 @@ type KernelVariables struct {
 	FilterPids           *ebpf.Variable `ebpf:"filter_pids"`
 	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
+	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`

@@ -12,34 +12,9 @@ static __always_inline __u64 id_of(struct sock *sk, bool modern)
 	return modern ? bpf_get_socket_cookie(sk) : own_id();
 }
 
-/*
- * Whose child a socket is, where no function can be hooked: the listener's address lies in its socket storage, which
- * the kernel clones into each child.
- */
-static __always_inline void begin_lineage(struct sock *listener)
-{
-	__u64 *address;
-
-	if (!use_lineage)
-		return;
-	address = bpf_sk_storage_get(&lineage, listener, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (address)
-		*address = (__u64)listener;
-}
-
-static __always_inline void follow_lineage(struct sock *sk, struct sock_info *info)
-{
-	__u64 *address;
-
-	if (!use_lineage || info->listener_sk)
-		return;
-	address = bpf_sk_storage_get(&lineage, sk, 0, 0);
-	if (address)
-		info->listener_sk = *address;
-}
-
 static __always_inline void listener_start(struct sock *sk, bool modern)
 {
+	struct event place = {};
 	struct sock_info *info;
 	struct queue_event *e;
 
@@ -53,10 +28,11 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 	info->start = bpf_ktime_get_ns();
 	take_owner(info);
 	info->watched = process_wanted(info->pid, info->comm);
+	put_local(&place, sk);
+	keep_address(info, &place);
 	if (modern) {
 		info->has_asked = listen_argument(&info->asked);
 		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		begin_lineage(sk);
 	} else {
 		struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
 		__u64 address = (__u64)sk;
@@ -97,26 +73,22 @@ static __always_inline void listener_end(struct sock *sk, struct sock_info *info
 	event_send(e);
 }
 
-static __always_inline struct sock *listener_of(struct sock *sk, struct sock_info *info, bool modern)
+static __always_inline __u64 listener_of(struct sock *sk, struct sock_info *info, bool modern)
 {
 	struct place place = {};
 	__u64 *address;
 
-	if (info->listener_sk)
-		return (struct sock *)info->listener_sk;
-	if (modern)
-		return 0;
+	if (info->listener_sk || modern)
+		return info->listener_sk;
 	place.netns = netns_of(sk);
 	place.port = local_port(sk);
 	address = bpf_map_lookup_elem(&places, &place);
-	return address ? (struct sock *)*address : 0;
+	return address ? *address : 0;
 }
 
 /* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */
-static __always_inline void inherit(struct sock *sk, struct sock_info *info, bool modern)
+static __always_inline void inherit(struct sock_info *info, const struct sock_info *parent)
 {
-	struct sock_info *parent = info_of(listener_of(sk, info, modern));
-
 	if (!parent) {
 		info->watched = !filter_pids && !filter_comm;
 		return;

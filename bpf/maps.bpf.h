@@ -33,15 +33,25 @@ struct {
  * program can look up, kprobes and 5.10 included. The entry is made anew whenever a socket starts, so an address that
  * is used again never inherits anything.
  */
+union sock_place {
+	struct {
+		__u64 queued; /* entered the accept queue */
+		__u64 established;
+	} at;
+	__u8 laddr[16]; /* of a listener */
+};
+
 struct sock_info {
 	__u64 id;	   /* cookie; 0: not known yet */
 	__u64 listener_sk; /* address of its listener */
 	__u64 start;	   /* connect() entered; SYN reached the listener; 0: not seen */
-	__u64 queued;	   /* entered the accept queue */
-	__u64 established;
+	union sock_place place;
+	__u8 comm[COMM_LEN]; /* aligned: it is copied in words */
 	__u32 pid;
 	__u32 tid;
 	__u32 asked; /* backlog that listen() was called with */
+	__u16 lport; /* of a listener */
+	__u8 family; /* of a listener: 4, 6 */
 	__u8 role;
 	__u8 watched;
 	__u8 accepted;
@@ -51,7 +61,7 @@ struct sock_info {
 	__u8 ended;	   /* it reached CLOSE; its memory is still there */
 	__u8 last;	   /* enum tcp_state: the change that was handled last */
 	__u8 by_function;  /* a hook at the accept queue's functions saw it */
-	__u8 comm[COMM_LEN];
+	__u8 told;	   /* its addresses are written */
 };
 
 struct {
@@ -150,14 +160,6 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
-/* The listener's address, which the kernel copies into each child. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, __u64);
-} lineage SEC(".maps");
-
 /* Listener by network namespace and port, for kernels on which nothing better says whose child a socket is. */
 struct place {
 	__u32 netns;
@@ -223,8 +225,8 @@ static __always_inline int info_end(const void *sk)
 	return 0;
 }
 
-/* A record of the given type and kind, zeroed and stamped; NULL when the ring is full, which is counted. */
-static __always_inline void *event_new(__u8 kind, __u32 size)
+/* A record of the given type, kind and time, zeroed; NULL when the ring is full, which is counted. */
+static __always_inline void *event_at(__u8 kind, __u32 size, __u64 ts)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, size, 0);
 	if (!e) {
@@ -233,9 +235,15 @@ static __always_inline void *event_new(__u8 kind, __u32 size)
 	}
 	__builtin_memset(e, 0, size);
 	e->kind = kind;
-	e->ts = bpf_ktime_get_ns();
+	e->ts = ts;
 	e->cpu = bpf_get_smp_processor_id();
 	return e;
+}
+
+/* One that is stamped now. */
+static __always_inline void *event_new(__u8 kind, __u32 size)
+{
+	return event_at(kind, size, bpf_ktime_get_ns());
 }
 
 /* Never a wake-up: the reader comes by itself, which costs a ninth. */

@@ -25,6 +25,7 @@ static __always_inline int seed_listener(struct seq_file *seq, struct sock *sk, 
 
 	info->role = ROLE_LISTENER;
 	fill_listener(&e, sk, info, EVENT_LISTEN);
+	keep_address(info, &e.e);
 	e.e.has |= HAS_PRE_EXISTING;
 	return bpf_seq_write(seq, &e, sizeof(e));
 }
@@ -76,7 +77,6 @@ static __always_inline int seed(struct bpf_iter__tcp *ctx, bool modern)
 	info->watched = !filter_pids && !filter_comm;
 	if (state == TCP_LISTEN) {
 		if (modern) {
-			begin_lineage(sk);
 			bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 		} else {
 			struct place place = {.netns = netns_of(sk), .port = local_port(sk)};

@@ -109,8 +109,12 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Set(event.FieldConn)
 	}
 	if e.Kind != event.Mark && e.Kind != event.Thread {
-		e.NetNS, e.Proto = h.Netns, "tcp"
-		e.Set(event.FieldNetNS, event.FieldProto)
+		e.Proto = "tcp"
+		e.Set(event.FieldProto)
+	}
+	if h.Netns != 0 {
+		e.NetNS = h.Netns
+		e.Set(event.FieldNetNS)
 	}
 	if has&bpf.KernelEventHasHAS_OWNER != 0 {
 		e.PID, e.Comm = h.Pid, d.name(h.Comm)

@@ -28,12 +28,14 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 	if len(c.Comm) >= commLen {
 		return fmt.Errorf("comm %q: the kernel keeps 15 bytes of a name", c.Comm)
 	}
+	kernel, _ := uname()
 	settings := map[string]any{
 		"self_tgid":    uint32(os.Getpid()),
 		"filter_ports": uint32(len(c.Ports)),
 		"filter_pids":  c.byProcess(),
 		"filter_comm":  c.Comm != "",
 		"emit_syn":     c.SYN,
+		"copies":       leavesOutRuns(kernel),
 	}
 	var ports [maxPorts]uint16
 	copy(ports[:], c.Ports)

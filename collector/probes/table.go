@@ -98,7 +98,7 @@ func lineageProbe() Probe {
 				Fidelity: model.Exact, Progs: []string{"queued_kprobe", "queue_add_kprobe"},
 			},
 			{
-				How: TPBTF, At: "inet_sock_set_state with cloned socket storage", Serves: Tracepoint, Needs: Tracepoint,
+				How: TPBTF, At: "inet_sock_set_state, where a child is still its listener's copy", Serves: Tracepoint, Needs: Tracepoint,
 				Fidelity: model.Exact, Switch: "use_lineage",
 				Facts: map[string]model.Fidelity{FactWait: model.Derived, FactHandshake: model.Derived},
 				Note:  "the wait begins when the child is made, about 1 µs before it is queued; the handshake is the SYN-ACK's round trip",
