@@ -57,6 +57,7 @@ var facts = [][2]string{
 	{probes.FactClose, "the end of a connection, with its totals"},
 	{probes.FactThreads, "what a thread does: running, waiting for a CPU, blocked"},
 	{probes.FactBlockedOn, "in which system call it is blocked"},
+	{probes.FactTurn, "the bytes of each turn: ready, read, written, sent, acknowledged"},
 	{probes.FactMark, "notes of cooperating servers (demos)"},
 }
 

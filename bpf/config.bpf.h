@@ -15,6 +15,7 @@ const volatile bool filter_comm = false;
 const volatile char filter_comm_name[16] = {};
 
 const volatile bool copies = false;   /* programs are attached several times: a change may be missed by one of them */
+const volatile bool payload = false;  /* the first bytes of turns may be looked at */
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */

@@ -168,6 +168,7 @@ static __always_inline void closed(struct sock *sk, struct sock_info *info, int 
 	}
 	if (!info->watched)
 		return;
+	end_flow(sk);
 	if (fell_back(sk, old))
 		return;
 	if (info->role == ROLE_CLIENT && !info->connect_done)

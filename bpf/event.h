@@ -24,6 +24,14 @@ enum event_kind {
 	EVENT_SYN_DROP,
 	EVENT_ACCEPT_ERROR,
 	EVENT_THREAD,
+	EVENT_TURN,
+	EVENT_OFFCPU,
+};
+
+enum turn_dir {
+	TURN_NONE,
+	TURN_IN,  /* the application read */
+	TURN_OUT, /* it wrote */
 };
 
 enum sock_role {
@@ -195,55 +203,32 @@ struct mark_event {
 	__u8 name[16];
 };
 
-/* What a thread does. THREAD_NEW: not known yet, nothing is counted. */
-enum thread_state {
-	THREAD_NEW,
-	THREAD_RUNNING,
-	THREAD_RUNQUEUE,
-	THREAD_BLOCKED,
-	THREAD_ENDED,
-};
+#include "thread.h"
 
-/* What a thread is blocked in: the number of a system call plus one, or what is none. 0: nothing. */
-enum thread_wait {
-	WAIT_FAULT = 0x10000, /* in no system call: a page fault */
-	WAIT_STOPPED,	      /* by a signal or a debugger */
-	WAIT_WORKER,	      /* a thread of io_uring that waits for work */
-	WAIT_UNKNOWN,	      /* its registers cannot be read */
-	WAIT_OTHER,	      /* in more calls than there are places for */
-};
+#define HEAD_LEN 256 /* a power of two */
 
-#define THREAD_WAITS 12 /* kinds of waits told apart per thread; the last is for the rest */
-#define NO_CPU 0xffffffff
-
-/*
- * What a thread did since it is watched. first + running + runqueue + all of blocked is since. A copy that is made from
- * the start to the end is whole if done equals begun: they count the changes.
- */
-struct thread {
-	__u32 done; /* written last */
-	__u8 state; /* enum thread_state */
-	__u8 slot;  /* of blocked: the present or last wait */
-	__u16 pad;
-	__u64 first; /* CLOCK_MONOTONIC, ns */
-	__u64 since; /* when it came into its state */
-	__u64 running;
-	__u64 runqueue;
-	__u64 blocked[THREAD_WAITS];
-	__u64 switches;
-	__u64 migrations;
-	__u32 what[THREAD_WAITS]; /* enum thread_wait, of blocked */
-	__u32 pid;
-	__u32 cpu;	     /* where it ran last; NO_CPU: not seen */
-	__u8 comm[COMM_LEN]; /* of its process */
-	__u32 pad2;
-	__u32 begun; /* written first */
-};
-
-/* A thread ended. */
-struct thread_event {
-	struct event e;
-	struct thread t;
+/* Bytes that moved in one direction until the other side spoke. Times are 0 where they were not seen. */
+struct turn_event {
+	struct event e; /* its owner: the thread of the first call */
+	__u64 pos;	/* of the first byte: payload bytes of this direction before it */
+	__u64 bytes;
+	__u64 readable;
+	__u64 waking;
+	__u64 runnable;
+	__u64 oncpu;
+	__u64 first; /* the first call returned */
+	__u64 last;  /* the last one */
+	__u64 sent;
+	__u64 acked;
+	__u64 latency;
+	__u32 calls;
+	__u32 last_tid;
+	__s32 fd;
+	__u16 nr; /* of the system call */
+	__u16 head_len;
+	__u8 dir; /* enum turn_dir */
+	__u8 pad[7];
+	__u8 head[HEAD_LEN]; /* the first bytes */
 };
 
 /* The sizes that user space expects: a change here is a change of the wire. */
@@ -295,7 +280,8 @@ struct tally {
 
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
-_Static_assert(sizeof(struct thread_event) == 352, "struct thread_event");
+_Static_assert(sizeof(struct thread_event) == 392, "struct thread_event");
+_Static_assert(sizeof(struct turn_event) == 488, "struct turn_event");
 
 /* A process that holds a socket open, found at start. */
 struct owner {
@@ -329,6 +315,9 @@ union wire {
 	struct drop_event drop;
 	struct accept_error_event accept_error;
 	struct thread_event thread;
+	struct turn_event turn;
+	struct offcpu_event offcpu;
+	enum turn_dir dir;
 	struct owner owner;
 	struct tally_key tally_key;
 	struct tally tally;

@@ -123,6 +123,11 @@ struct tcp_sock {
 	__u32 srtt_us;
 	__u32 total_retrans;
 	__u64 bytes_received;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 write_seq;
+	__u32 snd_nxt;
+	__u32 snd_una;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 };

@@ -180,6 +180,8 @@ const (
 	KernelEventKindEVENT_SYN_DROP     KernelEventKind = 12
 	KernelEventKindEVENT_ACCEPT_ERROR KernelEventKind = 13
 	KernelEventKindEVENT_THREAD       KernelEventKind = 14
+	KernelEventKindEVENT_TURN         KernelEventKind = 15
+	KernelEventKindEVENT_OFFCPU       KernelEventKind = 16
 )
 
 type KernelEventSide uint32
@@ -189,6 +191,22 @@ const (
 	KernelEventSideSIDE_LOCAL  KernelEventSide = 1
 	KernelEventSideSIDE_REMOTE KernelEventSide = 2
 )
+
+type KernelFlow struct {
+	_        structs.HostLayout
+	InPos    uint64
+	OutPos   uint64
+	Readable uint64
+	Told     uint64
+	Probed   uint64
+	OutEnd   uint32
+	Netns    uint32
+	KnownIn  uint8
+	KnownOut uint8
+	Pad      [6]uint8
+	Turn     KernelTurnEvent
+	Slack    [256]uint8
+}
 
 type KernelLastAck struct {
 	_        structs.HostLayout
@@ -211,6 +229,15 @@ type KernelMarkEvent struct {
 	Id    uint64
 	Phase uint64
 	Name  [16]uint8
+}
+
+type KernelOffcpuEvent struct {
+	_          structs.HostLayout
+	E          KernelEvent
+	OffNs      uint64
+	RunqueueNs uint64
+	What       uint32
+	Fd         int32
 }
 
 type KernelOwner struct {
@@ -357,7 +384,12 @@ type KernelThread struct {
 	Pid        uint32
 	Cpu        uint32
 	Comm       [16]uint8
-	Pad2       uint32
+	Left       uint64
+	Waking     uint64
+	Runnable   uint64
+	Serves     uint64
+	Target     uint64
+	Fd         int32
 	Begun      uint32
 }
 
@@ -387,127 +419,187 @@ const (
 	KernelThreadWaitWAIT_OTHER   KernelThreadWait = 65540
 )
 
+type KernelTurnDir uint32
+
+const (
+	KernelTurnDirTURN_NONE KernelTurnDir = 0
+	KernelTurnDirTURN_IN   KernelTurnDir = 1
+	KernelTurnDirTURN_OUT  KernelTurnDir = 2
+)
+
+type KernelTurnEvent struct {
+	_        structs.HostLayout
+	E        KernelEvent
+	Pos      uint64
+	Bytes    uint64
+	Readable uint64
+	Waking   uint64
+	Runnable uint64
+	Oncpu    uint64
+	First    uint64
+	Last     uint64
+	Sent     uint64
+	Acked    uint64
+	Latency  uint64
+	Calls    uint32
+	LastTid  uint32
+	Fd       int32
+	Nr       uint16
+	HeadLen  uint16
+	Dir      uint8
+	Pad      [7]uint8
+	Head     [256]uint8
+}
+
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [232]byte
+	_     [368]byte
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	KernelMapAccepts              = "accepts"
-	KernelMapBlockedAcceptors     = "blocked_acceptors"
-	KernelMapConnects             = "connects"
-	KernelMapEvents               = "events"
-	KernelMapLastAcks             = "last_acks"
-	KernelMapListeners            = "listeners"
-	KernelMapLost                 = "lost"
-	KernelMapOwnIds               = "own_ids"
-	KernelMapPlaces               = "places"
-	KernelMapRequests             = "requests"
-	KernelMapServers              = "servers"
-	KernelMapSocks                = "socks"
-	KernelMapSynCalls             = "syn_calls"
-	KernelMapTaking               = "taking"
-	KernelMapTallies              = "tallies"
-	KernelMapThreads              = "threads"
-	KernelMapWatchedPids          = "watched_pids"
-	KernelProgAccept4SysExit      = "accept4_sys_exit"
-	KernelProgAccept4SysExitOld   = "accept4_sys_exit_old"
-	KernelProgAcceptFentry        = "accept_fentry"
-	KernelProgAcceptFexit         = "accept_fexit"
-	KernelProgAcceptKprobe        = "accept_kprobe"
-	KernelProgAcceptKretprobe     = "accept_kretprobe"
-	KernelProgAcceptSysExit       = "accept_sys_exit"
-	KernelProgAcceptSysExitOld    = "accept_sys_exit_old"
-	KernelProgAck4Fexit           = "ack4_fexit"
-	KernelProgAck4FexitOld        = "ack4_fexit_old"
-	KernelProgAck4Kprobe          = "ack4_kprobe"
-	KernelProgAck4Kretprobe       = "ack4_kretprobe"
-	KernelProgAck6Fexit           = "ack6_fexit"
-	KernelProgAck6FexitOld        = "ack6_fexit_old"
-	KernelProgAck6Kprobe          = "ack6_kprobe"
-	KernelProgAck6Kretprobe       = "ack6_kretprobe"
-	KernelProgAckFreed            = "ack_freed"
-	KernelProgAnySysExit          = "any_sys_exit"
-	KernelProgConnect4Fentry      = "connect4_fentry"
-	KernelProgConnect4Fexit       = "connect4_fexit"
-	KernelProgConnect4Kprobe      = "connect4_kprobe"
-	KernelProgConnect4Kretprobe   = "connect4_kretprobe"
-	KernelProgConnect6Fentry      = "connect6_fentry"
-	KernelProgConnect6Fexit       = "connect6_fexit"
-	KernelProgConnect6Kprobe      = "connect6_kprobe"
-	KernelProgConnect6Kretprobe   = "connect6_kretprobe"
-	KernelProgCookie4Fentry       = "cookie4_fentry"
-	KernelProgCookie4Kprobe       = "cookie4_kprobe"
-	KernelProgCookie6Fentry       = "cookie6_fentry"
-	KernelProgCookie6Kprobe       = "cookie6_kprobe"
-	KernelProgCookieFexit         = "cookie_fexit"
-	KernelProgCookieFexitOld      = "cookie_fexit_old"
-	KernelProgCookieKprobe        = "cookie_kprobe"
-	KernelProgCookieKretprobe     = "cookie_kretprobe"
-	KernelProgDestroySock         = "destroy_sock"
-	KernelProgFirstAccept         = "first_accept"
-	KernelProgFirstAccept4        = "first_accept4"
-	KernelProgFirstAccept4Old     = "first_accept4_old"
-	KernelProgFirstAcceptOld      = "first_accept_old"
-	KernelProgMark                = "mark"
-	KernelProgProcessExit         = "process_exit"
-	KernelProgProcessFork         = "process_fork"
-	KernelProgQueueAddFentry      = "queue_add_fentry"
-	KernelProgQueueAddFentryOld   = "queue_add_fentry_old"
-	KernelProgQueueAddKprobe      = "queue_add_kprobe"
-	KernelProgQueuedFentry        = "queued_fentry"
-	KernelProgQueuedFentryOld     = "queued_fentry_old"
-	KernelProgQueuedKprobe        = "queued_kprobe"
-	KernelProgRequestFentry       = "request_fentry"
-	KernelProgRequestKprobe       = "request_kprobe"
-	KernelProgResetReceived       = "reset_received"
-	KernelProgResetSent           = "reset_sent"
-	KernelProgRetransmit          = "retransmit"
-	KernelProgRetransmitSynack    = "retransmit_synack"
-	KernelProgSampleListeners     = "sample_listeners"
-	KernelProgSampleTcp           = "sample_tcp"
-	KernelProgSchedExec           = "sched_exec"
-	KernelProgSchedExit           = "sched_exit"
-	KernelProgSchedSwitch         = "sched_switch"
-	KernelProgSchedSwitchOld      = "sched_switch_old"
-	KernelProgSchedWakeup         = "sched_wakeup"
-	KernelProgSchedWakeupNew      = "sched_wakeup_new"
-	KernelProgSeedOwners          = "seed_owners"
-	KernelProgSeedTcp             = "seed_tcp"
-	KernelProgSeedTcpOld          = "seed_tcp_old"
-	KernelProgSeedThreads         = "seed_threads"
-	KernelProgSeedThreadsOld      = "seed_threads_old"
-	KernelProgSetState            = "set_state"
-	KernelProgSetStateAgain       = "set_state_again"
-	KernelProgSetStateOld         = "set_state_old"
-	KernelProgSynFentry           = "syn_fentry"
-	KernelProgSynFexit            = "syn_fexit"
-	KernelProgSynKprobe           = "syn_kprobe"
-	KernelProgSynKretprobe        = "syn_kretprobe"
-	KernelProgTakenFexit          = "taken_fexit"
-	KernelProgTakenFexitOld       = "taken_fexit_old"
-	KernelProgTakenKretprobe      = "taken_kretprobe"
-	KernelProgTakingKprobe        = "taking_kprobe"
-	KernelVarArmed                = "armed"
-	KernelVarCopies               = "copies"
-	KernelVarCountsAcks           = "counts_acks"
-	KernelVarCountsRefusals       = "counts_refusals"
-	KernelVarEmitSyn              = "emit_syn"
-	KernelVarFilterComm           = "filter_comm"
-	KernelVarFilterCommName       = "filter_comm_name"
-	KernelVarFilterNetns          = "filter_netns"
-	KernelVarFilterPids           = "filter_pids"
-	KernelVarFilterPort           = "filter_port"
-	KernelVarFilterPorts          = "filter_ports"
-	KernelVarInConnect            = "in_connect"
-	KernelVarReasonListenOverflow = "reason_listen_overflow"
-	KernelVarSchedOn              = "sched_on"
-	KernelVarSelfTgid             = "self_tgid"
-	KernelVarUseLineage           = "use_lineage"
+	KernelMapAccepts               = "accepts"
+	KernelMapBlockedAcceptors      = "blocked_acceptors"
+	KernelMapConnects              = "connects"
+	KernelMapEvents                = "events"
+	KernelMapFlows                 = "flows"
+	KernelMapLastAcks              = "last_acks"
+	KernelMapListeners             = "listeners"
+	KernelMapLost                  = "lost"
+	KernelMapMoving                = "moving"
+	KernelMapNoFlow                = "no_flow"
+	KernelMapOwnIds                = "own_ids"
+	KernelMapPlaces                = "places"
+	KernelMapRequests              = "requests"
+	KernelMapServers               = "servers"
+	KernelMapSocks                 = "socks"
+	KernelMapSynCalls              = "syn_calls"
+	KernelMapTaking                = "taking"
+	KernelMapTallies               = "tallies"
+	KernelMapThreads               = "threads"
+	KernelMapWatchedPids           = "watched_pids"
+	KernelProgAccept4SysExit       = "accept4_sys_exit"
+	KernelProgAccept4SysExitOld    = "accept4_sys_exit_old"
+	KernelProgAcceptFentry         = "accept_fentry"
+	KernelProgAcceptFexit          = "accept_fexit"
+	KernelProgAcceptKprobe         = "accept_kprobe"
+	KernelProgAcceptKretprobe      = "accept_kretprobe"
+	KernelProgAcceptSysExit        = "accept_sys_exit"
+	KernelProgAcceptSysExitOld     = "accept_sys_exit_old"
+	KernelProgAck4Fexit            = "ack4_fexit"
+	KernelProgAck4FexitOld         = "ack4_fexit_old"
+	KernelProgAck4Kprobe           = "ack4_kprobe"
+	KernelProgAck4Kretprobe        = "ack4_kretprobe"
+	KernelProgAck6Fexit            = "ack6_fexit"
+	KernelProgAck6FexitOld         = "ack6_fexit_old"
+	KernelProgAck6Kprobe           = "ack6_kprobe"
+	KernelProgAck6Kretprobe        = "ack6_kretprobe"
+	KernelProgAckFreed             = "ack_freed"
+	KernelProgAnySysExit           = "any_sys_exit"
+	KernelProgBytesInFexit         = "bytes_in_fexit"
+	KernelProgBytesInFexitOld      = "bytes_in_fexit_old"
+	KernelProgBytesInTp            = "bytes_in_tp"
+	KernelProgBytesOutFexit        = "bytes_out_fexit"
+	KernelProgBytesOutFexitOld     = "bytes_out_fexit_old"
+	KernelProgBytesOutTp           = "bytes_out_tp"
+	KernelProgBytesPageFexit       = "bytes_page_fexit"
+	KernelProgBytesPageFexitOld    = "bytes_page_fexit_old"
+	KernelProgBytesReadyFentry     = "bytes_ready_fentry"
+	KernelProgBytesReadyTp         = "bytes_ready_tp"
+	KernelProgConnect4Fentry       = "connect4_fentry"
+	KernelProgConnect4Fexit        = "connect4_fexit"
+	KernelProgConnect4Kprobe       = "connect4_kprobe"
+	KernelProgConnect4Kretprobe    = "connect4_kretprobe"
+	KernelProgConnect6Fentry       = "connect6_fentry"
+	KernelProgConnect6Fexit        = "connect6_fexit"
+	KernelProgConnect6Kprobe       = "connect6_kprobe"
+	KernelProgConnect6Kretprobe    = "connect6_kretprobe"
+	KernelProgCookie4Fentry        = "cookie4_fentry"
+	KernelProgCookie4Kprobe        = "cookie4_kprobe"
+	KernelProgCookie6Fentry        = "cookie6_fentry"
+	KernelProgCookie6Kprobe        = "cookie6_kprobe"
+	KernelProgCookieFexit          = "cookie_fexit"
+	KernelProgCookieFexitOld       = "cookie_fexit_old"
+	KernelProgCookieKprobe         = "cookie_kprobe"
+	KernelProgCookieKretprobe      = "cookie_kretprobe"
+	KernelProgDataReadyKprobe      = "data_ready_kprobe"
+	KernelProgDestroySock          = "destroy_sock"
+	KernelProgFirstAccept          = "first_accept"
+	KernelProgFirstAccept4         = "first_accept4"
+	KernelProgFirstAccept4Old      = "first_accept4_old"
+	KernelProgFirstAcceptOld       = "first_accept_old"
+	KernelProgMark                 = "mark"
+	KernelProgProcessExit          = "process_exit"
+	KernelProgProcessFork          = "process_fork"
+	KernelProgQueueAddFentry       = "queue_add_fentry"
+	KernelProgQueueAddFentryOld    = "queue_add_fentry_old"
+	KernelProgQueueAddKprobe       = "queue_add_kprobe"
+	KernelProgQueuedFentry         = "queued_fentry"
+	KernelProgQueuedFentryOld      = "queued_fentry_old"
+	KernelProgQueuedKprobe         = "queued_kprobe"
+	KernelProgRecvmsgKprobe        = "recvmsg_kprobe"
+	KernelProgRecvmsgKretprobe     = "recvmsg_kretprobe"
+	KernelProgRecvmsgKretprobeOld  = "recvmsg_kretprobe_old"
+	KernelProgRequestFentry        = "request_fentry"
+	KernelProgRequestKprobe        = "request_kprobe"
+	KernelProgResetReceived        = "reset_received"
+	KernelProgResetSent            = "reset_sent"
+	KernelProgRetransmit           = "retransmit"
+	KernelProgRetransmitSynack     = "retransmit_synack"
+	KernelProgSampleListeners      = "sample_listeners"
+	KernelProgSampleTcp            = "sample_tcp"
+	KernelProgSchedExec            = "sched_exec"
+	KernelProgSchedExit            = "sched_exit"
+	KernelProgSchedSwitch          = "sched_switch"
+	KernelProgSchedSwitchOld       = "sched_switch_old"
+	KernelProgSchedWakeup          = "sched_wakeup"
+	KernelProgSchedWakeupNew       = "sched_wakeup_new"
+	KernelProgSchedWaking          = "sched_waking"
+	KernelProgSeedOwners           = "seed_owners"
+	KernelProgSeedTcp              = "seed_tcp"
+	KernelProgSeedTcpOld           = "seed_tcp_old"
+	KernelProgSeedThreads          = "seed_threads"
+	KernelProgSeedThreadsOld       = "seed_threads_old"
+	KernelProgSegmentTp            = "segment_tp"
+	KernelProgSendmsgKprobe        = "sendmsg_kprobe"
+	KernelProgSendmsgKretprobe     = "sendmsg_kretprobe"
+	KernelProgSendmsgKretprobeOld  = "sendmsg_kretprobe_old"
+	KernelProgSendpageKprobe       = "sendpage_kprobe"
+	KernelProgSendpageKretprobe    = "sendpage_kretprobe"
+	KernelProgSendpageKretprobeOld = "sendpage_kretprobe_old"
+	KernelProgSetState             = "set_state"
+	KernelProgSetStateAgain        = "set_state_again"
+	KernelProgSetStateOld          = "set_state_old"
+	KernelProgSpliceFexit          = "splice_fexit"
+	KernelProgSpliceFexitOld       = "splice_fexit_old"
+	KernelProgSynFentry            = "syn_fentry"
+	KernelProgSynFexit             = "syn_fexit"
+	KernelProgSynKprobe            = "syn_kprobe"
+	KernelProgSynKretprobe         = "syn_kretprobe"
+	KernelProgTakenFexit           = "taken_fexit"
+	KernelProgTakenFexitOld        = "taken_fexit_old"
+	KernelProgTakenKretprobe       = "taken_kretprobe"
+	KernelProgTakingKprobe         = "taking_kprobe"
+	KernelVarArmed                 = "armed"
+	KernelVarCopies                = "copies"
+	KernelVarCountsAcks            = "counts_acks"
+	KernelVarCountsRefusals        = "counts_refusals"
+	KernelVarEmitSyn               = "emit_syn"
+	KernelVarFilterComm            = "filter_comm"
+	KernelVarFilterCommName        = "filter_comm_name"
+	KernelVarFilterNetns           = "filter_netns"
+	KernelVarFilterPids            = "filter_pids"
+	KernelVarFilterPort            = "filter_port"
+	KernelVarFilterPorts           = "filter_ports"
+	KernelVarInConnect             = "in_connect"
+	KernelVarPayload               = "payload"
+	KernelVarReasonListenOverflow  = "reason_listen_overflow"
+	KernelVarSchedOn               = "sched_on"
+	KernelVarSelfTgid              = "self_tgid"
+	KernelVarUseLineage            = "use_lineage"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -552,84 +644,108 @@ type KernelSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelProgramSpecs struct {
-	Accept4SysExit    *ebpf.ProgramSpec `ebpf:"accept4_sys_exit"`
-	Accept4SysExitOld *ebpf.ProgramSpec `ebpf:"accept4_sys_exit_old"`
-	AcceptFentry      *ebpf.ProgramSpec `ebpf:"accept_fentry"`
-	AcceptFexit       *ebpf.ProgramSpec `ebpf:"accept_fexit"`
-	AcceptKprobe      *ebpf.ProgramSpec `ebpf:"accept_kprobe"`
-	AcceptKretprobe   *ebpf.ProgramSpec `ebpf:"accept_kretprobe"`
-	AcceptSysExit     *ebpf.ProgramSpec `ebpf:"accept_sys_exit"`
-	AcceptSysExitOld  *ebpf.ProgramSpec `ebpf:"accept_sys_exit_old"`
-	Ack4Fexit         *ebpf.ProgramSpec `ebpf:"ack4_fexit"`
-	Ack4FexitOld      *ebpf.ProgramSpec `ebpf:"ack4_fexit_old"`
-	Ack4Kprobe        *ebpf.ProgramSpec `ebpf:"ack4_kprobe"`
-	Ack4Kretprobe     *ebpf.ProgramSpec `ebpf:"ack4_kretprobe"`
-	Ack6Fexit         *ebpf.ProgramSpec `ebpf:"ack6_fexit"`
-	Ack6FexitOld      *ebpf.ProgramSpec `ebpf:"ack6_fexit_old"`
-	Ack6Kprobe        *ebpf.ProgramSpec `ebpf:"ack6_kprobe"`
-	Ack6Kretprobe     *ebpf.ProgramSpec `ebpf:"ack6_kretprobe"`
-	AckFreed          *ebpf.ProgramSpec `ebpf:"ack_freed"`
-	AnySysExit        *ebpf.ProgramSpec `ebpf:"any_sys_exit"`
-	Connect4Fentry    *ebpf.ProgramSpec `ebpf:"connect4_fentry"`
-	Connect4Fexit     *ebpf.ProgramSpec `ebpf:"connect4_fexit"`
-	Connect4Kprobe    *ebpf.ProgramSpec `ebpf:"connect4_kprobe"`
-	Connect4Kretprobe *ebpf.ProgramSpec `ebpf:"connect4_kretprobe"`
-	Connect6Fentry    *ebpf.ProgramSpec `ebpf:"connect6_fentry"`
-	Connect6Fexit     *ebpf.ProgramSpec `ebpf:"connect6_fexit"`
-	Connect6Kprobe    *ebpf.ProgramSpec `ebpf:"connect6_kprobe"`
-	Connect6Kretprobe *ebpf.ProgramSpec `ebpf:"connect6_kretprobe"`
-	Cookie4Fentry     *ebpf.ProgramSpec `ebpf:"cookie4_fentry"`
-	Cookie4Kprobe     *ebpf.ProgramSpec `ebpf:"cookie4_kprobe"`
-	Cookie6Fentry     *ebpf.ProgramSpec `ebpf:"cookie6_fentry"`
-	Cookie6Kprobe     *ebpf.ProgramSpec `ebpf:"cookie6_kprobe"`
-	CookieFexit       *ebpf.ProgramSpec `ebpf:"cookie_fexit"`
-	CookieFexitOld    *ebpf.ProgramSpec `ebpf:"cookie_fexit_old"`
-	CookieKprobe      *ebpf.ProgramSpec `ebpf:"cookie_kprobe"`
-	CookieKretprobe   *ebpf.ProgramSpec `ebpf:"cookie_kretprobe"`
-	DestroySock       *ebpf.ProgramSpec `ebpf:"destroy_sock"`
-	FirstAccept       *ebpf.ProgramSpec `ebpf:"first_accept"`
-	FirstAccept4      *ebpf.ProgramSpec `ebpf:"first_accept4"`
-	FirstAccept4Old   *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
-	FirstAcceptOld    *ebpf.ProgramSpec `ebpf:"first_accept_old"`
-	Mark              *ebpf.ProgramSpec `ebpf:"mark"`
-	ProcessExit       *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessFork       *ebpf.ProgramSpec `ebpf:"process_fork"`
-	QueueAddFentry    *ebpf.ProgramSpec `ebpf:"queue_add_fentry"`
-	QueueAddFentryOld *ebpf.ProgramSpec `ebpf:"queue_add_fentry_old"`
-	QueueAddKprobe    *ebpf.ProgramSpec `ebpf:"queue_add_kprobe"`
-	QueuedFentry      *ebpf.ProgramSpec `ebpf:"queued_fentry"`
-	QueuedFentryOld   *ebpf.ProgramSpec `ebpf:"queued_fentry_old"`
-	QueuedKprobe      *ebpf.ProgramSpec `ebpf:"queued_kprobe"`
-	RequestFentry     *ebpf.ProgramSpec `ebpf:"request_fentry"`
-	RequestKprobe     *ebpf.ProgramSpec `ebpf:"request_kprobe"`
-	ResetReceived     *ebpf.ProgramSpec `ebpf:"reset_received"`
-	ResetSent         *ebpf.ProgramSpec `ebpf:"reset_sent"`
-	Retransmit        *ebpf.ProgramSpec `ebpf:"retransmit"`
-	RetransmitSynack  *ebpf.ProgramSpec `ebpf:"retransmit_synack"`
-	SampleListeners   *ebpf.ProgramSpec `ebpf:"sample_listeners"`
-	SampleTcp         *ebpf.ProgramSpec `ebpf:"sample_tcp"`
-	SchedExec         *ebpf.ProgramSpec `ebpf:"sched_exec"`
-	SchedExit         *ebpf.ProgramSpec `ebpf:"sched_exit"`
-	SchedSwitch       *ebpf.ProgramSpec `ebpf:"sched_switch"`
-	SchedSwitchOld    *ebpf.ProgramSpec `ebpf:"sched_switch_old"`
-	SchedWakeup       *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
-	SchedWakeupNew    *ebpf.ProgramSpec `ebpf:"sched_wakeup_new"`
-	SeedOwners        *ebpf.ProgramSpec `ebpf:"seed_owners"`
-	SeedTcp           *ebpf.ProgramSpec `ebpf:"seed_tcp"`
-	SeedTcpOld        *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
-	SeedThreads       *ebpf.ProgramSpec `ebpf:"seed_threads"`
-	SeedThreadsOld    *ebpf.ProgramSpec `ebpf:"seed_threads_old"`
-	SetState          *ebpf.ProgramSpec `ebpf:"set_state"`
-	SetStateAgain     *ebpf.ProgramSpec `ebpf:"set_state_again"`
-	SetStateOld       *ebpf.ProgramSpec `ebpf:"set_state_old"`
-	SynFentry         *ebpf.ProgramSpec `ebpf:"syn_fentry"`
-	SynFexit          *ebpf.ProgramSpec `ebpf:"syn_fexit"`
-	SynKprobe         *ebpf.ProgramSpec `ebpf:"syn_kprobe"`
-	SynKretprobe      *ebpf.ProgramSpec `ebpf:"syn_kretprobe"`
-	TakenFexit        *ebpf.ProgramSpec `ebpf:"taken_fexit"`
-	TakenFexitOld     *ebpf.ProgramSpec `ebpf:"taken_fexit_old"`
-	TakenKretprobe    *ebpf.ProgramSpec `ebpf:"taken_kretprobe"`
-	TakingKprobe      *ebpf.ProgramSpec `ebpf:"taking_kprobe"`
+	Accept4SysExit       *ebpf.ProgramSpec `ebpf:"accept4_sys_exit"`
+	Accept4SysExitOld    *ebpf.ProgramSpec `ebpf:"accept4_sys_exit_old"`
+	AcceptFentry         *ebpf.ProgramSpec `ebpf:"accept_fentry"`
+	AcceptFexit          *ebpf.ProgramSpec `ebpf:"accept_fexit"`
+	AcceptKprobe         *ebpf.ProgramSpec `ebpf:"accept_kprobe"`
+	AcceptKretprobe      *ebpf.ProgramSpec `ebpf:"accept_kretprobe"`
+	AcceptSysExit        *ebpf.ProgramSpec `ebpf:"accept_sys_exit"`
+	AcceptSysExitOld     *ebpf.ProgramSpec `ebpf:"accept_sys_exit_old"`
+	Ack4Fexit            *ebpf.ProgramSpec `ebpf:"ack4_fexit"`
+	Ack4FexitOld         *ebpf.ProgramSpec `ebpf:"ack4_fexit_old"`
+	Ack4Kprobe           *ebpf.ProgramSpec `ebpf:"ack4_kprobe"`
+	Ack4Kretprobe        *ebpf.ProgramSpec `ebpf:"ack4_kretprobe"`
+	Ack6Fexit            *ebpf.ProgramSpec `ebpf:"ack6_fexit"`
+	Ack6FexitOld         *ebpf.ProgramSpec `ebpf:"ack6_fexit_old"`
+	Ack6Kprobe           *ebpf.ProgramSpec `ebpf:"ack6_kprobe"`
+	Ack6Kretprobe        *ebpf.ProgramSpec `ebpf:"ack6_kretprobe"`
+	AckFreed             *ebpf.ProgramSpec `ebpf:"ack_freed"`
+	AnySysExit           *ebpf.ProgramSpec `ebpf:"any_sys_exit"`
+	BytesInFexit         *ebpf.ProgramSpec `ebpf:"bytes_in_fexit"`
+	BytesInFexitOld      *ebpf.ProgramSpec `ebpf:"bytes_in_fexit_old"`
+	BytesInTp            *ebpf.ProgramSpec `ebpf:"bytes_in_tp"`
+	BytesOutFexit        *ebpf.ProgramSpec `ebpf:"bytes_out_fexit"`
+	BytesOutFexitOld     *ebpf.ProgramSpec `ebpf:"bytes_out_fexit_old"`
+	BytesOutTp           *ebpf.ProgramSpec `ebpf:"bytes_out_tp"`
+	BytesPageFexit       *ebpf.ProgramSpec `ebpf:"bytes_page_fexit"`
+	BytesPageFexitOld    *ebpf.ProgramSpec `ebpf:"bytes_page_fexit_old"`
+	BytesReadyFentry     *ebpf.ProgramSpec `ebpf:"bytes_ready_fentry"`
+	BytesReadyTp         *ebpf.ProgramSpec `ebpf:"bytes_ready_tp"`
+	Connect4Fentry       *ebpf.ProgramSpec `ebpf:"connect4_fentry"`
+	Connect4Fexit        *ebpf.ProgramSpec `ebpf:"connect4_fexit"`
+	Connect4Kprobe       *ebpf.ProgramSpec `ebpf:"connect4_kprobe"`
+	Connect4Kretprobe    *ebpf.ProgramSpec `ebpf:"connect4_kretprobe"`
+	Connect6Fentry       *ebpf.ProgramSpec `ebpf:"connect6_fentry"`
+	Connect6Fexit        *ebpf.ProgramSpec `ebpf:"connect6_fexit"`
+	Connect6Kprobe       *ebpf.ProgramSpec `ebpf:"connect6_kprobe"`
+	Connect6Kretprobe    *ebpf.ProgramSpec `ebpf:"connect6_kretprobe"`
+	Cookie4Fentry        *ebpf.ProgramSpec `ebpf:"cookie4_fentry"`
+	Cookie4Kprobe        *ebpf.ProgramSpec `ebpf:"cookie4_kprobe"`
+	Cookie6Fentry        *ebpf.ProgramSpec `ebpf:"cookie6_fentry"`
+	Cookie6Kprobe        *ebpf.ProgramSpec `ebpf:"cookie6_kprobe"`
+	CookieFexit          *ebpf.ProgramSpec `ebpf:"cookie_fexit"`
+	CookieFexitOld       *ebpf.ProgramSpec `ebpf:"cookie_fexit_old"`
+	CookieKprobe         *ebpf.ProgramSpec `ebpf:"cookie_kprobe"`
+	CookieKretprobe      *ebpf.ProgramSpec `ebpf:"cookie_kretprobe"`
+	DataReadyKprobe      *ebpf.ProgramSpec `ebpf:"data_ready_kprobe"`
+	DestroySock          *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	FirstAccept          *ebpf.ProgramSpec `ebpf:"first_accept"`
+	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
+	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
+	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
+	Mark                 *ebpf.ProgramSpec `ebpf:"mark"`
+	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
+	QueueAddFentry       *ebpf.ProgramSpec `ebpf:"queue_add_fentry"`
+	QueueAddFentryOld    *ebpf.ProgramSpec `ebpf:"queue_add_fentry_old"`
+	QueueAddKprobe       *ebpf.ProgramSpec `ebpf:"queue_add_kprobe"`
+	QueuedFentry         *ebpf.ProgramSpec `ebpf:"queued_fentry"`
+	QueuedFentryOld      *ebpf.ProgramSpec `ebpf:"queued_fentry_old"`
+	QueuedKprobe         *ebpf.ProgramSpec `ebpf:"queued_kprobe"`
+	RecvmsgKprobe        *ebpf.ProgramSpec `ebpf:"recvmsg_kprobe"`
+	RecvmsgKretprobe     *ebpf.ProgramSpec `ebpf:"recvmsg_kretprobe"`
+	RecvmsgKretprobeOld  *ebpf.ProgramSpec `ebpf:"recvmsg_kretprobe_old"`
+	RequestFentry        *ebpf.ProgramSpec `ebpf:"request_fentry"`
+	RequestKprobe        *ebpf.ProgramSpec `ebpf:"request_kprobe"`
+	ResetReceived        *ebpf.ProgramSpec `ebpf:"reset_received"`
+	ResetSent            *ebpf.ProgramSpec `ebpf:"reset_sent"`
+	Retransmit           *ebpf.ProgramSpec `ebpf:"retransmit"`
+	RetransmitSynack     *ebpf.ProgramSpec `ebpf:"retransmit_synack"`
+	SampleListeners      *ebpf.ProgramSpec `ebpf:"sample_listeners"`
+	SampleTcp            *ebpf.ProgramSpec `ebpf:"sample_tcp"`
+	SchedExec            *ebpf.ProgramSpec `ebpf:"sched_exec"`
+	SchedExit            *ebpf.ProgramSpec `ebpf:"sched_exit"`
+	SchedSwitch          *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedSwitchOld       *ebpf.ProgramSpec `ebpf:"sched_switch_old"`
+	SchedWakeup          *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
+	SchedWakeupNew       *ebpf.ProgramSpec `ebpf:"sched_wakeup_new"`
+	SchedWaking          *ebpf.ProgramSpec `ebpf:"sched_waking"`
+	SeedOwners           *ebpf.ProgramSpec `ebpf:"seed_owners"`
+	SeedTcp              *ebpf.ProgramSpec `ebpf:"seed_tcp"`
+	SeedTcpOld           *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
+	SeedThreads          *ebpf.ProgramSpec `ebpf:"seed_threads"`
+	SeedThreadsOld       *ebpf.ProgramSpec `ebpf:"seed_threads_old"`
+	SegmentTp            *ebpf.ProgramSpec `ebpf:"segment_tp"`
+	SendmsgKprobe        *ebpf.ProgramSpec `ebpf:"sendmsg_kprobe"`
+	SendmsgKretprobe     *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe"`
+	SendmsgKretprobeOld  *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe_old"`
+	SendpageKprobe       *ebpf.ProgramSpec `ebpf:"sendpage_kprobe"`
+	SendpageKretprobe    *ebpf.ProgramSpec `ebpf:"sendpage_kretprobe"`
+	SendpageKretprobeOld *ebpf.ProgramSpec `ebpf:"sendpage_kretprobe_old"`
+	SetState             *ebpf.ProgramSpec `ebpf:"set_state"`
+	SetStateAgain        *ebpf.ProgramSpec `ebpf:"set_state_again"`
+	SetStateOld          *ebpf.ProgramSpec `ebpf:"set_state_old"`
+	SpliceFexit          *ebpf.ProgramSpec `ebpf:"splice_fexit"`
+	SpliceFexitOld       *ebpf.ProgramSpec `ebpf:"splice_fexit_old"`
+	SynFentry            *ebpf.ProgramSpec `ebpf:"syn_fentry"`
+	SynFexit             *ebpf.ProgramSpec `ebpf:"syn_fexit"`
+	SynKprobe            *ebpf.ProgramSpec `ebpf:"syn_kprobe"`
+	SynKretprobe         *ebpf.ProgramSpec `ebpf:"syn_kretprobe"`
+	TakenFexit           *ebpf.ProgramSpec `ebpf:"taken_fexit"`
+	TakenFexitOld        *ebpf.ProgramSpec `ebpf:"taken_fexit_old"`
+	TakenKretprobe       *ebpf.ProgramSpec `ebpf:"taken_kretprobe"`
+	TakingKprobe         *ebpf.ProgramSpec `ebpf:"taking_kprobe"`
 }
 
 // KernelMapSpecs contains maps before they are loaded into the kernel.
@@ -640,9 +756,12 @@ type KernelMapSpecs struct {
 	BlockedAcceptors *ebpf.MapSpec `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.MapSpec `ebpf:"connects"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
+	Flows            *ebpf.MapSpec `ebpf:"flows"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
 	Lost             *ebpf.MapSpec `ebpf:"lost"`
+	Moving           *ebpf.MapSpec `ebpf:"moving"`
+	NoFlow           *ebpf.MapSpec `ebpf:"no_flow"`
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
@@ -671,6 +790,7 @@ type KernelVariableSpecs struct {
 	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
+	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -701,9 +821,12 @@ type KernelMaps struct {
 	BlockedAcceptors *ebpf.Map `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.Map `ebpf:"connects"`
 	Events           *ebpf.Map `ebpf:"events"`
+	Flows            *ebpf.Map `ebpf:"flows"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
 	Lost             *ebpf.Map `ebpf:"lost"`
+	Moving           *ebpf.Map `ebpf:"moving"`
+	NoFlow           *ebpf.Map `ebpf:"no_flow"`
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
@@ -722,9 +845,12 @@ func (m *KernelMaps) Close() error {
 		m.BlockedAcceptors,
 		m.Connects,
 		m.Events,
+		m.Flows,
 		m.LastAcks,
 		m.Listeners,
 		m.Lost,
+		m.Moving,
+		m.NoFlow,
 		m.OwnIds,
 		m.Places,
 		m.Requests,
@@ -754,6 +880,7 @@ type KernelVariables struct {
 	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
+	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
@@ -764,84 +891,108 @@ type KernelVariables struct {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelPrograms struct {
-	Accept4SysExit    *ebpf.Program `ebpf:"accept4_sys_exit"`
-	Accept4SysExitOld *ebpf.Program `ebpf:"accept4_sys_exit_old"`
-	AcceptFentry      *ebpf.Program `ebpf:"accept_fentry"`
-	AcceptFexit       *ebpf.Program `ebpf:"accept_fexit"`
-	AcceptKprobe      *ebpf.Program `ebpf:"accept_kprobe"`
-	AcceptKretprobe   *ebpf.Program `ebpf:"accept_kretprobe"`
-	AcceptSysExit     *ebpf.Program `ebpf:"accept_sys_exit"`
-	AcceptSysExitOld  *ebpf.Program `ebpf:"accept_sys_exit_old"`
-	Ack4Fexit         *ebpf.Program `ebpf:"ack4_fexit"`
-	Ack4FexitOld      *ebpf.Program `ebpf:"ack4_fexit_old"`
-	Ack4Kprobe        *ebpf.Program `ebpf:"ack4_kprobe"`
-	Ack4Kretprobe     *ebpf.Program `ebpf:"ack4_kretprobe"`
-	Ack6Fexit         *ebpf.Program `ebpf:"ack6_fexit"`
-	Ack6FexitOld      *ebpf.Program `ebpf:"ack6_fexit_old"`
-	Ack6Kprobe        *ebpf.Program `ebpf:"ack6_kprobe"`
-	Ack6Kretprobe     *ebpf.Program `ebpf:"ack6_kretprobe"`
-	AckFreed          *ebpf.Program `ebpf:"ack_freed"`
-	AnySysExit        *ebpf.Program `ebpf:"any_sys_exit"`
-	Connect4Fentry    *ebpf.Program `ebpf:"connect4_fentry"`
-	Connect4Fexit     *ebpf.Program `ebpf:"connect4_fexit"`
-	Connect4Kprobe    *ebpf.Program `ebpf:"connect4_kprobe"`
-	Connect4Kretprobe *ebpf.Program `ebpf:"connect4_kretprobe"`
-	Connect6Fentry    *ebpf.Program `ebpf:"connect6_fentry"`
-	Connect6Fexit     *ebpf.Program `ebpf:"connect6_fexit"`
-	Connect6Kprobe    *ebpf.Program `ebpf:"connect6_kprobe"`
-	Connect6Kretprobe *ebpf.Program `ebpf:"connect6_kretprobe"`
-	Cookie4Fentry     *ebpf.Program `ebpf:"cookie4_fentry"`
-	Cookie4Kprobe     *ebpf.Program `ebpf:"cookie4_kprobe"`
-	Cookie6Fentry     *ebpf.Program `ebpf:"cookie6_fentry"`
-	Cookie6Kprobe     *ebpf.Program `ebpf:"cookie6_kprobe"`
-	CookieFexit       *ebpf.Program `ebpf:"cookie_fexit"`
-	CookieFexitOld    *ebpf.Program `ebpf:"cookie_fexit_old"`
-	CookieKprobe      *ebpf.Program `ebpf:"cookie_kprobe"`
-	CookieKretprobe   *ebpf.Program `ebpf:"cookie_kretprobe"`
-	DestroySock       *ebpf.Program `ebpf:"destroy_sock"`
-	FirstAccept       *ebpf.Program `ebpf:"first_accept"`
-	FirstAccept4      *ebpf.Program `ebpf:"first_accept4"`
-	FirstAccept4Old   *ebpf.Program `ebpf:"first_accept4_old"`
-	FirstAcceptOld    *ebpf.Program `ebpf:"first_accept_old"`
-	Mark              *ebpf.Program `ebpf:"mark"`
-	ProcessExit       *ebpf.Program `ebpf:"process_exit"`
-	ProcessFork       *ebpf.Program `ebpf:"process_fork"`
-	QueueAddFentry    *ebpf.Program `ebpf:"queue_add_fentry"`
-	QueueAddFentryOld *ebpf.Program `ebpf:"queue_add_fentry_old"`
-	QueueAddKprobe    *ebpf.Program `ebpf:"queue_add_kprobe"`
-	QueuedFentry      *ebpf.Program `ebpf:"queued_fentry"`
-	QueuedFentryOld   *ebpf.Program `ebpf:"queued_fentry_old"`
-	QueuedKprobe      *ebpf.Program `ebpf:"queued_kprobe"`
-	RequestFentry     *ebpf.Program `ebpf:"request_fentry"`
-	RequestKprobe     *ebpf.Program `ebpf:"request_kprobe"`
-	ResetReceived     *ebpf.Program `ebpf:"reset_received"`
-	ResetSent         *ebpf.Program `ebpf:"reset_sent"`
-	Retransmit        *ebpf.Program `ebpf:"retransmit"`
-	RetransmitSynack  *ebpf.Program `ebpf:"retransmit_synack"`
-	SampleListeners   *ebpf.Program `ebpf:"sample_listeners"`
-	SampleTcp         *ebpf.Program `ebpf:"sample_tcp"`
-	SchedExec         *ebpf.Program `ebpf:"sched_exec"`
-	SchedExit         *ebpf.Program `ebpf:"sched_exit"`
-	SchedSwitch       *ebpf.Program `ebpf:"sched_switch"`
-	SchedSwitchOld    *ebpf.Program `ebpf:"sched_switch_old"`
-	SchedWakeup       *ebpf.Program `ebpf:"sched_wakeup"`
-	SchedWakeupNew    *ebpf.Program `ebpf:"sched_wakeup_new"`
-	SeedOwners        *ebpf.Program `ebpf:"seed_owners"`
-	SeedTcp           *ebpf.Program `ebpf:"seed_tcp"`
-	SeedTcpOld        *ebpf.Program `ebpf:"seed_tcp_old"`
-	SeedThreads       *ebpf.Program `ebpf:"seed_threads"`
-	SeedThreadsOld    *ebpf.Program `ebpf:"seed_threads_old"`
-	SetState          *ebpf.Program `ebpf:"set_state"`
-	SetStateAgain     *ebpf.Program `ebpf:"set_state_again"`
-	SetStateOld       *ebpf.Program `ebpf:"set_state_old"`
-	SynFentry         *ebpf.Program `ebpf:"syn_fentry"`
-	SynFexit          *ebpf.Program `ebpf:"syn_fexit"`
-	SynKprobe         *ebpf.Program `ebpf:"syn_kprobe"`
-	SynKretprobe      *ebpf.Program `ebpf:"syn_kretprobe"`
-	TakenFexit        *ebpf.Program `ebpf:"taken_fexit"`
-	TakenFexitOld     *ebpf.Program `ebpf:"taken_fexit_old"`
-	TakenKretprobe    *ebpf.Program `ebpf:"taken_kretprobe"`
-	TakingKprobe      *ebpf.Program `ebpf:"taking_kprobe"`
+	Accept4SysExit       *ebpf.Program `ebpf:"accept4_sys_exit"`
+	Accept4SysExitOld    *ebpf.Program `ebpf:"accept4_sys_exit_old"`
+	AcceptFentry         *ebpf.Program `ebpf:"accept_fentry"`
+	AcceptFexit          *ebpf.Program `ebpf:"accept_fexit"`
+	AcceptKprobe         *ebpf.Program `ebpf:"accept_kprobe"`
+	AcceptKretprobe      *ebpf.Program `ebpf:"accept_kretprobe"`
+	AcceptSysExit        *ebpf.Program `ebpf:"accept_sys_exit"`
+	AcceptSysExitOld     *ebpf.Program `ebpf:"accept_sys_exit_old"`
+	Ack4Fexit            *ebpf.Program `ebpf:"ack4_fexit"`
+	Ack4FexitOld         *ebpf.Program `ebpf:"ack4_fexit_old"`
+	Ack4Kprobe           *ebpf.Program `ebpf:"ack4_kprobe"`
+	Ack4Kretprobe        *ebpf.Program `ebpf:"ack4_kretprobe"`
+	Ack6Fexit            *ebpf.Program `ebpf:"ack6_fexit"`
+	Ack6FexitOld         *ebpf.Program `ebpf:"ack6_fexit_old"`
+	Ack6Kprobe           *ebpf.Program `ebpf:"ack6_kprobe"`
+	Ack6Kretprobe        *ebpf.Program `ebpf:"ack6_kretprobe"`
+	AckFreed             *ebpf.Program `ebpf:"ack_freed"`
+	AnySysExit           *ebpf.Program `ebpf:"any_sys_exit"`
+	BytesInFexit         *ebpf.Program `ebpf:"bytes_in_fexit"`
+	BytesInFexitOld      *ebpf.Program `ebpf:"bytes_in_fexit_old"`
+	BytesInTp            *ebpf.Program `ebpf:"bytes_in_tp"`
+	BytesOutFexit        *ebpf.Program `ebpf:"bytes_out_fexit"`
+	BytesOutFexitOld     *ebpf.Program `ebpf:"bytes_out_fexit_old"`
+	BytesOutTp           *ebpf.Program `ebpf:"bytes_out_tp"`
+	BytesPageFexit       *ebpf.Program `ebpf:"bytes_page_fexit"`
+	BytesPageFexitOld    *ebpf.Program `ebpf:"bytes_page_fexit_old"`
+	BytesReadyFentry     *ebpf.Program `ebpf:"bytes_ready_fentry"`
+	BytesReadyTp         *ebpf.Program `ebpf:"bytes_ready_tp"`
+	Connect4Fentry       *ebpf.Program `ebpf:"connect4_fentry"`
+	Connect4Fexit        *ebpf.Program `ebpf:"connect4_fexit"`
+	Connect4Kprobe       *ebpf.Program `ebpf:"connect4_kprobe"`
+	Connect4Kretprobe    *ebpf.Program `ebpf:"connect4_kretprobe"`
+	Connect6Fentry       *ebpf.Program `ebpf:"connect6_fentry"`
+	Connect6Fexit        *ebpf.Program `ebpf:"connect6_fexit"`
+	Connect6Kprobe       *ebpf.Program `ebpf:"connect6_kprobe"`
+	Connect6Kretprobe    *ebpf.Program `ebpf:"connect6_kretprobe"`
+	Cookie4Fentry        *ebpf.Program `ebpf:"cookie4_fentry"`
+	Cookie4Kprobe        *ebpf.Program `ebpf:"cookie4_kprobe"`
+	Cookie6Fentry        *ebpf.Program `ebpf:"cookie6_fentry"`
+	Cookie6Kprobe        *ebpf.Program `ebpf:"cookie6_kprobe"`
+	CookieFexit          *ebpf.Program `ebpf:"cookie_fexit"`
+	CookieFexitOld       *ebpf.Program `ebpf:"cookie_fexit_old"`
+	CookieKprobe         *ebpf.Program `ebpf:"cookie_kprobe"`
+	CookieKretprobe      *ebpf.Program `ebpf:"cookie_kretprobe"`
+	DataReadyKprobe      *ebpf.Program `ebpf:"data_ready_kprobe"`
+	DestroySock          *ebpf.Program `ebpf:"destroy_sock"`
+	FirstAccept          *ebpf.Program `ebpf:"first_accept"`
+	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
+	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
+	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
+	Mark                 *ebpf.Program `ebpf:"mark"`
+	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
+	QueueAddFentry       *ebpf.Program `ebpf:"queue_add_fentry"`
+	QueueAddFentryOld    *ebpf.Program `ebpf:"queue_add_fentry_old"`
+	QueueAddKprobe       *ebpf.Program `ebpf:"queue_add_kprobe"`
+	QueuedFentry         *ebpf.Program `ebpf:"queued_fentry"`
+	QueuedFentryOld      *ebpf.Program `ebpf:"queued_fentry_old"`
+	QueuedKprobe         *ebpf.Program `ebpf:"queued_kprobe"`
+	RecvmsgKprobe        *ebpf.Program `ebpf:"recvmsg_kprobe"`
+	RecvmsgKretprobe     *ebpf.Program `ebpf:"recvmsg_kretprobe"`
+	RecvmsgKretprobeOld  *ebpf.Program `ebpf:"recvmsg_kretprobe_old"`
+	RequestFentry        *ebpf.Program `ebpf:"request_fentry"`
+	RequestKprobe        *ebpf.Program `ebpf:"request_kprobe"`
+	ResetReceived        *ebpf.Program `ebpf:"reset_received"`
+	ResetSent            *ebpf.Program `ebpf:"reset_sent"`
+	Retransmit           *ebpf.Program `ebpf:"retransmit"`
+	RetransmitSynack     *ebpf.Program `ebpf:"retransmit_synack"`
+	SampleListeners      *ebpf.Program `ebpf:"sample_listeners"`
+	SampleTcp            *ebpf.Program `ebpf:"sample_tcp"`
+	SchedExec            *ebpf.Program `ebpf:"sched_exec"`
+	SchedExit            *ebpf.Program `ebpf:"sched_exit"`
+	SchedSwitch          *ebpf.Program `ebpf:"sched_switch"`
+	SchedSwitchOld       *ebpf.Program `ebpf:"sched_switch_old"`
+	SchedWakeup          *ebpf.Program `ebpf:"sched_wakeup"`
+	SchedWakeupNew       *ebpf.Program `ebpf:"sched_wakeup_new"`
+	SchedWaking          *ebpf.Program `ebpf:"sched_waking"`
+	SeedOwners           *ebpf.Program `ebpf:"seed_owners"`
+	SeedTcp              *ebpf.Program `ebpf:"seed_tcp"`
+	SeedTcpOld           *ebpf.Program `ebpf:"seed_tcp_old"`
+	SeedThreads          *ebpf.Program `ebpf:"seed_threads"`
+	SeedThreadsOld       *ebpf.Program `ebpf:"seed_threads_old"`
+	SegmentTp            *ebpf.Program `ebpf:"segment_tp"`
+	SendmsgKprobe        *ebpf.Program `ebpf:"sendmsg_kprobe"`
+	SendmsgKretprobe     *ebpf.Program `ebpf:"sendmsg_kretprobe"`
+	SendmsgKretprobeOld  *ebpf.Program `ebpf:"sendmsg_kretprobe_old"`
+	SendpageKprobe       *ebpf.Program `ebpf:"sendpage_kprobe"`
+	SendpageKretprobe    *ebpf.Program `ebpf:"sendpage_kretprobe"`
+	SendpageKretprobeOld *ebpf.Program `ebpf:"sendpage_kretprobe_old"`
+	SetState             *ebpf.Program `ebpf:"set_state"`
+	SetStateAgain        *ebpf.Program `ebpf:"set_state_again"`
+	SetStateOld          *ebpf.Program `ebpf:"set_state_old"`
+	SpliceFexit          *ebpf.Program `ebpf:"splice_fexit"`
+	SpliceFexitOld       *ebpf.Program `ebpf:"splice_fexit_old"`
+	SynFentry            *ebpf.Program `ebpf:"syn_fentry"`
+	SynFexit             *ebpf.Program `ebpf:"syn_fexit"`
+	SynKprobe            *ebpf.Program `ebpf:"syn_kprobe"`
+	SynKretprobe         *ebpf.Program `ebpf:"syn_kretprobe"`
+	TakenFexit           *ebpf.Program `ebpf:"taken_fexit"`
+	TakenFexitOld        *ebpf.Program `ebpf:"taken_fexit_old"`
+	TakenKretprobe       *ebpf.Program `ebpf:"taken_kretprobe"`
+	TakingKprobe         *ebpf.Program `ebpf:"taking_kprobe"`
 }
 
 func (p *KernelPrograms) Close() error {
@@ -864,6 +1015,16 @@ func (p *KernelPrograms) Close() error {
 		p.Ack6Kretprobe,
 		p.AckFreed,
 		p.AnySysExit,
+		p.BytesInFexit,
+		p.BytesInFexitOld,
+		p.BytesInTp,
+		p.BytesOutFexit,
+		p.BytesOutFexitOld,
+		p.BytesOutTp,
+		p.BytesPageFexit,
+		p.BytesPageFexitOld,
+		p.BytesReadyFentry,
+		p.BytesReadyTp,
 		p.Connect4Fentry,
 		p.Connect4Fexit,
 		p.Connect4Kprobe,
@@ -880,6 +1041,7 @@ func (p *KernelPrograms) Close() error {
 		p.CookieFexitOld,
 		p.CookieKprobe,
 		p.CookieKretprobe,
+		p.DataReadyKprobe,
 		p.DestroySock,
 		p.FirstAccept,
 		p.FirstAccept4,
@@ -894,6 +1056,9 @@ func (p *KernelPrograms) Close() error {
 		p.QueuedFentry,
 		p.QueuedFentryOld,
 		p.QueuedKprobe,
+		p.RecvmsgKprobe,
+		p.RecvmsgKretprobe,
+		p.RecvmsgKretprobeOld,
 		p.RequestFentry,
 		p.RequestKprobe,
 		p.ResetReceived,
@@ -908,14 +1073,24 @@ func (p *KernelPrograms) Close() error {
 		p.SchedSwitchOld,
 		p.SchedWakeup,
 		p.SchedWakeupNew,
+		p.SchedWaking,
 		p.SeedOwners,
 		p.SeedTcp,
 		p.SeedTcpOld,
 		p.SeedThreads,
 		p.SeedThreadsOld,
+		p.SegmentTp,
+		p.SendmsgKprobe,
+		p.SendmsgKretprobe,
+		p.SendmsgKretprobeOld,
+		p.SendpageKprobe,
+		p.SendpageKretprobe,
+		p.SendpageKretprobeOld,
 		p.SetState,
 		p.SetStateAgain,
 		p.SetStateOld,
+		p.SpliceFexit,
+		p.SpliceFexitOld,
 		p.SynFentry,
 		p.SynFexit,
 		p.SynKprobe,

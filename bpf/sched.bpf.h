@@ -129,6 +129,73 @@ static __always_inline bool thread_wanted(struct task_struct *task)
 	return process_wanted(tgid, comm);
 }
 
+/* The socket that a thread is about to wait for, if it is one: its descriptor is the call's first argument, or the only one of a poll. */
+static __always_inline void wait_target(struct thread *t, bool modern)
+{
+	struct pt_regs *regs;
+	__s32 fd;
+
+	t->target = 0;
+	t->fd = -1;
+	if (!modern)
+		return;
+	regs = user_regs();
+	switch (syscall_nr(regs)) {
+	case NR_POLL:
+	case NR_PPOLL:
+		if (REG_ARG2(regs) != 1 || bpf_probe_read_user(&fd, sizeof(fd), (void *)REG_ARG1(regs)))
+			return;
+		break;
+	case NR_READ:
+	case NR_WRITE:
+	case NR_READV:
+	case NR_WRITEV:
+	case NR_RECVFROM:
+	case NR_SENDTO:
+	case NR_RECVMSG:
+	case NR_SENDMSG:
+	case NR_CONNECT:
+	case NR_EPOLL_WAIT:
+	case NR_EPOLL_PWAIT:
+		fd = REG_ARG1(regs);
+		break;
+	default:
+		return;
+	}
+	t->fd = fd;
+	t->target = (__u64)sock_of_fd(fd);
+}
+
+/* Tells a time off CPU of a thread that has a request to answer. */
+static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
+{
+	struct offcpu_event *e = event_new(EVENT_OFFCPU, sizeof(*e));
+	struct sock *sk = (struct sock *)t->target;
+	__u64 runnable = t->left;
+
+	if (!e)
+		return;
+	e->e.ts = now;
+	e->e.conn = t->serves;
+	e->e.pid = t->pid;
+	e->e.tid = tid;
+	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
+	e->e.has = HAS_OWNER;
+	e->fd = -1;
+	if (t->runnable > t->left) { /* it was asleep */
+		runnable = t->runnable;
+		e->off_ns = runnable - t->left;
+		e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
+		e->fd = t->fd;
+		if (sk) {
+			put_family(&e->e, sk);
+			put_remote(&e->e, sk);
+		}
+	}
+	e->runqueue_ns = now - runnable;
+	event_send(e);
+}
+
 static __always_inline void leaves_cpu(struct task_struct *task, bool preempted, bool modern)
 {
 	struct thread *t = thread_of(task->pid);
@@ -141,9 +208,13 @@ static __always_inline void leaves_cpu(struct task_struct *task, bool preempted,
 	/* Preempted on its way to sleep it is still runnable, whatever its state says. */
 	if (preempted || !state) {
 		thread_becomes(t, THREAD_RUNQUEUE, 0);
+		t->left = t->since;
 		return;
 	}
+	if (t->serves)
+		wait_target(t, modern);
 	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern));
+	t->left = t->since;
 }
 
 static __always_inline void comes_to_cpu(struct task_struct *task)
@@ -158,6 +229,8 @@ static __always_inline void comes_to_cpu(struct task_struct *task)
 		t->migrations += 1;
 	t->cpu = cpu;
 	thread_becomes(t, THREAD_RUNNING, 0);
+	if (t->serves && t->left)
+		tell_offcpu(t, task->pid, t->since);
 }
 
 static __always_inline int on_switch(bool preempted, struct task_struct *prev, struct task_struct *next, bool modern)
@@ -187,8 +260,21 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
 	struct thread *t = thread_of(task->pid);
 
-	if (t && t->state == THREAD_BLOCKED)
+	if (t && t->state == THREAD_BLOCKED) {
 		thread_becomes(t, THREAD_RUNQUEUE, 0);
+		t->runnable = t->since;
+	}
+	return 0;
+}
+
+/* It may come before the switch away that it ends: only its time is kept. */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task)
+{
+	struct thread *t = thread_of(task->pid);
+
+	if (t)
+		t->waking = bpf_ktime_get_ns();
 	return 0;
 }
 

@@ -125,6 +125,13 @@ static __always_inline void put_local_by(struct event *e, struct sock *sk, enum 
 		e->has |= HAS_LOCAL;
 }
 
+static __always_inline void put_family(struct event *e, struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	e->family = family == AF_INET ? 4 : family == AF_INET6 ? 6 : 0;
+}
+
 static __always_inline void put_local(struct event *e, struct sock *sk)
 {
 	put_local_by(e, sk, PROBED);

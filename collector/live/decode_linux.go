@@ -87,6 +87,10 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.drop(record[bpf.KernelDropEvent](raw), e)
 	case bpf.KernelEventKindEVENT_ACCEPT_ERROR:
 		ok = d.acceptError(record[bpf.KernelAcceptErrorEvent](raw), e)
+	case bpf.KernelEventKindEVENT_OFFCPU:
+		ok = d.offcpu(record[bpf.KernelOffcpuEvent](raw), e)
+	case bpf.KernelEventKindEVENT_TURN:
+		ok = d.turn(record[bpf.KernelTurnEvent](raw), e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
 	case bpf.KernelEventKindEVENT_THREAD:

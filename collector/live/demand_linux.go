@@ -71,7 +71,7 @@ func (s *Session) heedNeeds(now int64) {
 // switchSet attaches or detaches the probes of a set.
 func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 	if !on {
-		s.endThreads()
+		s.forget(set)
 	}
 	found := false
 	for _, a := range s.hooks {
@@ -86,10 +86,26 @@ func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 	}
 	d.broken = d.broken || !found
 	d.on = on && !d.broken
-	if d.on {
+	if d.on && set == probes.Sched {
 		s.beginThreads()
 	}
 	s.publishSets()
+}
+
+// forget clears what the programs of a set keep, before they are detached: when they come back it would be wrong.
+func (s *Session) forget(set probes.Set) {
+	switch set {
+	case probes.Sched:
+		s.endThreads()
+	case probes.Data:
+		m := s.maps[bpf.KernelMapFlows]
+		var k uint64
+		for m.NextKey(nil, &k) == nil {
+			if m.Delete(k) != nil {
+				return
+			}
+		}
+	}
 }
 
 // publishSets makes what Sets returns.

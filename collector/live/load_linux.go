@@ -36,6 +36,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 		"filter_comm":  c.Comm != "",
 		"emit_syn":     c.SYN,
 		"copies":       leavesOutRuns(kernel),
+		"payload":      !c.NoPayload,
 	}
 	var ports [maxPorts]uint16
 	copy(ports[:], c.Ports)

@@ -21,6 +21,8 @@ const (
 	Mark        = "mark"
 	Children    = "children"
 	Threads     = "threads"
+	Bytes       = "bytes"
+	Splice      = "splice"
 )
 
 // Names of facts: the keys of a listener's fidelity, and what claims may need.
@@ -48,13 +50,15 @@ const (
 	FactMark        = "mark"
 	FactThreads     = "threads"
 	FactBlockedOn   = "blocked_on"
+	FactTurn        = "turn"
 )
 
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), lastACKProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
-		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(), threadsProbe(), markProbe(),
+		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
+		threadsProbe(), markProbe(), bytesProbe(), spliceProbe(),
 	}
 }
 
@@ -252,18 +256,18 @@ func queueProbe() Probe {
 }
 
 func threadsProbe() Probe {
-	at := "sched_switch, sched_wakeup, sched_wakeup_new, sched_process_exec, sched_process_exit; iter task"
+	at := "sched_switch, sched_waking, sched_wakeup, sched_wakeup_new, sched_process_exec, sched_process_exit; iter task"
 	return Probe{
-		Name: Threads, Set: Sched, Yields: []event.Kind{event.Thread}, Facts: []string{FactThreads, FactBlockedOn},
+		Name: Threads, Set: Sched, Yields: []event.Kind{event.Thread, event.Offcpu}, Facts: []string{FactThreads, FactBlockedOn},
 		Why: "what the threads of servers do: running, waiting for a CPU, blocked and in which system call",
 		Hooks: []Hook{
 			{
 				How: TPBTF, At: at, Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
-				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_wakeup", "sched_switch", "seed_threads"},
+				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_waking", "sched_wakeup", "sched_switch", "seed_threads"},
 			},
 			{
 				How: TPBTF, At: at, Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
-				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_wakeup", "sched_switch_old", "seed_threads_old"},
+				Progs: []string{"sched_exit", "sched_exec", "sched_wakeup_new", "sched_waking", "sched_wakeup", "sched_switch_old", "seed_threads_old"},
 				Facts: map[string]model.Fidelity{FactBlockedOn: model.Derived},
 				Note:  "no helper for user registers (before 5.15): they are looked for at the top of the kernel stack",
 			},
@@ -278,5 +282,55 @@ func markProbe() Probe {
 		Hooks: []Hook{{
 			How: Uprobe, At: "demo.markPoint", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"mark"},
 		}},
+	}
+}
+
+func bytesProbe() Probe {
+	functions := "tcp_recvmsg, tcp_sendmsg, tcp_sendpage, tcp_data_ready, tcp_probe"
+	older := "of a connection that was there before, its first call is not counted"
+	return Probe{
+		Name: Bytes, Set: Data, Yields: []event.Kind{event.Turn}, Facts: []string{FactTurn},
+		Why: "bytes that applications read and write, by stream position: when they were ready, read, written, sent, acknowledged",
+		Hooks: []Hook{
+			{
+				How: TPBTF, At: "sock_recv_length, sock_send_length, sk_data_ready, tcp_probe", Serves: Full, Needs: Tracepoint,
+				Fidelity: model.Exact, Progs: []string{"bytes_in_tp", "bytes_out_tp", "bytes_ready_tp", "segment_tp"},
+				Note: "with two threads on one socket the position is derived",
+			},
+			{
+				How: Fentry, At: functions, Serves: Full, Needs: Full, Fidelity: model.Exact, Note: older,
+				Progs: []string{"bytes_in_fexit", "bytes_out_fexit", "bytes_page_fexit", "bytes_ready_fentry", "segment_tp"},
+			},
+			{
+				How: Fentry, At: functions, Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"bytes_in_fexit_old", "bytes_out_fexit_old", "bytes_page_fexit_old", "bytes_ready_fentry", "segment_tp"},
+				Note:  older + "; no first bytes (before 5.15), so that protocols are not known",
+			},
+			{
+				How: KprobeMech, At: functions, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: older,
+				Progs: []string{"recvmsg_kretprobe", "sendmsg_kretprobe", "sendpage_kretprobe", "recvmsg_kprobe", "sendmsg_kprobe",
+					"sendpage_kprobe", "data_ready_kprobe", "segment_tp"},
+			},
+			{
+				How: KprobeMech, At: functions, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: older + "; no first bytes (before 5.15)",
+				Progs: []string{"recvmsg_kretprobe_old", "sendmsg_kretprobe_old", "sendpage_kretprobe_old", "recvmsg_kprobe", "sendmsg_kprobe",
+					"sendpage_kprobe", "data_ready_kprobe", "segment_tp"},
+			},
+		},
+	}
+}
+
+func spliceProbe() Probe {
+	return Probe{
+		Name: Splice, Set: Data, Yields: []event.Kind{event.Turn},
+		Why: "bytes that leave a socket by splice, as in proxies: in no event of sock_recv_length",
+		Hooks: []Hook{
+			{How: Fentry, At: "tcp_splice_read", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"splice_fexit"}},
+			{How: Fentry, At: "tcp_splice_read", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"splice_fexit_old"}},
+			{
+				How: TPBTF, At: "sock_recv_length", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
+				Note: "they show at the next other call on the socket, or at its end",
+			},
+		},
 	}
 }

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Bytes on their way to and from the application, by their position in the stream: which call moved them, and in how many,
+ * does not matter. What one side says before the other one answers is a turn; a turn is one record.
+ *
+ * All is told by positions: a call that peeks moves none, and bytes that left by a way that no hook sees (splice) show at
+ * the next call.
+ */
+#ifndef BELTRACE_IO_BPF_H
+#define BELTRACE_IO_BPF_H
+
+#define MAX_FLOWS 65536
+#define TURN_TOLD_EVERY 1000000000ULL /* a turn that goes on is told once a second */
+
+/* What is known of the bytes of one connection. */
+struct flow {
+	__u64 in_pos;	/* payload bytes that the application has read */
+	__u64 out_pos;	/* that it has written */
+	__u64 readable; /* since when unread bytes are there; 0: none are */
+	__u64 told;	/* when the turn was last written */
+	__u64 probed;	/* the last segment came in */
+	__u32 out_end;	/* sequence number behind what was written */
+	__u32 netns;
+	__u8 known_in;
+	__u8 known_out;
+	__u8 pad[6];
+	struct turn_event turn; /* the present one, as it will be written */
+	__u8 slack[HEAD_LEN];	/* behind the head: so far the verifier thinks that a copy may reach */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* An empty flow: it is too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow);
+} no_flow SEC(".maps");
+
+/* The positions of a socket. */
+struct place_in_stream {
+	__u64 in;     /* payload bytes read by the application */
+	__u64 out;    /* written by it */
+	__u32 unread; /* bytes that wait for it */
+	__u32 write_seq;
+	__u32 snd_nxt;
+	__u32 snd_una;
+};
+
+/* tcp_sock's bytes_received counts the FIN, and so does copied_seq once it was read. */
+static __always_inline void read_place(struct sock *sk, struct place_in_stream *p, bool typed)
+{
+	__u32 rcv_nxt, copied;
+	__u64 received, sent;
+	bool fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE_BIT & 1;
+
+	if (typed) {
+		struct tcp_sock *tp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
+
+		if (!tp)
+			return;
+		rcv_nxt = tp->rcv_nxt;
+		copied = tp->copied_seq;
+		received = tp->bytes_received;
+		sent = tp->bytes_sent - tp->bytes_retrans;
+		p->write_seq = tp->write_seq;
+		p->snd_nxt = tp->snd_nxt;
+		p->snd_una = tp->snd_una;
+	} else {
+		struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+		rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
+		copied = BPF_CORE_READ(tp, copied_seq);
+		received = BPF_CORE_READ(tp, bytes_received);
+		sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+		p->write_seq = BPF_CORE_READ(tp, write_seq);
+		p->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
+		p->snd_una = BPF_CORE_READ(tp, snd_una);
+	}
+	p->unread = rcv_nxt - copied;
+	p->in = received - p->unread;
+	if (fin && received && p->unread)
+		p->unread -= 1;
+	else if (fin && received)
+		p->in -= 1;
+	p->out = sent + (__u32)(p->write_seq - p->snd_nxt);
+}
+
+static __always_inline struct flow *flow_of(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
+/* The flow of a watched connection, made at its first bytes; NULL for any other socket. */
+static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *info)
+{
+	__u64 key = (__u64)sk;
+	struct flow *flow;
+	__u32 zero = 0;
+
+	if (!info || !info->watched || !info->id || info->role == ROLE_LISTENER)
+		return 0;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow)
+		return flow;
+	flow = bpf_map_lookup_elem(&no_flow, &zero);
+	if (!flow)
+		return 0;
+	if (bpf_map_update_elem(&flows, &key, flow, BPF_NOEXIST)) {
+		count_lost(LOST_MAP);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
+/* Writes the present turn. */
+static __always_inline void tell_turn(struct sock *sk, struct flow *flow)
+{
+	struct turn_event *e;
+	struct sock_info *info = info_of(sk);
+	__u64 now = bpf_ktime_get_ns();
+
+	flow->told = now;
+	if (!info || !flow->turn.dir)
+		return;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count_lost(LOST_RING);
+		return;
+	}
+	__builtin_memcpy(e, &flow->turn, sizeof(*e));
+	e->e.kind = EVENT_TURN;
+	e->e.ts = now;
+	e->e.cpu = bpf_get_smp_processor_id();
+	e->e.conn = info->id;
+	e->e.role = info->role;
+	e->e.netns = flow->netns;
+	event_send(e);
+	flow->turn.head_len = 0; /* it is told once */
+}
+
+/* Writes a turn that is over, unless all has been told. */
+static __always_inline void finish_turn(struct sock *sk, struct flow *flow)
+{
+	if (flow->turn.dir && !flow->turn.acked)
+		tell_turn(sk, flow);
+}
+
+/* Adds to the head of the turn what a call moved, as long as the head has room and no gap. */
+static __always_inline void copy_head(struct turn_event *t, struct user_call *c, __u64 pos, __u64 n)
+{
+	__u32 at = t->head_len, room;
+
+	if (!payload || !c->buffer || pos != t->pos + at || at >= HEAD_LEN)
+		return;
+	room = HEAD_LEN - at;
+	if (n > c->length)
+		n = c->length;
+	if (n > room)
+		n = room;
+	if (!n || n > HEAD_LEN)
+		return;
+	if (bpf_probe_read_user(t->head + (at & (HEAD_LEN - 1)), n & (2 * HEAD_LEN - 1), (void *)c->buffer))
+		return;
+	t->head_len = at + n;
+}
+
+/* Since when the current thread runs, and what brought it there. */
+static __always_inline void thread_stamps(struct turn_event *t)
+{
+	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
+
+	if (!thread || thread->state != THREAD_RUNNING)
+		return;
+	t->oncpu = thread->since;
+	if (thread->runnable > thread->left)
+		t->runnable = thread->runnable;
+	if (thread->waking > thread->left)
+		t->waking = thread->waking;
+}
+
+/* The current thread has a request to answer: what keeps it from the CPU until it has is told, time by time. */
+static __always_inline void thread_has_request(__u64 conn)
+{
+	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
+
+	if (thread)
+		thread->serves = conn;
+	else
+		thread_serves();
+}
+
+static __always_inline void thread_answers(__u32 reader, __u64 conn)
+{
+	struct thread *thread = thread_of(reader);
+
+	if (thread && thread->serves == conn)
+		thread->serves = 0;
+}
+
+/* A turn begins with the current thread's call. */
+static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, struct user_call *c)
+{
+	struct turn_event *t = &flow->turn;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 id = bpf_get_current_pid_tgid();
+
+	t->e.has = HAS_OWNER;
+	t->e.pid = id >> 32;
+	t->e.tid = (__u32)id;
+	bpf_probe_read_kernel(t->e.comm, sizeof(t->e.comm), &BPF_CORE_READ(task, group_leader)->comm);
+	t->pos = pos;
+	t->dir = dir;
+	t->calls = 0;
+	t->head_len = 0;
+	t->readable = t->sent = t->acked = 0;
+	t->nr = c->nr;
+	t->fd = c->fd;
+	if (c->known)
+		t->e.has |= HAS_FD;
+	t->waking = t->runnable = t->oncpu = 0;
+	thread_stamps(t);
+	t->first = bpf_ktime_get_ns();
+	flow->told = t->first;
+}
+
+/* Bytes of this direction moved up to pos. */
+static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 pos, struct user_call *c)
+{
+	struct turn_event *t = &flow->turn;
+
+	copy_head(t, c, before, pos - before);
+	t->bytes = pos - t->pos;
+	t->calls += 1;
+	t->last = t->calls == 1 ? t->first : bpf_ktime_get_ns();
+	t->last_tid = (__u32)bpf_get_current_pid_tgid();
+}
+
+/* A call ended that may have moved bytes to the application. */
+static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bool modern)
+{
+	struct place_in_stream p = {};
+	struct user_call c = {};
+	struct sock_info *info = info_of(sk);
+	struct flow *flow = flow_get(sk, info);
+	__u64 before;
+
+	if (!flow || !info)
+		return 0;
+	read_place(sk, &p, typed);
+	if (!flow->known_in) {
+		flow->known_in = 1;
+		flow->netns = netns_of(sk);
+		flow->in_pos = p.in > moved ? p.in - moved : 0; /* what came before nobody watched */
+	}
+	before = flow->in_pos;
+	if (p.in <= before)
+		return 0;
+	look_at_call(&c, modern);
+	if (flow->turn.dir != TURN_IN) {
+		finish_turn(sk, flow);
+		begin_turn(flow, TURN_IN, before, &c);
+		flow->turn.readable = flow->readable;
+		if (info->role == ROLE_SERVER)
+			thread_has_request(info->id);
+	}
+	take_bytes(flow, before, p.in, &c);
+	flow->in_pos = p.in;
+	if (!p.unread)
+		flow->readable = 0;
+	return 0;
+}
+
+/* A call ended that may have moved bytes from the application. */
+static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, bool modern)
+{
+	struct place_in_stream p = {};
+	struct user_call c = {};
+	struct sock_info *info = info_of(sk);
+	struct flow *flow = flow_get(sk, info);
+	struct turn_event *t;
+	__u64 before;
+
+	if (!flow || !info)
+		return 0;
+	read_place(sk, &p, typed);
+	if (!flow->known_out) {
+		flow->known_out = 1;
+		flow->netns = netns_of(sk);
+		flow->out_pos = p.out > moved ? p.out - moved : 0;
+	}
+	before = flow->out_pos;
+	if (p.out <= before)
+		return 0;
+	look_at_call(&c, modern);
+	t = &flow->turn;
+	if (t->dir != TURN_OUT) {
+		finish_turn(sk, flow);
+		if (t->dir)
+			thread_answers(t->e.tid, info->id);
+		begin_turn(flow, TURN_OUT, before, &c);
+	}
+	take_bytes(flow, before, p.out, &c);
+	flow->out_pos = p.out;
+	flow->out_end = p.write_seq;
+	t->acked = 0;
+	t->sent = p.snd_nxt == p.write_seq ? t->last : 0;
+	if (t->last - flow->told > TURN_TOLD_EVERY)
+		tell_turn(sk, flow);
+	return 0;
+}
+
+/* Bytes came that the application may read. */
+static __always_inline int bytes_ready(struct sock *sk, bool typed)
+{
+	struct place_in_stream p = {};
+	struct flow *flow;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return 0;
+	flow = flow_get(sk, info_of(sk));
+	if (!flow || flow->readable)
+		return 0;
+	read_place(sk, &p, typed);
+	if (p.unread)
+		flow->readable = bpf_ktime_get_ns();
+	return 0;
+}
+
+struct tcphdr_seq {
+	__u16 source, dest;
+	__be32 seq, ack_seq;
+};
+
+/* A segment came in: does it acknowledge the last byte that was written? Before it is handled. */
+static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool typed)
+{
+	struct flow *flow = flow_of(sk);
+	struct tcphdr_seq *th;
+	struct turn_event *t;
+	__u64 now;
+	__u32 ack;
+
+	if (!flow)
+		return 0;
+	t = &flow->turn;
+	if (t->dir != TURN_OUT || t->acked)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!t->sent && (__s32)(BPF_CORE_READ((struct tcp_sock *)sk, snd_nxt) - flow->out_end) >= 0)
+		t->sent = flow->probed > t->last ? flow->probed : t->last; /* the segment before this one let it go */
+	flow->probed = now;
+	th = (struct tcphdr_seq *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header));
+	if (bpf_probe_read_kernel(&ack, sizeof(ack), &th->ack_seq))
+		return 0;
+	if (!t->sent || (__s32)(bpf_ntohl(ack) - flow->out_end) < 0)
+		return 0;
+	t->acked = now;
+	tell_turn(sk, flow);
+	return 0;
+}
+
+/* The connection ends: what was not told is. */
+static __always_inline void end_flow(struct sock *sk)
+{
+	struct flow *flow = flow_of(sk);
+	__u64 key = (__u64)sk;
+
+	if (!flow)
+		return;
+	finish_turn(sk, flow);
+	bpf_map_delete_elem(&flows, &key);
+}
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"slices"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+)
+
+// turn reads the record of a turn.
+func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
+	if r == nil {
+		return false
+	}
+	e.Kind, e.Bytes = event.Turn, r.Bytes
+	t := &event.Moves{
+		Pos: r.Pos, Calls: uint64(r.Calls), LastTID: r.LastTid, Direction: event.DirIn,
+		ReadableTS: int64(r.Readable), WakingTS: int64(r.Waking), RunnableTS: int64(r.Runnable), OncpuTS: int64(r.Oncpu),
+		FirstTS: int64(r.First), LastTS: int64(r.Last), SentTS: int64(r.Sent), AckedTS: int64(r.Acked),
+	}
+	if bpf.KernelTurnDir(r.Dir) == bpf.KernelTurnDirTURN_OUT {
+		t.Direction = event.DirOut
+	}
+	e.Turn = t
+	e.Set(event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldLastTID, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
+	for _, m := range []struct {
+		f  event.Field
+		ts int64
+	}{
+		{event.FieldReadableTS, t.ReadableTS}, {event.FieldWakingTS, t.WakingTS}, {event.FieldRunnableTS, t.RunnableTS},
+		{event.FieldOncpuTS, t.OncpuTS}, {event.FieldSentTS, t.SentTS}, {event.FieldAckedTS, t.AckedTS},
+	} {
+		if m.ts != 0 {
+			e.Set(m.f)
+		}
+	}
+	if bpf.KernelEventHas(r.E.Has)&bpf.KernelEventHasHAS_FD != 0 {
+		t.Call = d.waitName(uint32(r.Nr) + 1)
+		e.Set(event.FieldCall)
+		e.FD = r.Fd
+		e.Set(event.FieldFD)
+	}
+	if n := min(int(r.HeadLen), len(r.Head)); n > 0 {
+		t.Head = slices.Clone(r.Head[:n])
+	}
+	return true
+}
+
+// offcpu reads a time that a thread was off CPU.
+func (d *decoder) offcpu(r *bpf.KernelOffcpuEvent, e *event.Event) bool {
+	if r == nil {
+		return false
+	}
+	e.Kind = event.Offcpu
+	e.Turn = &event.Moves{OffNS: int64(r.OffNs)}
+	e.Thread = &event.ThreadTimes{RunqueueNS: int64(r.RunqueueNs)}
+	e.Set(event.FieldOffNS, event.FieldRunqueueNS)
+	if r.What != 0 {
+		e.Turn.On = d.waitName(r.What)
+		e.Set(event.FieldOn)
+	}
+	if r.Fd >= 0 {
+		e.FD = r.Fd
+		e.Set(event.FieldFD)
+	}
+	if bpf.KernelEventHas(r.E.Has)&bpf.KernelEventHasHAS_REMOTE != 0 {
+		e.Turn.Target = addrPort(r.E.Family, r.E.Raddr, r.E.Rport).String()
+		e.Set(event.FieldTarget)
+		r.E.Has &^= uint32(bpf.KernelEventHasHAS_REMOTE) // it is not the connection's
+	}
+	return true
+}
