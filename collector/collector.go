@@ -28,7 +28,7 @@ type Collector struct {
 	now    int64 // the newest time of any event
 
 	conns  map[uint64]*conn
-	pairs  map[pair]*conn // the newest connection of each address pair
+	pairs  map[uint64]*conn // the newest connection of each address pair, see pairKey
 	open   list
 	closed list
 	free   []*conn // evicted records, used again
@@ -70,7 +70,7 @@ func New(opt Options) *Collector {
 	budget := opt.Budget.orDefault()
 	return &Collector{
 		opt: opt, budget: budget,
-		conns: map[uint64]*conn{}, pairs: map[pair]*conn{},
+		conns: map[uint64]*conn{}, pairs: map[uint64]*conn{},
 		open: list{which: inState}, closed: list{which: inState},
 		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
 		workers: map[thread]*worker{},

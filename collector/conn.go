@@ -41,6 +41,8 @@ type conn struct {
 
 	listener *listener
 	peer     uint64
+	key      uint64 // of its addresses, see pairKey
+	paired   bool   // it is known by them
 	links    [2]link
 	story    story
 	texts    texts

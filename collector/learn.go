@@ -33,27 +33,27 @@ func (x *conn) takeOwner(e *event.Event) {
 
 // learnAddresses returns whether an address is news.
 func (c *Collector) learnAddresses(x *conn, e *event.Event) bool {
-	was := x.pair()
+	news := false
 	if e.Known(event.FieldNetNS) {
+		news = x.netns != e.NetNS
 		x.netns = e.NetNS
 		x.have.Add(event.FieldNetNS)
 	}
 	if e.Known(event.FieldLocal) && e.Local.Port() != 0 { // bound, but the port is chosen inside connect
+		news = news || x.local != e.Local
 		x.local = e.Local
 		x.have.Add(event.FieldLocal)
 	}
 	if e.Known(event.FieldRemote) {
+		news = news || x.remote != e.Remote
 		x.remote = e.Remote
 		x.have.Add(event.FieldRemote)
 	}
-	if x.pair() == was {
-		return false
+	if news {
+		c.unpair(x)
+		x.texts.local, x.texts.remote = "", ""
 	}
-	if c.pairs[was] == x {
-		delete(c.pairs, was)
-	}
-	x.texts.local, x.texts.remote = "", ""
-	return true
+	return news
 }
 
 // learnTimes takes the times; a negative one is no time.

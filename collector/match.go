@@ -3,6 +3,8 @@
 package collector
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"net/netip"
 
 	"beltrace/collector/event"
@@ -170,13 +172,31 @@ func (c *Collector) watched(x *conn) bool {
 	return false
 }
 
-// pair is what both sockets of a connection on one host share, each the other way round.
-type pair struct {
-	netns         uint32
-	local, remote netip.AddrPort
+// pairKey is a number for what both sockets of a connection on one host share, each the other way round. Two pairs may
+// have the same one, so that who looks one up must compare.
+func pairKey(netns uint32, local, remote netip.AddrPort) uint64 {
+	key := mix(uint64(netns)<<32|uint64(local.Port())<<16|uint64(remote.Port()), 0)
+	return mixAddr(mixAddr(key, local.Addr()), remote.Addr())
 }
 
-func (x *conn) pair() pair { return pair{x.netns, x.local, x.remote} }
+func mixAddr(key uint64, a netip.Addr) uint64 {
+	b := a.As16()
+	return mix(key^binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:]))
+}
+
+// mix is the step of wyhash.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^0xa0761d6478bd642f, b^0xe7037ed1a0b428db)
+	return hi ^ lo
+}
+
+// unpair makes x unknown by its addresses.
+func (c *Collector) unpair(x *conn) {
+	if x.paired && c.pairs[x.key] == x {
+		delete(c.pairs, x.key)
+	}
+	x.paired = false
+}
 
 // findPeer links the two sockets of a connection whose ends are both in this network namespace. Confidence
 // "address": a pair of addresses is used again in time, so both must have been alive at once.
@@ -184,8 +204,12 @@ func (c *Collector) findPeer(x *conn) {
 	if !x.knows(event.FieldLocal) || !x.knows(event.FieldRemote) {
 		return
 	}
-	c.pairs[x.pair()] = x
-	y := c.pairs[pair{x.netns, x.remote, x.local}]
+	x.key, x.paired = pairKey(x.netns, x.local, x.remote), true
+	c.pairs[x.key] = x
+	y := c.pairs[pairKey(x.netns, x.remote, x.local)]
+	if y != nil && (y.netns != x.netns || y.local != x.remote || y.remote != x.local) {
+		return
+	}
 	if y == nil || y == x || y.state == model.StateClosed && y.ended < x.opened {
 		return
 	}

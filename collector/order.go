@@ -33,20 +33,20 @@ const (
 func Ordered(src event.Source) event.Source { return newOrdered(src) }
 
 func newOrdered(src event.Source) *ordered {
-	return &ordered{src: src, cpus: map[uint32]int64{}, existed: -1}
+	return &ordered{src: src, existed: -1}
 }
 
-// maxCPUs bounds the CPUs that are told apart; a damaged recording may name any number.
+// maxCPUs bounds the CPUs that are told apart: a damaged recording may name any number.
 const maxCPUs = 4096
 
 type ordered struct {
 	src      event.Source
-	held     heap
-	slots    []event.Event // where the held events are; the heap moves only their numbers
+	held     waiting
+	slots    []event.Event // where the held events are: only their numbers are moved
 	free     []int
-	seq      uint64
-	cpus     map[uint32]int64 // newest time of each CPU
+	cpus     []int64 // newest time of each CPU; 0: none
 	newest   int64
+	some     bool  // newest is one
 	mark     int64 // the last watermark
 	marked   bool
 	yielded  int64 // time of the last event in order
@@ -106,14 +106,16 @@ func (o *ordered) read() {
 		o.existed = i
 		return
 	}
-	if o.seq == 0 || e.TS > o.newest {
-		o.newest = e.TS
+	if !o.some || e.TS > o.newest {
+		o.newest, o.some = e.TS, true
 	}
-	if e.Known(event.FieldCPU) && (len(o.cpus) < maxCPUs || o.cpus[e.CPU] != 0) {
+	if e.Known(event.FieldCPU) && e.CPU < maxCPUs {
+		for int(e.CPU) >= len(o.cpus) {
+			o.cpus = append(o.cpus, 0)
+		}
 		o.cpus[e.CPU] = max(o.cpus[e.CPU], e.TS)
 	}
-	o.seq++
-	o.held.push(held{e.TS, o.seq, i})
+	o.held.push(held{e.TS, i})
 }
 
 func (o *ordered) slot() int {
@@ -127,14 +129,15 @@ func (o *ordered) slot() int {
 }
 
 // late reports whether the oldest held event is older than what was yielded.
-func (o *ordered) late() bool { return len(o.held) > 0 && o.begun && o.held[0].ts < o.yielded }
+func (o *ordered) late() bool { return o.held.len() > 0 && o.begun && o.held.first().ts < o.yielded }
 
 // ready reports whether the oldest held event may go.
 func (o *ordered) ready() bool {
-	if len(o.held) == 0 {
+	n := o.held.len()
+	if n == 0 {
 		return false
 	}
-	first := o.held[0].ts
+	first := o.held.first().ts
 	switch {
 	case o.err != nil:
 		return true
@@ -143,14 +146,16 @@ func (o *ordered) ready() bool {
 	case !o.marked && o.newest-first > horizon:
 		return true
 	}
-	return len(o.held) > maxHeld/2 && first <= o.passed() || len(o.held) > maxHeld
+	return n > maxHeld/2 && first <= o.passed() || n > maxHeld
 }
 
 // passed returns the time that every CPU seen so far has reached.
 func (o *ordered) passed() int64 {
 	least := o.newest
 	for _, ts := range o.cpus {
-		least = min(least, ts)
+		if ts != 0 {
+			least = min(least, ts)
+		}
 	}
 	return least
 }
@@ -163,7 +168,6 @@ func (o *ordered) take(e *event.Event) {
 // yieldSlot moves the event in a slot to e.
 func (o *ordered) yieldSlot(i int, e *event.Event) {
 	*e = o.slots[i]
-	o.slots[i] = event.Event{} // let go of its strings
 	o.free = append(o.free, i)
 }
 
@@ -180,48 +184,35 @@ func (o *ordered) tellDisorder(e *event.Event) {
 	o.disorder = 0
 }
 
-// held is a held event: its time, its place in the source, its slot.
+// held is a held event: its time, its slot.
 type held struct {
 	ts   int64
-	seq  uint64
 	slot int
 }
 
-func (h held) before(o held) bool { return h.ts < o.ts || h.ts == o.ts && h.seq < o.seq }
+// waiting are the held events in the order of their times, those of one time in the order in which they came. A source is
+// nearly in order, so that a new one belongs near the end: cheaper than a heap, whose every removal moves a dozen.
+type waiting struct {
+	all  []held // the first ones, up to next, are gone
+	next int
+}
 
-// heap is a binary min-heap; container/heap would allocate for each event.
-type heap []held
+func (w *waiting) len() int { return len(w.all) - w.next }
 
-func (h *heap) push(x held) {
-	*h = append(*h, x)
-	a := *h
-	for i := len(a) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !a[i].before(a[up]) {
-			return
-		}
-		a[i], a[up] = a[up], a[i]
-		i = up
+func (w *waiting) first() held { return w.all[w.next] }
+
+func (w *waiting) push(x held) {
+	if w.next == len(w.all) || w.next > maxHeld {
+		w.all = append(w.all[:0], w.all[w.next:]...)
+		w.next = 0
+	}
+	w.all = append(w.all, x)
+	for i := len(w.all) - 1; i > w.next && x.ts < w.all[i-1].ts; i-- {
+		w.all[i], w.all[i-1] = w.all[i-1], x
 	}
 }
 
-func (h *heap) pop() held {
-	a := *h
-	first, n := a[0], len(a)-1
-	a[0] = a[n]
-	a = a[:n]
-	*h = a
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
-			if a[child].before(a[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return first
-		}
-		a[i], a[least] = a[least], a[i]
-		i = least
-	}
+func (w *waiting) pop() held {
+	w.next++
+	return w.all[w.next-1]
 }

@@ -45,9 +45,7 @@ func (c *Collector) makeRoom(keep *conn) {
 
 func (c *Collector) evict(x *conn) {
 	delete(c.conns, x.id)
-	if k := x.pair(); c.pairs[k] == x {
-		delete(c.pairs, k)
-	}
+	c.unpair(x)
 	for _, l := range x.links {
 		if l.in != nil {
 			l.in.remove(x)
@@ -61,9 +59,7 @@ func (c *Collector) evict(x *conn) {
 func (c *Collector) again(x *conn, ts int64) {
 	c.closed.remove(x)
 	x.leaveQueue()
-	if k := x.pair(); c.pairs[k] == x {
-		delete(c.pairs, k)
-	}
+	c.unpair(x)
 	past := x.tellAll()
 	past = past[max(0, len(past)-c.budget.Story):]
 	*x = conn{id: x.id, opened: ts, story: story{past: past}}

@@ -20,10 +20,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `,"event":"`...)
 	b = append(b, e.Kind.String()...)
 	b = append(b, '"')
-	for f := Field(0); f < fields; f++ {
-		if !e.Known(f) {
-			continue
-		}
+	for f := range e.Has.All() {
 		b = append(b, ',', '"')
 		b = append(b, fieldTable[f].name...)
 		b = append(b, '"', ':')
@@ -78,6 +75,10 @@ func appendMap(b []byte, m map[string]int64) []byte {
 // appendString appends s as a JSON string. A comm may hold any byte but NUL.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	if plain(s) {
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	for _, r := range s {
 		switch {
 		case r == '"' || r == '\\':
@@ -89,6 +90,16 @@ func appendString(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// plain reports whether s stands for itself in JSON.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // UnmarshalJSON reads one event line. Keys that this version does not know are skipped, since fields may be added

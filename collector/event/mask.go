@@ -2,6 +2,11 @@
 
 package event
 
+import (
+	"iter"
+	"math/bits"
+)
+
 // Mask is a set of fields. The zero value is empty; masks can be compared.
 type Mask struct{ lo, hi uint64 }
 
@@ -42,3 +47,19 @@ func (m Mask) Or(o Mask) Mask { return Mask{m.lo | o.lo, m.hi | o.hi} }
 
 // Equal reports whether both sets have the same fields.
 func (m Mask) Equal(o Mask) bool { return m == o }
+
+// All yields the fields of the set in their order.
+func (m Mask) All() iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for lo := m.lo; lo != 0; lo &= lo - 1 {
+			if !yield(Field(bits.TrailingZeros64(lo))) {
+				return
+			}
+		}
+		for hi := m.hi; hi != 0; hi &= hi - 1 {
+			if !yield(Field(64 + bits.TrailingZeros64(hi))) {
+				return
+			}
+		}
+	}
+}

@@ -16,8 +16,9 @@ import (
 // wake-ups, so whoever reads comes by itself; a record costs a quarter of what the library's reader takes.
 type ring struct {
 	consumer []byte // one page, ours to write
-	producer []byte // one page, then the data twice in a row
+	producer []byte // one page, then the data
 	data     []byte
+	wrapped  []byte // a record that goes on at the beginning, put together
 	mask     uint64
 	pos      uint64 // next byte to read
 	end      uint64 // producer's position when the present drain began
@@ -35,7 +36,8 @@ func newRing(m *ebpf.Map) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map the ring's consumer page: %w", err)
 	}
-	producer, err := unix.Mmap(m.FD(), int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
+	// The kernel offers the data twice in a row, so that no record is torn; but all that is mapped counts as resident.
+	producer, err := unix.Mmap(m.FD(), int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		unix.Munmap(consumer)
 		return nil, fmt.Errorf("map the ring's data: %w", err)
@@ -67,10 +69,21 @@ func (r *ring) next() (record []byte, complete bool) {
 			return nil, false
 		}
 		size := uint64(header &^ (ringBusy | ringDiscard))
-		record = r.data[start+ringHeader : start+ringHeader+size]
+		record = r.record(start+ringHeader, size)
 		r.pos += (ringHeader + size + 7) &^ 7
 		if header&ringDiscard == 0 {
 			return record, true
 		}
 	}
+}
+
+// record returns the bytes from start on, a multiple of eight like every record's.
+func (r *ring) record(start, size uint64) []byte {
+	all := uint64(len(r.data))
+	start %= all
+	if start+size <= all {
+		return r.data[start : start+size]
+	}
+	r.wrapped = append(append(r.wrapped[:0], r.data[start:]...), r.data[:start+size-all]...)
+	return r.wrapped
 }
