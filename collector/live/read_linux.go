@@ -22,13 +22,16 @@ const (
 	// interrupted between stamp and reservation, or a connect that is written when its call returns (over loopback the
 	// whole handshake lies in between).
 	slack = 10 * time.Millisecond
+	// markEvery is after how many records a long drain is marked on its way, so that whoever orders the events need not
+	// hold a whole ring of them.
+	markEvery = 512
 )
 
 // lossCounters are the values up to which losses have been reported.
 type lossCounters struct{ ring, maps, missed uint64 }
 
-// Next returns the next event: what existed at start, then live events, a Watermark after each read of the ring, and
-// once a second samples of the queues and what was lost.
+// Next returns the next event: what existed at start, then live events, a Watermark after each read of the ring and in
+// long ones also on the way, and once a second samples of the queues and what was lost.
 func (s *Session) Next(e *event.Event) error {
 	s.read.Lock()
 	defer s.read.Unlock()
@@ -62,12 +65,19 @@ func (s *Session) Next(e *event.Event) error {
 // drain delivers the next event of the ring, or the watermark that ends the drain. False: nothing to deliver.
 func (s *Session) drain(e *event.Event) bool {
 	for {
+		if s.unmarked >= markEvery {
+			s.unmarked = 0
+			*e = event.Event{Kind: event.Watermark, TS: s.newest - int64(slack)}
+			return true
+		}
 		raw, complete := s.ring.next()
 		if raw != nil {
 			s.meter.records++
 			if err := s.decoder.decode(raw, e); err != nil {
 				continue // a record of another version cannot be: both ends are in this binary
 			}
+			s.unmarked++
+			s.newest = max(s.newest, e.TS) // no record that comes later was reserved before this one
 			s.note(raw, e)
 			return true
 		}

@@ -38,6 +38,8 @@ type Session struct {
 	pending  []event.Event   // to be delivered before the ring is read again
 	draining bool
 	began    int64 // when the present drain began
+	newest   int64 // time of the newest record
+	unmarked int   // records since the last watermark
 	sampled  int64 // when the queues were last sampled
 	counted  lossCounters
 

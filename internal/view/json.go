@@ -3,7 +3,9 @@
 package view
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"beltrace/collector/model"
@@ -18,7 +20,7 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 	for i, l := range s.Listeners {
 		out.Listeners[i] = complete(l)
 	}
-	out.Connections = orNone(s.Connections)
+	out.Connections = []model.Connection{} // they come one by one
 	out.Exchanges = orNone(s.Exchanges)
 	out.Routes = orNone(s.Routes)
 	out.Loops = orNone(s.Loops)
@@ -34,9 +36,45 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 		n.Unplaced = orEmpty(n.Unplaced)
 		out.Namespaces[i] = n
 	}
-	enc := json.NewEncoder(w)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(&out)
+	if err := enc.Encode(&out); err != nil {
+		return err
+	}
+	// No text in the snapshot can be mistaken for this: its quotes would be escaped.
+	before, after, _ := bytes.Cut(bytes.Clone(text.Bytes()), []byte(`"connections":[`))
+	if _, err := fmt.Fprintf(w, `%s"connections":[`, before); err != nil {
+		return err
+	}
+	if err := writeList(w, &text, enc, s.Connections); err != nil {
+		return err
+	}
+	_, err := w.Write(after)
+	return err
+}
+
+// writeList writes the elements of a list, separated by commas, a few at a time: all of a busy host's in one buffer would
+// be the largest thing in memory.
+func writeList[T any](w io.Writer, text *bytes.Buffer, enc *json.Encoder, list []T) error {
+	text.Reset()
+	for i := range list {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		if err := enc.Encode(&list[i]); err != nil {
+			return err
+		}
+		text.Truncate(text.Len() - 1) // the line's end
+		if text.Len() < 64<<10 && i < len(list)-1 {
+			continue
+		}
+		if _, err := w.Write(text.Bytes()); err != nil {
+			return err
+		}
+		text.Reset()
+	}
+	return nil
 }
 
 // complete returns the listener with its empty lists and maps made. The snapshot itself is shared and stays as it is.
