@@ -80,6 +80,7 @@ var bans = []struct {
 var systems = []struct{ files, why string }{
 	{"collector/live/*", "it is the kernel"},
 	{"cmd/beltrace/platform_*.go", "the one place for what differs between systems in the command"},
+	{"demos/synqueue/deaf_*.go", "a client that hears nothing is made by a socket option that not every system has"},
 	{"internal/testkit/*", "tests of the kernel need it"},
 	{"test/*/*", "tests of the kernel"},
 }

@@ -8,6 +8,7 @@ import (
 	"beltrace/demos/connectaccept"
 	"beltrace/demos/demo"
 	"beltrace/demos/requestresponse"
+	"beltrace/demos/synqueue"
 )
 
 // All returns every demo, by group.
@@ -16,5 +17,6 @@ func All() []demo.Demo {
 		requestresponse.Demo(),
 		connectaccept.Demo(),
 		acceptqueue.Demo(),
+		synqueue.Demo(),
 	}
 }

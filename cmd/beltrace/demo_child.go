@@ -32,12 +32,12 @@ func demoChild(ctx context.Context, role string, d *demo.Demo, stdin io.Reader, 
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	rep := &reporter{enc: json.NewEncoder(reports), replies: make(chan demoReply, 1)}
 	go func() { // ends with the process
-		io.Copy(io.Discard, in)
+		rep.hear(in)
 		stop()
 	}()
-	rep := &reporter{enc: json.NewEncoder(reports)}
-	env, work := rep.env(order), d.Server
+	env, work := rep.env(ctx, order), d.Server
 	if role == demoClient {
 		work = d.Client
 	}
@@ -59,6 +59,37 @@ type reporter struct {
 	mu    sync.Mutex
 	enc   *json.Encoder
 	inUse string // the address on which listening failed because somebody else does
+
+	asking  sync.Mutex // held by who waits for a reply
+	replies chan demoReply
+}
+
+// hear takes the replies until there are no more: the child is to end.
+func (r *reporter) hear(in io.Reader) {
+	dec := json.NewDecoder(in)
+	for {
+		var reply demoReply
+		if dec.Decode(&reply) != nil {
+			return
+		}
+		r.replies <- reply
+	}
+}
+
+// ask makes a report that the runner replies to.
+func (r *reporter) ask(ctx context.Context, rep demoReport) error {
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	r.say(rep)
+	select {
+	case reply := <-r.replies:
+		if reply.Error != "" {
+			return errors.New(reply.Error)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // say writes one report. A runner that is gone shows at standard input.
@@ -68,7 +99,7 @@ func (r *reporter) say(rep demoReport) {
 	_ = r.enc.Encode(rep)
 }
 
-func (r *reporter) env(order demoOrder) *demo.Env {
+func (r *reporter) env(ctx context.Context, order demoOrder) *demo.Env {
 	return &demo.Env{
 		Listen: func(ctx context.Context, backlog int) (*net.TCPListener, error) {
 			ln, err := demo.Listen(ctx, order.Listen, backlog)
@@ -82,6 +113,9 @@ func (r *reporter) env(order demoOrder) *demo.Env {
 		Addr: order.Addr,
 		Step: func(n int) { r.say(demoReport{Step: &demoStep{N: n, TS: demo.Now()}}) },
 		Note: func(name string, value float64) { r.say(demoReport{Note: &demoNote{Name: name, Value: value}}) },
+		Sysctl: func(name, value string) error {
+			return r.ask(ctx, demoReport{Sysctl: &demoSysctl{Name: name, Value: value}})
+		},
 		Log:  log.New(os.Stderr, "", 0),
 		Args: order.Args,
 	}

@@ -170,3 +170,46 @@ func TestDemoState(t *testing.T) {
 		t.Error("steps out of order were taken")
 	}
 }
+
+// TestDemoSysctl: what a child has not the privilege for it asks for, and hears how it went.
+func TestDemoSysctl(t *testing.T) {
+	d := &demo.Demo{Client: func(_ context.Context, env *demo.Env) error {
+		if err := env.Sysctl("tcp_syncookies", "0"); err != nil {
+			return err
+		}
+		if err := env.Sysctl("tcp_syncookies", "9"); err == nil || err.Error() != "invalid argument" {
+			return fmt.Errorf("second answer %v", err)
+		}
+		env.Note("both", 2)
+		return nil
+	}}
+	c := talk(t, demoClient, d)
+	c.order(t, `{"addr":"127.0.0.1:9"}`)
+	for _, reply := range []string{`{}`, `{"error":"invalid argument"}`} {
+		if rep := <-c.reports; rep.Sysctl == nil || rep.Sysctl.Name != "tcp_syncookies" {
+			t.Fatalf("report %+v", rep)
+		}
+		c.order(t, reply)
+	}
+	if got := c.rest(); len(got) != 1 || got[0].Note == nil {
+		t.Errorf("then it reports %+v", got)
+	}
+}
+
+// TestDemoSysctlTold: a child that is told to end while it waits for an answer ends.
+func TestDemoSysctlTold(t *testing.T) {
+	d := &demo.Demo{Client: func(_ context.Context, env *demo.Env) error { return env.Sysctl("tcp_syncookies", "0") }}
+	c := talk(t, demoClient, d)
+	c.order(t, `{"addr":"127.0.0.1:9"}`)
+	<-c.reports
+	c.orders.Close()
+	if err := <-c.ended; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestDemoSysctlNowhere(t *testing.T) {
+	if err := (&demoRunner{}).sysctl(&demoSysctl{Name: "tcp_syncookies", Value: "0"}); err == nil {
+		t.Error("a sysctl of the machine was set")
+	}
+}

@@ -170,6 +170,7 @@ func TestDemoProcesses(t *testing.T) {
 		}
 	})
 	t.Run("its processes are the invoking user's", func(t *testing.T) { testDemoUser(t, binary) })
+	t.Run("in a network namespace of its own", func(t *testing.T) { testDemoSpace(t, binary) })
 	t.Run("interrupted in mid-run", func(t *testing.T) { testDemoInterrupted(t, binary) })
 }
 
@@ -193,6 +194,52 @@ func testDemoUser(t *testing.T, binary string) {
 	if name := bytes.SplitN(status, []byte("\n"), 2)[0]; string(name) != "Name:\tdemo-server" {
 		t.Errorf("process has %q", name)
 	}
+}
+
+// testDemoSpace runs a demo that switches SYN cookies off and on: in a network namespace that is not ours, as a user who
+// may not do that.
+func testDemoSpace(t *testing.T, binary string) {
+	t.Helper()
+	testkit.Root(t)
+	const cookies = "/proc/sys/net/ipv4/tcp_syncookies"
+	read := func(path string) string {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	before, ours := read(cookies), netnsOf(t, os.Getpid())
+	p := launch(t, binary, []string{"SUDO_UID=65534", "SUDO_GID=65534"}, "demo", "syn-queue", "--json")
+	if !testkit.Until(10*time.Second, func() bool { return len(children(t, p.cmd.Process.Pid)) == 2 }) {
+		t.Fatal("no server and client")
+	}
+	spaces := map[string]bool{}
+	for _, pid := range children(t, p.cmd.Process.Pid) {
+		spaces[netnsOf(t, pid)] = true
+		if status := read(fmt.Sprintf("/proc/%d/status", pid)); !strings.Contains(status, "\nCapEff:\t0000000000000000\n") || !strings.Contains(status, "\nUid:\t65534\t") {
+			t.Errorf("a child has privileges:\n%s", status)
+		}
+	}
+	if len(spaces) != 1 || spaces[ours] {
+		t.Errorf("its processes are in %v, ours in %s", spaces, ours)
+	}
+	line, _ := p.stdout.ReadString('\n')
+	if code, stderr := p.wait(); code != exitDone {
+		t.Errorf("exit %d\n%s%s", code, line, stderr)
+	}
+	if after := read(cookies); after != before || netnsOf(t, os.Getpid()) != ours {
+		t.Errorf("tcp_syncookies of the machine is %q, it was %q", after, before)
+	}
+}
+
+func netnsOf(t *testing.T, pid int) string {
+	t.Helper()
+	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
 }
 
 func testDemoInterrupted(t *testing.T, binary string) {
@@ -239,7 +286,7 @@ func TestDemoList(t *testing.T) {
 	if err := writeDemos(&stdout); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"patterns", "request-response", "kernel", "connect-accept"}
+	want := []string{"patterns", "request-response", "kernel", "connect-accept", "accept-queue", "syn-queue"}
 	at := 0
 	for _, w := range want {
 		i := strings.Index(stdout.String()[at:], w)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,9 +28,9 @@ type demoProcess struct {
 	err    error          // how it ended; read after Ended
 }
 
-// startDemo starts a child that waits for its order. Reports go to report, from one goroutine, and all of them before
-// Ended is closed; lines on its standard output and error go to log.
-func startDemo(role, name string, report func(demoReport), log func(string)) (*demoProcess, error) {
+// startDemo starts a child that waits for its order, in a network namespace of its own unless that is nil. Reports go to
+// report, from one goroutine, and all of them before Ended is closed; lines on its standard output and error go to log.
+func startDemo(role, name string, in *space, report func(*demoProcess, demoReport), log func(string)) (*demoProcess, error) {
 	cmd, err := selfCommand(childVerb, role, name)
 	if err != nil {
 		return nil, fmt.Errorf("start the demo's %s: %w", role, err)
@@ -48,15 +47,18 @@ func startDemo(role, name string, report func(demoReport), log func(string)) (*d
 	cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = []*os.File{reports.w}, output.w, output.w
 	p := &demoProcess{Role: role, Ended: make(chan struct{}), orders: orders}
 	started := make(chan error)
-	go func() {
-		// The kernel kills the child when the thread that started it ends, so that thread must live as long.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+	// The kernel kills the child when the thread that started it ends, so that thread must live as long.
+	go onThread(in, func(err error) {
+		if err == nil {
+			err = cmd.Start()
+		}
 		reports.w.Close()
 		output.w.Close()
 		var readers errgroup.Group
-		readers.Go(func() error { defer reports.r.Close(); return readReports(reports.r, report) })
+		readers.Go(func() error {
+			defer reports.r.Close()
+			return readReports(reports.r, func(rep demoReport) { report(p, rep) })
+		})
 		readers.Go(func() error { defer output.r.Close(); return eachLine(output.r, log) })
 		if err == nil {
 			p.PID = cmd.Process.Pid
@@ -69,7 +71,7 @@ func startDemo(role, name string, report func(demoReport), log func(string)) (*d
 			p.err = err
 		}
 		close(p.Ended)
-	}()
+	})
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start the demo's %s: %w", role, err)
 	}
@@ -86,6 +88,15 @@ func (p *demoProcess) Order(o demoOrder) error {
 		return fmt.Errorf("start the demo's %s: %w", p.Role, err)
 	}
 	return nil
+}
+
+// Reply answers a report that asks. An error means that the child is gone.
+func (p *demoProcess) Reply(err error) {
+	var r demoReply
+	if err != nil {
+		r.Error = err.Error()
+	}
+	_ = json.NewEncoder(p.orders).Encode(r)
 }
 
 // Stop tells the child and all it started to end, makes them if they do not, and waits for it.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -21,6 +22,7 @@ type demoRunner struct {
 	listen string   // where the server shall listen
 	args   []string // for the demo
 	log    func(role, line string)
+	space  *space // where the demo's processes run; nil: with everybody else
 
 	state  *demoState
 	server *demoProcess
@@ -29,6 +31,12 @@ type demoRunner struct {
 
 // Start starts server and client, which wait: their pids are known before they do anything.
 func (r *demoRunner) Start() error {
+	if r.demo.OwnSpace {
+		var err error
+		if r.space, err = newSpace(); err != nil {
+			return err
+		}
+	}
 	if err := r.StartServer(); err != nil {
 		return err
 	}
@@ -54,9 +62,22 @@ func (r *demoRunner) prepare() error {
 }
 
 func (r *demoRunner) startChild(role string) (*demoProcess, error) {
-	return startDemo(role, r.demo.Name,
-		func(rep demoReport) { r.state.Report(role, rep) },
-		func(line string) { r.log(role, line) })
+	report := func(p *demoProcess, rep demoReport) {
+		if rep.Sysctl != nil {
+			p.Reply(r.sysctl(rep.Sysctl))
+			return
+		}
+		r.state.Report(role, rep)
+	}
+	return startDemo(role, r.demo.Name, r.space, report, func(line string) { r.log(role, line) })
+}
+
+// sysctl does what a child has not the privilege for, in the demo's own network namespace only.
+func (r *demoRunner) sysctl(s *demoSysctl) error {
+	if r.space == nil {
+		return errors.New("this demo has no network namespace of its own")
+	}
+	return r.space.Sysctl(s.Name, s.Value)
 }
 
 // Serve lets the server begin and waits until it listens.
@@ -99,6 +120,9 @@ func (r *demoRunner) Stop() {
 			p.Stop()
 		}
 	}
+	if r.space != nil {
+		r.space.Close()
+	}
 }
 
 // died says in one line why a child that should go on is gone.
@@ -129,7 +153,9 @@ func inUse(addr string) error {
 // Judge asks all claims.
 func (r *demoRunner) Judge(snap *model.Snapshot) (demo.Seen, []judged) {
 	seen := r.state.Seen(snap)
-	return seen, judge(&r.demo.Lesson, seen)
+	claims := judge(&r.demo.Lesson, seen)
+	r.state.Keep(claims)
+	return seen, claims
 }
 
 // Play runs the client and returns when every claim is decided or nothing more can come; early when ctx ends.

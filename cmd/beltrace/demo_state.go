@@ -19,14 +19,15 @@ type demoState struct {
 	client demo.Party
 	steps  []int64
 	notes  map[string]float64
-	ended  int64                 // when the client ended, CLOCK_MONOTONIC; 0: not yet
-	final  bool                  // nothing more will be seen
-	failed map[string]*demoError // last words, by role
-	listen chan struct{}         // closed when the server listens
+	ended  int64                   // when the client ended, CLOCK_MONOTONIC; 0: not yet
+	final  bool                    // nothing more will be seen
+	proven map[string]demo.Verdict // by the claim's text: what has been proven stays so when its evidence is too old to be kept
+	failed map[string]*demoError   // last words, by role
+	listen chan struct{}           // closed when the server listens
 }
 
 func newDemoState() *demoState {
-	return &demoState{notes: map[string]float64{}, failed: map[string]*demoError{}, listen: make(chan struct{})}
+	return &demoState{notes: map[string]float64{}, proven: map[string]demo.Verdict{}, failed: map[string]*demoError{}, listen: make(chan struct{})}
 }
 
 // Begin forgets the client's earlier run: a new one is about to start.
@@ -36,6 +37,7 @@ func (s *demoState) Begin(pid int) {
 	s.client.PID = uint32(pid)
 	s.steps, s.ended = nil, 0
 	clear(s.notes)
+	clear(s.proven)
 	delete(s.failed, demoClient)
 }
 
@@ -89,6 +91,20 @@ func (s *demoState) Seen(snap *model.Snapshot) demo.Seen {
 		Snapshot: snap, Server: s.server, Client: s.client,
 		Steps: slices.Clone(s.steps), Notes: maps.Clone(s.notes),
 		Done: s.ended != 0 && (s.final || snap.TS >= s.ended+settleTime),
+	}
+}
+
+// Keep remembers what is proven, and puts it in place of what does not look so any more.
+func (s *demoState) Keep(claims []judged) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range claims {
+		c := &claims[i]
+		if c.State == demo.Proven {
+			s.proven[c.text] = c.Verdict
+		} else if v, ok := s.proven[c.text]; ok {
+			c.Verdict = v
+		}
 	}
 }
 

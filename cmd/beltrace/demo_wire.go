@@ -30,10 +30,12 @@ type demoOrder struct {
 
 // demoReport is what a child has to say. Exactly one of its parts is there.
 type demoReport struct {
-	Addr  string     `json:"addr,omitempty"` // the server listens here
-	Step  *demoStep  `json:"step,omitempty"`
-	Note  *demoNote  `json:"note,omitempty"`
-	Error *demoError `json:"error,omitempty"` // the last words of a child that failed
+	Addr string    `json:"addr,omitempty"` // the server listens here
+	Step *demoStep `json:"step,omitempty"`
+	Note *demoNote `json:"note,omitempty"`
+	// Sysctl asks the runner, which has the privilege, to set one in the demo's own network namespace. It is replied to.
+	Sysctl *demoSysctl `json:"sysctl,omitempty"`
+	Error  *demoError  `json:"error,omitempty"` // the last words of a child that failed
 }
 
 type demoStep struct {
@@ -44,6 +46,16 @@ type demoStep struct {
 type demoNote struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
+}
+
+type demoSysctl struct {
+	Name  string `json:"name"` // below net.ipv4
+	Value string `json:"value"`
+}
+
+// demoReply answers a report that asks. It comes on the child's standard input.
+type demoReply struct {
+	Error string `json:"error,omitempty"`
 }
 
 type demoError struct {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -33,3 +34,19 @@ func isTerminal(f *os.File) bool {
 
 // checkNetNS has nothing to check: there are no network namespaces on this system.
 func checkNetNS(string) error { return nil }
+
+// space is a network namespace, which this system does not have.
+type space struct{}
+
+func newSpace() (*space, error) {
+	return nil, errors.New("this demo needs a network namespace of its own: it runs on Linux only")
+}
+
+// Close has nothing to close.
+func (*space) Close() error { return nil }
+
+// Sysctl is never called.
+func (*space) Sysctl(name, value string) error { return errors.ErrUnsupported }
+
+// onThread runs f.
+func onThread(_ *space, f func(error)) { f(nil) }

@@ -38,7 +38,11 @@ type Demo struct {
 	// Client drives the server that env.Addr names and returns when its run is over: a bounded number of requests.
 	// It may be run again while the server goes on.
 	Client func(ctx context.Context, env *Env) error
-	Lesson Lesson
+	// OwnSpace: server and client run in a network namespace of their own, with nothing but loopback in it, so that the
+	// client can set what bounds a queue (Env.Sysctl) without touching the machine. Without privileges (demo --serve-only)
+	// there is none.
+	OwnSpace bool
+	Lesson   Lesson
 }
 
 // Env is what the runner gives to a demo's server and client.
@@ -52,7 +56,9 @@ type Env struct {
 	// Note records a number that the program itself measured, to be compared with what the kernel saw. Names are the
 	// demo's own and end in a unit: step0_request_ns. The last value of a name counts.
 	Note func(name string, value float64)
-	Log  *log.Logger
+	// Sysctl sets net.ipv4.NAME in the demo's own network namespace; it fails if there is none.
+	Sysctl func(name, value string) error
+	Log    *log.Logger
 	// Args are passed through from the command line after the demo's name.
 	Args []string
 }
