@@ -52,6 +52,8 @@ var facts = [][2]string{
 	{probes.FactDrops, "how many refusals in all (tracepoint: from 6.14 on)"},
 	{probes.FactOverflows, "how many because the accept queue was full"},
 	{probes.FactCookies, "SYN cookies sent and accepted"},
+	{probes.FactDropReason, "SYNs dropped before they reach a listener, with the kernel's reason (from 5.17 on)"},
+	{probes.FactAcceptError, "accept: which thread failed, and why"},
 	{probes.FactRetransmit, "retransmissions"},
 	{probes.FactReset, "resets"},
 	{probes.FactClose, "the end of a connection, with its totals"},

@@ -111,10 +111,10 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 	event_send(e);
 }
 
-static __always_inline int accept_enter(void)
+static __always_inline int accept_enter(int listen_fd)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct accept_call call = {};
+	struct accept_call call = {.listen_fd = listen_fd};
 
 	bpf_map_update_elem(&accepts, &id, &call, BPF_ANY);
 	return 0;
@@ -134,6 +134,8 @@ static __always_inline int accept_taken(struct sock *listener, struct sock *chil
 	taken.ts = bpf_ktime_get_ns();
 	read_accept_queue(listener, &taken.accept_queue, &taken.backlog);
 	if (call)
+		taken.listen_fd = call->listen_fd;
+	if (call)
 		*call = taken;
 	else
 		on_accept(child, info_of(child), &taken, true, -1);
@@ -148,7 +150,9 @@ static __always_inline int accept_exit(int fd)
 
 	if (!call)
 		return 0;
-	if (call->child)
+	if (is_accept_error(fd))
+		on_accept_error(call->listen_fd, fd);
+	else if (call->child)
 		on_accept((struct sock *)call->child, info_of((void *)call->child), call, true, fd);
 	bpf_map_delete_elem(&accepts, &id);
 	bpf_map_delete_elem(&blocked_acceptors, &tid);
@@ -170,15 +174,18 @@ static __always_inline int accept_returned(int fd, struct pt_regs *regs)
 	struct sock *child, *listener = 0;
 	struct sock_info *info = 0;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (regs && is_accept_error(fd))
+			on_accept_error(call_fd(regs), fd);
 		return 0;
+	}
 	child = accepted_sock(fd, &info);
 	if (!child)
 		return 0;
 	if (regs) {
 		listener = listening_parent(info);
 		if (!listener)
-			listener = sock_of_fd((int)REG_ARG1(regs));
+			listener = sock_of_fd(call_fd(regs));
 	}
 	if (listener) {
 		call.listener = (__u64)listener;
@@ -244,9 +251,9 @@ int queue_add_kprobe(struct pt_regs *ctx)
 }
 
 SEC("fentry/__sys_accept4")
-int BPF_PROG(accept_fentry)
+int BPF_PROG(accept_fentry, int listen_fd)
 {
-	return accept_enter();
+	return accept_enter(listen_fd);
 }
 
 /* (fd, address, length, flags) and the new fd: the same on 5.10 to 7.3. */
@@ -276,7 +283,7 @@ int BPF_PROG(taken_fexit_old, struct sock *listener, int flags, int *err, bool k
 SEC("kprobe/__sys_accept4")
 int accept_kprobe(struct pt_regs *ctx)
 {
-	return accept_enter();
+	return accept_enter((int)REG_ARG1(ctx));
 }
 
 SEC("kretprobe/__sys_accept4")

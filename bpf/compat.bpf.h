@@ -172,6 +172,20 @@ static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
 	return nr < 0 || nr > MAX_SYSCALL ? SYSCALL_NONE : nr;
 }
 
+/* The first argument of that call, at its end too: on arm64 the return value has taken the register's place by then. */
+struct pt_regs___orig_x0 {
+	__u64 orig_x0;
+} __attribute__((preserve_access_index));
+
+static __always_inline int call_fd(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (int)regs->di;
+#else
+	return (int)BPF_CORE_READ((struct pt_regs___orig_x0 *)regs, orig_x0);
+#endif
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define NR_READ 0
 #define NR_WRITE 1

@@ -21,6 +21,10 @@ const volatile bool emit_syn = false; /* a record for each SYN; else it is only 
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */
 const volatile __u32 reason_listen_overflow = 0;
 
+#define MAX_REASONS 256
+
+const volatile __u8 unreached_reason[MAX_REASONS] = {}; /* those that end a SYN before it reaches its listener */
+
 /*
  * Set when everything is attached. What happens before is left to the iterators, which find it as existing: nothing is
  * seen by some hooks only.

@@ -20,6 +20,8 @@ type KernelAcceptCall struct {
 	Ts          uint64
 	AcceptQueue uint32
 	Backlog     uint32
+	ListenFd    int32
+	Pad         uint32
 }
 
 type KernelAcceptErrorEvent struct {
@@ -254,6 +256,12 @@ type KernelPlace struct {
 	_     structs.HostLayout
 	Netns uint32
 	Port  uint32
+}
+
+type KernelPlaceListeners struct {
+	_    structs.HostLayout
+	Last uint64
+	Many uint64
 }
 
 type KernelQueueEvent struct {
@@ -577,6 +585,7 @@ const (
 	KernelProgSpliceFexitOld       = "splice_fexit_old"
 	KernelProgSynFentry            = "syn_fentry"
 	KernelProgSynFexit             = "syn_fexit"
+	KernelProgSynFreed             = "syn_freed"
 	KernelProgSynKprobe            = "syn_kprobe"
 	KernelProgSynKretprobe         = "syn_kretprobe"
 	KernelProgTakenFexit           = "taken_fexit"
@@ -599,6 +608,7 @@ const (
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarSchedOn               = "sched_on"
 	KernelVarSelfTgid              = "self_tgid"
+	KernelVarUnreachedReason       = "unreached_reason"
 	KernelVarUseLineage            = "use_lineage"
 )
 
@@ -740,6 +750,7 @@ type KernelProgramSpecs struct {
 	SpliceFexitOld       *ebpf.ProgramSpec `ebpf:"splice_fexit_old"`
 	SynFentry            *ebpf.ProgramSpec `ebpf:"syn_fentry"`
 	SynFexit             *ebpf.ProgramSpec `ebpf:"syn_fexit"`
+	SynFreed             *ebpf.ProgramSpec `ebpf:"syn_freed"`
 	SynKprobe            *ebpf.ProgramSpec `ebpf:"syn_kprobe"`
 	SynKretprobe         *ebpf.ProgramSpec `ebpf:"syn_kretprobe"`
 	TakenFexit           *ebpf.ProgramSpec `ebpf:"taken_fexit"`
@@ -794,6 +805,7 @@ type KernelVariableSpecs struct {
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
+	UnreachedReason      *ebpf.VariableSpec `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
 }
 
@@ -884,6 +896,7 @@ type KernelVariables struct {
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
+	UnreachedReason      *ebpf.Variable `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`
 }
 
@@ -987,6 +1000,7 @@ type KernelPrograms struct {
 	SpliceFexitOld       *ebpf.Program `ebpf:"splice_fexit_old"`
 	SynFentry            *ebpf.Program `ebpf:"syn_fentry"`
 	SynFexit             *ebpf.Program `ebpf:"syn_fexit"`
+	SynFreed             *ebpf.Program `ebpf:"syn_freed"`
 	SynKprobe            *ebpf.Program `ebpf:"syn_kprobe"`
 	SynKretprobe         *ebpf.Program `ebpf:"syn_kretprobe"`
 	TakenFexit           *ebpf.Program `ebpf:"taken_fexit"`
@@ -1093,6 +1107,7 @@ func (p *KernelPrograms) Close() error {
 		p.SpliceFexitOld,
 		p.SynFentry,
 		p.SynFexit,
+		p.SynFreed,
 		p.SynKprobe,
 		p.SynKretprobe,
 		p.TakenFexit,

@@ -12,6 +12,28 @@ static __always_inline __u64 id_of(struct sock *sk, bool modern)
 	return modern ? bpf_get_socket_cookie(sk) : own_id();
 }
 
+static __always_inline void place_join(struct sock *listener)
+{
+	struct place place = {.netns = netns_of(listener), .port = local_port(listener)};
+	struct place_listeners *here = bpf_map_lookup_elem(&places, &place), one = {.last = (__u64)listener, .many = 1};
+
+	if (here) {
+		here->last = (__u64)listener;
+		__sync_fetch_and_add(&here->many, 1);
+	} else {
+		bpf_map_update_elem(&places, &place, &one, BPF_ANY);
+	}
+}
+
+static __always_inline void place_leave(struct sock *listener)
+{
+	struct place place = {.netns = netns_of(listener), .port = local_port(listener)};
+	struct place_listeners *here = bpf_map_lookup_elem(&places, &place);
+
+	if (here && here->many)
+		__sync_fetch_and_add(&here->many, -1);
+}
+
 static __always_inline void listener_start(struct sock *sk, bool modern)
 {
 	struct event place = {};
@@ -33,11 +55,8 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 	if (modern) {
 		info->has_asked = listen_argument(&info->asked);
 		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	} else {
-		struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
-		__u64 address = (__u64)sk;
-		bpf_map_update_elem(&places, &place, &address, BPF_ANY);
 	}
+	place_join(sk);
 	if (!info->watched)
 		return;
 	process_serves(info->pid);
@@ -60,6 +79,7 @@ static __always_inline void listener_end(struct sock *sk, struct sock_info *info
 {
 	struct queue_event *e;
 
+	place_leave(sk);
 	if (!info->watched)
 		return;
 	e = event_new(EVENT_UNLISTEN, sizeof(*e));
@@ -76,14 +96,14 @@ static __always_inline void listener_end(struct sock *sk, struct sock_info *info
 static __always_inline __u64 listener_of(struct sock *sk, struct sock_info *info, bool modern)
 {
 	struct place place = {};
-	__u64 *address;
+	struct place_listeners *here;
 
 	if (info->listener_sk || modern)
 		return info->listener_sk;
 	place.netns = netns_of(sk);
 	place.port = local_port(sk);
-	address = bpf_map_lookup_elem(&places, &place);
-	return address ? *address : 0;
+	here = bpf_map_lookup_elem(&places, &place);
+	return here ? here->last : 0;
 }
 
 /* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */

@@ -32,4 +32,80 @@ static __always_inline void put_sender(struct event *e, struct sk_buff *skb)
 		e->has |= HAS_REMOTE;
 }
 
+/* A SYN, as its headers say; family 0: the segment is none. */
+struct syn_packet {
+	__u8 family;
+	__u8 pad;
+	__u16 sport;
+	__u16 dport;
+	__u16 pad2;
+	__u8 from[16];
+	__u8 to[16];
+};
+
+struct ip_header {
+	__u8 version_length;
+	__u8 pad[8];
+	__u8 protocol;
+	__u16 sum;
+	__u8 from[4];
+	__u8 to[4];
+};
+
+struct ip6_header {
+	__u8 pad[6];
+	__u8 next;
+	__u8 hops;
+	__u8 from[16];
+	__u8 to[16];
+};
+
+struct tcp_header {
+	__be16 source;
+	__be16 dest;
+	__u8 numbers[8];
+	__u8 offset;
+	__u8 flags;
+};
+
+#define TCP_FLAG_SYN 0x02
+#define TCP_FLAG_ACK 0x10
+
+/* Wherever it was dropped: the transport header may not have been looked for yet. Extension headers are not followed. */
+static __always_inline void read_syn(struct sk_buff *skb, struct syn_packet *syn)
+{
+	unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	__be16 protocol = BPF_CORE_READ(skb, protocol);
+	struct tcp_header tcp = {};
+	__u32 length = 0;
+
+	if (protocol == bpf_htons(ETH_P_IP)) {
+		struct ip_header h = {};
+
+		bpf_probe_read_kernel(&h, sizeof(h), ip);
+		if (h.protocol != IPPROTO_TCP)
+			return;
+		length = (h.version_length & 15) * 4;
+		__builtin_memcpy(syn->from, h.from, 4);
+		__builtin_memcpy(syn->to, h.to, 4);
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ip6_header h = {};
+
+		bpf_probe_read_kernel(&h, sizeof(h), ip);
+		if (h.next != IPPROTO_TCP)
+			return;
+		length = sizeof(h);
+		__builtin_memcpy(syn->from, h.from, 16);
+		__builtin_memcpy(syn->to, h.to, 16);
+	} else {
+		return;
+	}
+	bpf_probe_read_kernel(&tcp, sizeof(tcp), ip + length);
+	if ((tcp.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
+		return;
+	syn->sport = bpf_ntohs(tcp.source);
+	syn->dport = bpf_ntohs(tcp.dest);
+	syn->family = protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
+}
+
 #endif

@@ -78,12 +78,10 @@ static __always_inline int seed(struct bpf_iter__tcp *ctx, bool modern)
 	if (state == TCP_LISTEN) {
 		if (modern) {
 			bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		} else {
-			struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
-			__u64 address = (__u64)sk;
-			bpf_map_update_elem(&places, &place, &address, BPF_ANY);
 		}
 		err = seed_listener(ctx->meta->seq, sk, info);
+		if (!err)
+			place_join(sk);
 	} else {
 		err = seed_connection(ctx->meta->seq, sk, info, state);
 	}

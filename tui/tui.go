@@ -27,8 +27,6 @@ type Options struct {
 	// Record switches recording on or off and returns what to tell the user, such as the file's name. It runs on a
 	// goroutine of its own. Nil: recording is not available here.
 	Record func(on bool) (string, error)
-	// Need says that what the probes of a set tell is looked at. Nil: nothing can be asked for.
-	Need func(set string)
 	// Title is what is watched, in a few words: a demo, a file, a command. "" : this host.
 	Title string
 	// Lesson returns the lesson to show beside the page. Nil, or returning nil: none.
@@ -56,9 +54,6 @@ func Run(ctx context.Context, o Options) error {
 	if o.screen == nil {
 		ascii = !view.UTF8(os.Getenv)
 		o.NoColor = o.NoColor || os.Getenv("NO_COLOR") != ""
-		if err := checkTerminal(os.Getenv("TERM")); err != nil {
-			return err
-		}
 	}
 	u, err := newUI(o, newTheme(o.NoColor), ascii)
 	if err != nil {
@@ -75,15 +70,6 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("dashboard: %w", err)
 	}
 	return nil
-}
-
-// checkTerminal returns an error if nothing can be drawn on a terminal of that kind.
-func checkTerminal(term string) error {
-	info, err := tcell.LookupTerminfo(term)
-	if err == nil && info.SetCursor != "" {
-		return nil
-	}
-	return fmt.Errorf("no dashboard can be drawn on a terminal with TERM=%s: set it to what the terminal is, such as xterm, or use --headless", term)
 }
 
 // refresh redraws until ctx ends or the user quits, then stops the application.

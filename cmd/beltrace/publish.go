@@ -9,7 +9,6 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
-	"beltrace/collector/probes"
 	"beltrace/internal/view"
 )
 
@@ -55,7 +54,6 @@ type printer struct {
 	every time.Duration // 0: only the last one
 	make  func(now int64) *model.Snapshot
 	text  func(io.Writer, *model.Snapshot) error // nil: view.Text
-	need  func(set string)                       // nil: nothing can be asked for
 
 	due     int64 // when the next one is
 	printed bool
@@ -66,11 +64,8 @@ var _ sink = (*printer)(nil)
 // Add does nothing.
 func (p *printer) Add(*event.Event) error { return nil }
 
-// Tick writes a snapshot when one is due. A program may look at any part of one: it needs them all.
+// Tick writes a snapshot when one is due.
 func (p *printer) Tick(now int64) error {
-	if p.json && p.need != nil {
-		p.need(string(probes.Sched))
-	}
 	if p.every == 0 || now < p.due {
 		return nil
 	}

@@ -98,20 +98,17 @@ func (s *Session) drain(e *event.Event) bool {
 	}
 }
 
-// note keeps what the events of listeners leave for later reads. The last of a listener's tallies come before its end:
-// then e is the first of them, and the others wait.
+// note keeps what the events of listeners leave for later reads.
 func (s *Session) note(raw []byte, e *event.Event) {
 	switch e.Kind {
 	case event.Listen:
 		s.listeners[e.Conn] = &listenerState{netns: e.NetNS}
 	case event.Accept, event.SYN, event.SYNDrop:
 		s.noteBusy(e)
+	case event.AcceptError:
+		s.addDescriptors(e)
 	case event.Unlisten:
-		s.endTallies(e.Conn, e.TS)
-		delete(s.listeners, e.Conn)
-		s.pending = append(s.pending, *e)
-		*e = s.pending[0]
-		s.pending = s.pending[1:]
+		s.endListener(e, record[bpf.KernelQueueEvent](raw).Drops)
 	}
 }
 
@@ -143,8 +140,9 @@ func (s *Session) periodic() {
 	if s.members != nil {
 		s.watchMembers(nil) // a full map shows as a member that is not watched; nothing else can be done about it here
 	}
-	s.sampleQueues(false)
+	clear(s.descriptors)
 	s.readTallies(monotonic())
+	s.sampleQueues(false)
 	s.readSpaces(monotonic())
 	s.checkBlockedAcceptors()
 	if d := s.demands[probes.Sched]; d.on {

@@ -5,6 +5,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"beltrace/collector/event"
@@ -17,7 +18,7 @@ import (
 
 // countRefusals tells the iterators what the hooks in use count.
 func (s *Session) countRefusals() error {
-	syn, ack := s.fidelity(probes.SYN, probes.FactSYNDrops), s.fidelity(probes.LastACK, probes.FactACKDrops)
+	syn, ack := s.fidelity(probes.SYNDrop, probes.FactSYNDrops), s.fidelity(probes.LastACK, probes.FactACKDrops)
 	name := ""
 	switch {
 	case syn == model.Exact && ack == model.Exact:
@@ -43,12 +44,12 @@ func (s *Session) fidelity(probe, fact string) model.Fidelity {
 
 // refusedByCount tells how many SYNs a listener refused where only its counter of drops shows them: it counts each SYN
 // once and each final ACK twice. One count behind the other is not to be trusted, so only what two samples in a row make
-// out is told.
-func (s *Session) refusedByCount(st *listenerState, e *event.Event, acks uint64) {
+// out is told, unless this one is the last.
+func (s *Session) refusedByCount(st *listenerState, e *event.Event, acks uint64, last bool) {
 	drops := e.SkDrops - min(e.SkDrops, st.before)
-	syns := drops - min(drops, 2*acks)
+	syns := drops - min(drops, 2*acks+s.refusedUnreached(e.ListenerConn))
 	settled := min(syns, st.last)
-	if s.final {
+	if last {
 		settled = syns
 	}
 	st.last = syns
@@ -56,8 +57,6 @@ func (s *Session) refusedByCount(st *listenerState, e *event.Event, acks uint64)
 		s.pending = append(s.pending, unexplained(e, event.StageSYN, settled-st.told))
 		st.told = settled
 	}
-	e.Drops = st.told + acks
-	e.Set(event.FieldDrops)
 }
 
 // unexplained makes a grouped refusal of the listener of a sample, or of the end of a listener.
@@ -102,7 +101,38 @@ func (s *Session) nameReasons(spec *ebpf.CollectionSpec) error {
 		return noBTF(err)
 	}
 	s.decoder.reasons = dropReasons(kernel)
+	if err := spec.Variables["unreached_reason"].Set(marked(s.decoder.reasons, unreached)); err != nil {
+		return fmt.Errorf("set unreached_reason: %w", err)
+	}
 	return spec.Variables["reason_listen_overflow"].Set(numberOf(s.decoder.reasons, "TCP_LISTEN_OVERFLOW"))
+}
+
+// unreached are the reasons that end a SYN on its way to a listener.
+var unreached = []string{
+	"NETFILTER_DROP", "SOCKET_FILTER", "XFRM_POLICY", "SECURITY_HOOK", "BPF_CGROUP_EGRESS", "XDP", "TC_INGRESS", "TC_EGRESS",
+	"IP_RPFILTER", "IP_INVALID_SOURCE", "IP_INVALID_DEST", "IP_LOCAL_SOURCE", "IP_LOCALNET", "IP_INADDRERRORS", "IP_INNOROUTES",
+	"IP_OUTNOROUTES", "IP_INHDR", "IP_CSUM", "TCP_CSUM", "SKB_CSUM", "UNICAST_IN_L2_MULTICAST", "TCP_MINTTL",
+	"TCP_AUTH_HDR", "TCP_MD5NOTFOUND", "TCP_MD5UNEXPECTED", "TCP_MD5FAILURE", "TCP_AONOTFOUND", "TCP_AOUNEXPECTED",
+	"TCP_AOKEYNOTFOUND", "TCP_AOFAILURE", "CPU_BACKLOG", "FULL_RING", "QDISC_DROP", "QDISC_OVERLIMIT", "QDISC_CONGESTED",
+	"NOMEM", "PROTO_MEM", "PFMEMALLOC", "DEV_READY", "NEIGH_FAILED", "NEIGH_QUEUEFULL", "NEIGH_CREATEFAIL",
+}
+
+// bySocket are those of them that a listener's socket gives, and counts among its drops.
+var bySocket = []string{
+	"SOCKET_FILTER", "XFRM_POLICY", "TCP_MINTTL", "TCP_AUTH_HDR", "TCP_MD5NOTFOUND", "TCP_MD5UNEXPECTED", "TCP_MD5FAILURE",
+	"TCP_AONOTFOUND", "TCP_AOUNEXPECTED", "TCP_AOKEYNOTFOUND", "TCP_AOFAILURE",
+}
+
+const maxReasons = 256 // MAX_REASONS in config.bpf.h
+
+// marked sets the bytes at the numbers of these reasons.
+func marked(reasons map[uint16]string, names []string) (set [maxReasons]uint8) {
+	for n, name := range reasons {
+		if n < maxReasons && slices.Contains(names, name) {
+			set[n] = 1
+		}
+	}
+	return set
 }
 
 // mayCount says why a hook that counts refusals cannot be used, or nothing.

@@ -9,6 +9,7 @@ import (
 
 	"beltrace/bpf"
 	"beltrace/collector/event"
+	"beltrace/collector/model"
 	"beltrace/collector/probes"
 
 	"github.com/cilium/ebpf/link"
@@ -104,7 +105,11 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 		}
 		s.busy = s.busy || st.busy
 		if bpf.KernelEventHas(r.Q.E.Has)&bpf.KernelEventHasHAS_ACKS != 0 {
-			s.refusedByCount(st, &e, r.Acks)
+			if !busyOnly {
+				s.refusedByCount(st, &e, r.Acks, s.final)
+			}
+			e.Drops = st.told + r.Acks
+			e.Set(event.FieldDrops)
 		}
 		st.drops = e.SkDrops
 		s.pending = append(s.pending, e)
@@ -119,4 +124,20 @@ func (s *Session) listener(conn uint64) *listenerState {
 		s.listeners[conn] = st
 	}
 	return st
+}
+
+// endListener tells the last of a listener before its end e: e becomes the first event of that, and the end waits behind.
+func (s *Session) endListener(e *event.Event, skDrops uint64) {
+	end := *e
+	s.endTallies(e.Conn, e.TS)
+	if s.fidelity(probes.SYNDrop, probes.FactSYNDrops) == model.Derived {
+		of := end
+		of.SkDrops, of.ListenerConn = skDrops, e.Conn
+		s.refusedByCount(s.listener(e.Conn), of.Set(event.FieldListenerConn), s.refusedACKs(e.Conn), true)
+	}
+	s.forgetTallies(e.Conn)
+	delete(s.listeners, e.Conn)
+	s.pending = append(s.pending, end)
+	*e = s.pending[0]
+	s.pending = s.pending[1:]
 }

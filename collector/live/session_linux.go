@@ -48,6 +48,7 @@ type Session struct {
 	busy        bool  // a listener has a queue that is more than half full
 	sampledBusy int64 // when those were last sampled
 	spaces      spaces
+	descriptors map[uint32]descriptors // by pid, since the last second
 
 	meter   meter
 	cost    atomic.Pointer[model.Cost]
@@ -82,6 +83,7 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	s := &Session{
 		hooks: map[string]*attached{}, done: make(chan struct{}), last: make(chan struct{}), tick: tickPeriod, decoder: newDecoder(),
 		listeners: map[uint64]*listenerState{}, tallies: map[bpf.KernelTallyKey]*tallyState{},
+		descriptors: map[uint32]descriptors{},
 	}
 	if err := s.open(ctx, c); err != nil {
 		s.Close()

@@ -145,7 +145,7 @@ func (s *Session) readSpaces(ts int64) {
 func (s *Session) refusedSomewhere(sp *space, ino uint32, ts int64) {
 	count := sp.now.ListenDrops - min(sp.now.ListenDrops, sp.refused)
 	sp.refused = sp.now.ListenDrops
-	if count == 0 || !sp.moved || s.fidelity(probes.SYN, probes.FactDrops) != model.Unknown {
+	if count == 0 || !sp.moved || s.fidelity(probes.SYNDrop, probes.FactDrops) != model.Unknown {
 		return
 	}
 	e := event.Event{TS: ts, Kind: event.SYNDrop, NetNS: ino, Proto: "tcp", Reason: event.ReasonUnknown, Count: count}

@@ -3,6 +3,8 @@
 package live
 
 import (
+	"slices"
+
 	"beltrace/bpf"
 )
 
@@ -44,6 +46,7 @@ func (s *Session) tell(k bpf.KernelTallyKey, t *bpf.KernelTally, ts int64) int {
 	}
 	if count := t.Total - min(t.Total, t.Sent+state.told); count > 0 {
 		if e, ok := s.decoder.tally(&k, t, count, ts); ok {
+			s.addDescriptors(&e)
 			s.pending = append(s.pending, e)
 			state.told += count
 		}
@@ -64,14 +67,38 @@ func (s *Session) forgetTally(k bpf.KernelTallyKey) {
 func (s *Session) endTallies(listener uint64, ts int64) {
 	var k bpf.KernelTallyKey
 	var t bpf.KernelTally
-	var ended []bpf.KernelTallyKey
 	for it := s.maps["tallies"].Iterate(); it.Next(&k, &t); {
 		if k.Id == listener {
 			s.tell(k, &t, ts)
-			ended = append(ended, k)
 		}
 	}
-	for _, k := range ended {
-		s.forgetTally(k)
+}
+
+// forgetTallies frees those of a listener.
+func (s *Session) forgetTallies(listener uint64) {
+	for k := range s.tallies {
+		if k.Id == listener {
+			s.forgetTally(k)
+		}
 	}
+}
+
+// refusedACKs is how many final ACKs a listener refused for a full accept queue, at the last read.
+func (s *Session) refusedACKs(listener uint64) uint64 {
+	k := bpf.KernelTallyKey{Id: listener, Code: uint16(bpf.KernelDropCauseCAUSE_ACCEPT_QUEUE), What: uint8(bpf.KernelTallyWhatTALLY_ACK)}
+	if state := s.tallies[k]; state != nil {
+		return state.total
+	}
+	return 0
+}
+
+// refusedUnreached is how many SYNs a listener's socket itself refused without looking at its queues: its counter of drops
+// has them too.
+func (s *Session) refusedUnreached(listener uint64) (n uint64) {
+	for k, state := range s.tallies {
+		if k.Id == listener && k.What == uint8(bpf.KernelTallyWhatTALLY_UNREACHED) && slices.Contains(bySocket, s.decoder.reasons[k.Code]) {
+			n += state.total
+		}
+	}
+	return n
 }

@@ -16,7 +16,7 @@ func unknown(facts ...string) map[string]model.Fidelity {
 	return m
 }
 
-// lastACKProbe comes before synProbe: how many SYNs were refused can be worked out when the refused ACKs are known.
+// lastACKProbe comes before synDropProbe: how many SYNs were refused can be worked out when the refused ACKs are known.
 func lastACKProbe() Probe {
 	at := "tcp_v4_syn_recv_sock, tcp_v6_syn_recv_sock, tcp_get_cookie_sock"
 	return Probe{
@@ -39,31 +39,51 @@ func lastACKProbe() Probe {
 }
 
 func synProbe() Probe {
-	full := "inet_csk_reqsk_queue_hash_add, tcp_conn_request, cookie_v4_init_sequence, cookie_v6_init_sequence"
-	noSYN := unknown(FactSYN, FactOverflows, FactCookies)
-	noSYN[FactSYNDrops], noSYN[FactDrops] = model.Derived, model.Derived
 	return Probe{
-		Name: SYN, Set: Lifecycle, Yields: []event.Kind{event.SYN, event.SYNDrop},
-		Facts: []string{FactSYN, FactSYNDrops, FactOverflows, FactDrops, FactCookies},
-		Why:   "SYNs that reached a listener: when, the start of the server's handshake; refused, with the reason; answered with a cookie",
+		Name: "syn", Set: Lifecycle, Yields: []event.Kind{event.SYN}, Facts: []string{FactSYN},
+		Why: "when a SYN reached a listener: the start of the server's handshake",
+		Hooks: []Hook{
+			{How: Fentry, At: "inet_csk_reqsk_queue_hash_add", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"request_fentry"}},
+			{How: KprobeMech, At: "inet_csk_reqsk_queue_hash_add", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Progs: []string{"request_kprobe"}},
+		},
+	}
+}
+
+func synDropProbe() Probe {
+	at := "tcp_conn_request, cookie_v4_init_sequence, cookie_v6_init_sequence"
+	return Probe{
+		Name: SYNDrop, Set: Lifecycle, Yields: []event.Kind{event.SYNDrop, event.Queue},
+		Facts: []string{FactSYNDrops, FactOverflows, FactDrops, FactCookies},
+		Why:   "SYNs that a listener refuses, with the reason, and those that it answers with a cookie",
 		Hooks: []Hook{
 			{
-				How: Fentry, At: full, Serves: Full, Needs: Full, Fidelity: model.Exact,
-				Progs: []string{"request_fentry", "cookie4_fentry", "cookie6_fentry", "syn_fexit", "syn_fentry"},
+				How: Fentry, At: at, Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"cookie4_fentry", "cookie6_fentry", "syn_fexit", "syn_fentry"},
 			},
 			{
-				How: KprobeMech, At: full, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
-				Progs: []string{"request_kprobe", "cookie4_kprobe", "cookie6_kprobe", "syn_kretprobe", "syn_kprobe"},
+				How: KprobeMech, At: at, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"cookie4_kprobe", "cookie6_kprobe", "syn_kretprobe", "syn_kprobe"},
 			},
 			{
 				How: Iter, At: "sk_drops, less the refused ACKs", After: LastACK, Serves: Tracepoint, Needs: Tracepoint,
-				Fidelity: model.Derived, Facts: noSYN,
-				Note: "refused SYNs are told once a second, by their number; neither their reason nor a SYN's arrival is known",
+				Fidelity: model.Derived, Facts: unknown(FactOverflows, FactCookies),
+				Note: "refused SYNs are told once a second, by their number, without a reason",
 			},
 			{
 				How: Proc, At: "net/netstat ListenDrops", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Unknown,
-				Note: "refused SYNs and ACKs are told once a second, by their number in the whole network namespace, when a watched listener refused any",
+				Note: "refused SYNs and ACKs are told once a second, by their number in the network namespace, when a watched listener refused any",
 			},
 		},
+	}
+}
+
+func unreachedProbe() Probe {
+	return Probe{
+		Name: Unreached, Set: Lifecycle, Yields: []event.Kind{event.SYNDrop}, Facts: []string{FactDropReason},
+		Why: "SYNs that are dropped before they reach a listener: by netfilter, by routing, for want of memory; with the kernel's reason",
+		Hooks: []Hook{{
+			How: TPBTF, At: "kfree_skb", Reason: "NETFILTER_DROP", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
+			Progs: []string{"syn_freed"}, Note: "drops to which the kernel gives no reason, or one of a module's own",
+		}},
 	}
 }

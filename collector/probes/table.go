@@ -10,8 +10,9 @@ import (
 // Names of probes that other code asks for.
 const (
 	State       = "state"
-	SYN         = "syn"
+	SYNDrop     = "syn_drop"
 	LastACK     = "last_ack"
+	Unreached   = "unreached"
 	Accept      = "accept"
 	FirstAccept = "first_accept"
 	End         = "end"
@@ -47,6 +48,8 @@ const (
 	FactOverflows   = "overflows"
 	FactDrops       = "drops"
 	FactCookies     = "cookies"
+	FactDropReason  = "drop_reason"
+	FactAcceptError = "accept_error"
 	FactMark        = "mark"
 	FactThreads     = "threads"
 	FactBlockedOn   = "blocked_on"
@@ -56,7 +59,7 @@ const (
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
-		stateProbe(), connectProbe(), lastACKProbe(), synProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
+		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
 		threadsProbe(), markProbe(), bytesProbe(), spliceProbe(),
 	}
@@ -135,8 +138,9 @@ func stateProbe() Probe {
 func acceptProbe() Probe {
 	entry := "inet_csk_accept, __sys_accept4"
 	return Probe{
-		Name: Accept, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Accept}, Facts: []string{FactAccept, FactFD, FactAcceptQueue},
-		Why: "accept returned: which connection, of which listener, to which thread, as which fd",
+		Name: Accept, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Accept, event.AcceptError},
+		Facts: []string{FactAccept, FactFD, FactAcceptQueue, FactAcceptError},
+		Why:   "accept returned: which connection, of which listener, to which thread, as which fd; or an error",
 		Hooks: []Hook{
 			{How: Fentry, At: entry, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"accept_fexit", "taken_fexit", "accept_fentry"}},
 			{How: Fentry, At: entry, Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"accept_fexit", "taken_fexit_old", "accept_fentry"}},
@@ -156,8 +160,8 @@ func acceptProbe() Probe {
 			},
 			{
 				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
-				Progs: []string{"accept_sys_exit_old", "accept4_sys_exit_old"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Unknown},
-				Note: "accepts by io_uring are not seen; nor is the queue's length at an accept",
+				Progs: []string{"accept_sys_exit_old", "accept4_sys_exit_old"}, Facts: unknown(FactAcceptQueue, FactAcceptError),
+				Note: "accepts by io_uring are not seen; nor is the queue's length at an accept, nor one that fails",
 			},
 		},
 	}

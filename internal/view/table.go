@@ -60,7 +60,6 @@ const (
 	ConnectionRecord
 	EventRecord
 	FindingRecord
-	WorkerRecord
 )
 
 // Input is everything that a page is made of.

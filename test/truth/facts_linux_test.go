@@ -43,6 +43,7 @@ const (
 	knowsAcceptQueue = "accept queue at an accept"
 	knowsRefusals    = "which listener refused a SYN"
 	knowsReasons     = "why it did"
+	knowsAcceptError = "an accept that failed"
 )
 
 func facts() []fact {
@@ -60,6 +61,7 @@ func facts() []fact {
 		{knowsAcceptQueue, everywhere, everywhere},
 		{knowsRefusals, byReason(functions), functions},
 		{knowsReasons, functions, functions},
+		{knowsAcceptError, everywhere, functions},
 	}
 }
 

@@ -17,10 +17,10 @@ func TestWait(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
 		t.Run(delay.String(), func(t *testing.T) {
 			p, w := newWatched(t, live.Config{})
-			l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+			l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
 			served, dialed := p.exchange(
-				serveArgs{Listener: l, N: 10, Delay: delay, Talk: talk{Read: 10, End: endDrain}},
-				dialArgs{Addr: l.Local, N: 10, Talk: talk{Write: 10}, Lanes: 10})
+				serveArgs{Listener: l, N: 50, Delay: delay, Talk: talk{Read: 10, End: endDrain}},
+				dialArgs{Addr: l.Local, N: 50, Talk: talk{Write: 10}, Lanes: 50})
 			w.settle(p.client)
 			w.verify(wholes(t, served, dialed))
 		})
