@@ -27,20 +27,14 @@ var needed = []capability{
 
 const sysAdmin = 1 << unix.CAP_SYS_ADMIN
 
-// effective reads this process's effective capabilities.
+// effective returns this process's effective capabilities.
 func effective() uint64 {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(text)) {
-		if hex, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			var caps uint64
-			fmt.Sscanf(strings.TrimSpace(hex), "%x", &caps)
-			return caps
-		}
-	}
-	return 0
+	return uint64(data[0].Effective) | uint64(data[1].Effective)<<32
 }
 
 // missing lists the capabilities that are needed and not there.
@@ -63,6 +57,9 @@ func requirements() error {
 			Do:   "run it with sudo",
 			Err:  unix.EPERM,
 		}
+	}
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return &Unsupported{What: "no /proc, which says whose a socket is", Do: "mount -t proc proc /proc", Err: err}
 	}
 	kernel, _ := uname()
 	if major, minor, ok := version(kernel); ok && (major < 5 || major == 5 && minor < 8) {
