@@ -67,6 +67,7 @@ func (c *Collector) connect(e *event.Event) {
 		return
 	}
 	if x.state == model.StateClosed && x.saw.connect {
+		forgetOldPort(x, e)
 		c.again(x, e.TS)
 	}
 	c.learn(x, e)

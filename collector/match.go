@@ -43,6 +43,14 @@ func handshakeFromConnect(x *conn, e *event.Event) {
 	}
 }
 
+// forgetOldPort takes the local address out of a connect on a socket that was connected before, if it is the one of
+// then: the kernel leaves the number in the socket (inet_sport) until it has chosen the next.
+func forgetOldPort(x *conn, e *event.Event) {
+	if x.knows(event.FieldLocal) && e.Local == x.local {
+		e.Forget(event.FieldLocal)
+	}
+}
+
 // durationFromEstablished gives close the time since the handshake, where the kernel did not and it was seen.
 func durationFromEstablished(x *conn, e *event.Event) {
 	if e.Known(event.FieldDurationNS) || !x.saw.established || x.saw.preExisting || e.TS < x.complete {

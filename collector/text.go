@@ -135,6 +135,8 @@ func (b *words) closeText(e *event.Event) {
 	switch {
 	case e.Reason == event.ReasonReset:
 		how = bySide(e.Side, "reset by this side", "reset by the peer", "reset")
+	case e.Reason == event.ReasonAborted && (e.Known(event.FieldDurationNS) || e.Known(event.FieldBytesIn)): // it was established
+		how = "aborted by this side with a RST"
 	case e.Reason == event.ReasonFIN && e.Side != "":
 		how = bySide(e.Side, "closed by this side first", "closed by the peer first", how)
 	case !ok:

@@ -35,7 +35,7 @@ const (
 	ReasonTimeout     = "timeout"     // ETIMEDOUT: no answer
 	ReasonUnreachable = "unreachable" // ENETUNREACH, EHOSTUNREACH and their kin: no way there
 	ReasonReset       = "reset"       // the peer sent a RST
-	ReasonAborted     = "aborted"     // closed by its own application before it was established, or while queued with its listener
+	ReasonAborted     = "aborted"     // ended by its own application without a FIN: before it was established, or with a RST (unread data, SO_LINGER 0)
 	ReasonFIN         = "fin"         // orderly end
 	ReasonOther       = "other"       // any other errno
 	ReasonSYNACK      = "synack"      // a listener's SYN-ACK was sent again

@@ -106,7 +106,12 @@ func explainEnd(c *model.Connection) string {
 	case event.ReasonFIN:
 		return "Both sides said that they were done: each sent a FIN, and tcp_done released the socket. The side that closed first keeps a small TIME_WAIT entry for a minute."
 	case event.ReasonAborted:
-		return "It ended before an application had it: closed while it was being set up, or queued at a listener that was closed (inet_child_forget)."
+		if c.DurationNS.Known || c.BytesIn.Known {
+			return "This side's application closed it with data unread, or with SO_LINGER at 0 (tcp_close, tcp_disconnect). The kernel sent a RST instead of a FIN and dropped what was queued; the peer's next read fails with ECONNRESET."
+		}
+		return "Its application closed the socket before the handshake was complete: nothing was established."
+	case event.ReasonListenerEnd:
+		return "It still waited in the accept queue when its listener was closed (inet_csk_listen_stop, inet_child_forget): the kernel reset it, and no application had it."
 	}
 	return "The socket reached the state CLOSE (tcp_set_state); the kernel keeps nothing of it."
 }
