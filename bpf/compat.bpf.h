@@ -98,7 +98,7 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* task_struct.state became __state in 5.14 (2f064a59a11f). */
+/* task_struct.state became __state in 5.14 (2f064a59a11f). Tasks are typed pointers here and below. */
 struct task_struct___state {
 	long state;
 } __attribute__((preserve_access_index));
@@ -106,13 +106,13 @@ struct task_struct___state {
 static __always_inline long task_state(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ((struct task_struct___state *)task, state);
+		return task->__state;
+	return ((struct task_struct___state *)task)->state;
 }
 
 static __always_inline bool task_on_cpu(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->on_cpu) && BPF_CORE_READ(task, on_cpu);
+	return bpf_core_field_exists(task->on_cpu) && task->on_cpu;
 }
 
 struct thread_info___x86 {
@@ -134,9 +134,9 @@ struct task_struct___arm64 {
 static __always_inline bool task_is_32bit(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ((struct task_struct___x86 *)task, thread_info.status) & 0x2; /* TS_COMPAT */
+	return ((struct task_struct___x86 *)task)->thread_info.status & 0x2; /* TS_COMPAT */
 #else
-	return BPF_CORE_READ((struct task_struct___arm64 *)task, thread_info.flags) >> 22 & 1; /* TIF_32BIT */
+	return ((struct task_struct___arm64 *)task)->thread_info.flags >> 22 & 1; /* TIF_32BIT */
 #endif
 }
 
@@ -160,11 +160,11 @@ static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
 		nr = syscall_nr((struct pt_regs *)bpf_task_pt_regs(task));
 	} else {
 #if defined(__TARGET_ARCH_x86)
-		regs = (struct pt_regs *)(BPF_CORE_READ(task, stack) + 16384) - 1;
+		regs = (struct pt_regs *)(task->stack + 16384) - 1;
 		if (bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
 			return SYSCALL_UNKNOWN;
 #else
-		regs = BPF_CORE_READ(task, stack) + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
+		regs = task->stack + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
 		if (bpf_probe_read_kernel(&nr, sizeof(nr), &((struct pt_regs___syscallno *)regs)->syscallno))
 			return SYSCALL_UNKNOWN;
 #endif

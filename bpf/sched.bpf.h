@@ -15,11 +15,6 @@
 #define TASK_WAKING 0x200
 #define TASK_NEW 0x800
 
-static __always_inline __u32 task_flags(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, flags);
-}
-
 /* The place where the time of a wait is added up. What finds no room of its own goes to the last one. */
 static __always_inline __u8 wait_slot(struct thread *t, __u32 what)
 {
@@ -39,9 +34,9 @@ static __always_inline __u8 wait_slot(struct thread *t, __u32 what)
 }
 
 /* Adds the time since the last change to the state that ends, and begins another; what: that it blocks in, or 0. */
-static __always_inline void thread_becomes(struct thread *t, __u8 state, __u32 what)
+static __always_inline void thread_becomes(struct thread *t, __u8 state, __u32 what, __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns(), ns = now - t->since;
+	__u64 ns = now - t->since;
 
 	t->begun += 1;
 	barrier();
@@ -74,7 +69,7 @@ static __always_inline __u32 waits_in(struct task_struct *task, long state, bool
 
 	if (state & TASK_STOPPED_OR_TRACED)
 		return WAIT_STOPPED;
-	if (task_flags(task) & PF_IO_WORKER)
+	if (task->flags & PF_IO_WORKER)
 		return WAIT_WORKER;
 	nr = task_syscall(task, modern);
 	if (nr == SYSCALL_UNKNOWN)
@@ -118,10 +113,10 @@ static __always_inline void thread_serves(void)
 /* Threads of the processes that a filter selects; without one, of those that hold a watched listener. */
 static __always_inline bool thread_wanted(struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = task->tgid;
 	__u8 comm[COMM_LEN];
 
-	if (tgid == self_tgid || task_flags(task) & PF_KTHREAD)
+	if (tgid == self_tgid || task->flags & PF_KTHREAD)
 		return false;
 	if (!filter_pids && !filter_comm)
 		return bpf_map_lookup_elem(&servers, &tgid) != 0;
@@ -196,49 +191,48 @@ static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
 	event_send(e);
 }
 
-static __always_inline void leaves_cpu(struct task_struct *task, bool preempted, bool modern)
+static __always_inline void leaves_cpu(struct thread *t, struct task_struct *task, bool preempted, bool modern,
+				       __u64 now)
 {
-	struct thread *t = thread_of(task->pid);
-	long state;
+	long state = task_state(task);
 
-	if (!t)
-		return;
-	state = task_state(task);
+	t->left = now;
 	t->switches += 1; /* not part of the sum */
 	/* Preempted on its way to sleep it is still runnable, whatever its state says. */
 	if (preempted || !state) {
-		thread_becomes(t, THREAD_RUNQUEUE, 0);
-		t->left = t->since;
+		thread_becomes(t, THREAD_RUNQUEUE, 0, now);
 		return;
 	}
 	if (t->serves)
 		wait_target(t, modern);
-	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern));
-	t->left = t->since;
+	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern), now);
 }
 
-static __always_inline void comes_to_cpu(struct task_struct *task)
+static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 {
-	struct thread *t = thread_of(task->pid);
-	__u32 cpu;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	if (!t)
-		return;
-	cpu = bpf_get_smp_processor_id();
 	if (t->cpu != cpu && t->cpu != NO_CPU)
 		t->migrations += 1;
 	t->cpu = cpu;
-	thread_becomes(t, THREAD_RUNNING, 0);
+	thread_becomes(t, THREAD_RUNNING, 0, now);
 	if (t->serves && t->left)
-		tell_offcpu(t, task->pid, t->since);
+		tell_offcpu(t, tid, now);
 }
 
 static __always_inline int on_switch(bool preempted, struct task_struct *prev, struct task_struct *next, bool modern)
 {
-	if (prev->pid) /* not the idle task */
-		leaves_cpu(prev, preempted, modern);
-	if (next->pid)
-		comes_to_cpu(next);
+	struct thread *t;
+	__u64 now = 0;
+
+	t = prev->pid ? thread_of(prev->pid) : 0; /* 0 is the idle task */
+	if (t) {
+		now = bpf_ktime_get_ns();
+		leaves_cpu(t, prev, preempted, modern, now);
+	}
+	t = next->pid ? thread_of(next->pid) : 0;
+	if (t)
+		comes_to_cpu(t, next->pid, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -261,7 +255,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	struct thread *t = thread_of(task->pid);
 
 	if (t && t->state == THREAD_BLOCKED) {
-		thread_becomes(t, THREAD_RUNQUEUE, 0);
+		thread_becomes(t, THREAD_RUNQUEUE, 0, bpf_ktime_get_ns());
 		t->runnable = t->since;
 	}
 	return 0;
@@ -311,7 +305,7 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 		bpf_map_delete_elem(&servers, &tgid);
 	if (!t)
 		return 0;
-	thread_becomes(t, THREAD_ENDED, 0);
+	thread_becomes(t, THREAD_ENDED, 0, bpf_ktime_get_ns());
 	e = event_new(EVENT_THREAD, sizeof(*e));
 	if (e) {
 		e->e.ts = t->since;
@@ -342,7 +336,7 @@ static __always_inline int seed_thread(struct task_struct *task, bool modern)
 	else if (state && !(state & (TASK_WAKING | TASK_NEW)))
 		what = waits_in(task, state, modern);
 	if (t->state == THREAD_NEW)
-		thread_becomes(t, what ? THREAD_BLOCKED : begins, what);
+		thread_becomes(t, what ? THREAD_BLOCKED : begins, what, bpf_ktime_get_ns());
 	return 0;
 }
 
