@@ -108,6 +108,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 			fmt.Fprintf(&b, "  queue at %d: SYN %s accept %s\n", q.TS, num(q.SYNQueue), num(q.AcceptQueue))
 		}
 	}
+	for _, w := range s.Workers {
+		line("worker", w)
+	}
 	for _, n := range s.Namespaces {
 		line("namespace", n)
 	}
