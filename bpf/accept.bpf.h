@@ -90,7 +90,11 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 	e->e.conn = info->id;
 	e->e.role = ROLE_SERVER;
 	put_owner(&e->e, info);
-	if (!info->told) { /* else whoever reads this has them from the connection's first event */
+	/*
+	 * Else whoever reads this has them from the event before it. There need not be one before it: an acceptor on another
+	 * CPU may take the child while it is not yet established.
+	 */
+	if (!info->told || info->place.at.established >= call->ts) {
 		put_local(&e->e, child);
 		put_remote(&e->e, child);
 	}
@@ -157,14 +161,6 @@ static __always_inline int accept_exit(int fd)
 	bpf_map_delete_elem(&accepts, &id);
 	bpf_map_delete_elem(&blocked_acceptors, &tid);
 	return 0;
-}
-
-/* The listener that a socket came from, as long as it listens. */
-static __always_inline struct sock *listening_parent(struct sock_info *info)
-{
-	struct sock_info *parent = info ? listener_info(info->listener_sk) : 0;
-
-	return parent && !parent->ended ? (struct sock *)info->listener_sk : 0;
 }
 
 /* accept() returned fd to user space: the socket behind it is the child. regs: 0 where they cannot be read. */

@@ -106,6 +106,14 @@ static __always_inline __u64 listener_of(struct sock *sk, struct sock_info *info
 	return here ? here->last : 0;
 }
 
+/* The listener that a socket came from, as long as it listens. */
+static __always_inline struct sock *listening_parent(struct sock_info *info)
+{
+	struct sock_info *parent = info ? listener_info(info->listener_sk) : 0;
+
+	return parent && !parent->ended ? (struct sock *)info->listener_sk : 0;
+}
+
 /* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */
 static __always_inline void inherit(struct sock_info *info, const struct sock_info *parent)
 {
