@@ -130,6 +130,34 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
+// BenchmarkConclude lets the rules look at a hundred listeners that all have something to tell. They do so twice a second.
+func BenchmarkConclude(b *testing.B) {
+	c := New(Options{})
+	for i := range uint64(100) {
+		c.Add(listenAt(i+1, uint16(8000+i)))
+		for tid := range uint32(8) {
+			for n := range int64(600) {
+				e := event.Event{TS: 2 + n, Kind: event.Accept, ListenerConn: i + 1, PID: 9, TID: tid, WaitNS: 1e6 * n, AcceptQueue: uint32(n)}
+				c.Add(e.Set(event.FieldListenerConn, event.FieldPID, event.FieldTID, event.FieldWaitNS, event.FieldAcceptQueue))
+			}
+		}
+	}
+	now := int64(3)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, l := range c.order { // each had an event
+			l.wait.add(now, 4096)
+		}
+		now += period
+		c.insight.Tick(c.light(now))
+	}
+}
+
+func listenAt(conn uint64, port uint16) *event.Event {
+	e := &event.Event{TS: 1, Kind: event.Listen, Conn: conn, Listener: netip.AddrPortFrom(serverAddr.Addr(), port), NetNS: 1, PID: 9, Comm: "api", Backlog: 128}
+	return e.Set(event.FieldConn, event.FieldListener, event.FieldNetNS, event.FieldPID, event.FieldComm, event.FieldBacklog)
+}
+
 func BenchmarkOrdered(b *testing.B) {
 	o := Ordered(&endless{})
 	var e event.Event

@@ -168,6 +168,16 @@ func checkInvariants(t *testing.T, c *Collector) {
 	if len(c.pairs) > len(c.conns) || len(c.order) > c.budget.Listeners || len(c.log.events) > c.budget.Events {
 		t.Errorf("%d pairs, %d listeners, %d events", len(c.pairs), len(c.order), len(c.log.events))
 	}
+	for _, f := range c.Snapshot(0).Findings {
+		for name, v := range f.Numbers {
+			if !(v >= 0 && v < 1e16) && !strings.HasSuffix(name, "_ns") {
+				t.Errorf("%s %s: %v", f.ID, name, v)
+			}
+		}
+		if f.Text == "" || f.Mechanism == "" || f.Remedy == "" || f.Subject == "" || f.Since > c.now {
+			t.Errorf("%s of %q since %d: %q", f.ID, f.Subject, f.Since, f.Text)
+		}
+	}
 	if len(c.spaces) > c.budget.Namespaces {
 		t.Errorf("%d namespaces", len(c.spaces))
 	}

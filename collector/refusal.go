@@ -17,6 +17,14 @@ func (c *counts) add(name string, n uint64) {
 	(*c)[name] += n
 }
 
+// show returns a copy that is never nil, or for a light snapshot, which nobody keeps, the counts themselves.
+func (c counts) show(how detail) map[string]uint64 {
+	if how == light {
+		return c
+	}
+	return c.snapshot()
+}
+
 // snapshot returns a copy that is never nil.
 func (c counts) snapshot() map[string]uint64 {
 	out := make(map[string]uint64, len(c))

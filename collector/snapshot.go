@@ -54,7 +54,9 @@ type detail bool
 
 const (
 	whole detail = true
-	light detail = false // what findings are drawn from: no names, no percentiles, no history, of those that wait the oldest
+	// What findings are drawn from: no names, no percentiles, no history, of those that wait the oldest. It shares the
+	// collector's maps and is good only until the next event.
+	light detail = false
 )
 
 func (c *Collector) showListener(l *listener, now int64, how detail) model.Listener {
@@ -63,10 +65,10 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 		Backlog: l.backlog.opt(), BacklogAsked: l.asked.opt(),
 		SYNQueue: l.synQueue.opt(), SYNYoung: l.young.opt(), AcceptQueue: l.acceptQ.opt(),
 		Established: l.established, Accepted: l.accepts,
-		SYNDrops: l.synDrops.snapshot(), ACKDrops: l.ackDrops.snapshot(),
+		SYNDrops: l.synDrops.show(how), ACKDrops: l.ackDrops.show(how),
 		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
-		Acceptors: c.showAcceptors(l), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
+		Acceptors: c.showAcceptors(l, how), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
 	}
 	if how == light {
@@ -96,12 +98,12 @@ func (l *listener) oldestWaiting() []model.Waiting {
 }
 
 // showAcceptors returns the threads that accept, the busiest first.
-func (c *Collector) showAcceptors(l *listener) []model.Acceptor {
+func (c *Collector) showAcceptors(l *listener, how detail) []model.Acceptor {
 	out := make([]model.Acceptor, 0, len(l.acceptors))
 	for _, a := range l.acceptors {
 		out = append(out, model.Acceptor{
 			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
-			Errors: a.errors.snapshot(), OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
+			Errors: a.errors.show(how), OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
 			Between: c.between(a.pid, a.tid),
 		})
 	}

@@ -4,6 +4,7 @@ package insight
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ var slowAcceptor = rule{
 		"What the accepting thread does between two accepts is added to the wait of everyone in the queue.",
 	listener: func(l *listener) *evidence {
 		before := l.ago(window)
-		accepted := l.now.accepted - before.accepted
+		accepted := grown(l.now.accepted, before.accepted)
 		if l.State == model.StateClosed || accepted < 2 {
 			return nil
 		}
@@ -56,13 +57,13 @@ var slowAcceptor = rule{
 
 // rate returns how many a second there were of something since ts.
 func (l *listener) rate(before, now uint64, ts int64) float64 {
-	return float64(now-before) * 1e9 / float64(max(l.now.ts-ts, int64(time.Second)))
+	return float64(grown(now, before)) * 1e9 / float64(max(l.now.ts-ts, int64(time.Second)))
 }
 
 // neverEmpty reports whether the accept queue was found empty hardly ever in the last seconds.
 func (l *listener) neverEmpty() bool {
 	found, waiting := 0, 0
-	for _, m := range append(l.recent(window), l.now) {
+	for m := range l.recent(window) {
 		if m.depth.Known {
 			found++
 			if m.depth.V > 0 {
@@ -73,14 +74,16 @@ func (l *listener) neverEmpty() bool {
 	return found >= 5 && waiting*10 >= found*9
 }
 
-// recent returns the marks that are not older than d.
-func (l *listener) recent(d time.Duration) []mark {
-	for i := range l.marks {
-		if l.marks[i].ts >= l.now.ts-int64(d) {
-			return l.marks[i:len(l.marks):len(l.marks)]
+// recent yields the marks that are not older than d, oldest first, and now.
+func (l *listener) recent(d time.Duration) iter.Seq[*mark] {
+	return func(yield func(*mark) bool) {
+		for i := range l.marks {
+			if l.marks[i].ts >= l.now.ts-int64(d) && !yield(&l.marks[i]) {
+				return
+			}
 		}
+		yield(&l.now)
 	}
-	return nil
 }
 
 // wait is how long connections waited in the last seconds.
@@ -95,7 +98,7 @@ func (l *listener) waited(before mark) (w wait) {
 	var fresh [64]uint64
 	for i, n := range l.now.waits {
 		if i < len(before.waits) {
-			n -= before.waits[i]
+			n = grown(n, before.waits[i])
 		}
 		fresh[i] = n
 		w.count += n
@@ -133,7 +136,7 @@ var fdLimit = rule{
 	mechanism: "accept() needs a free file descriptor before it looks at the queue (get_unused_fd_flags). With none left it fails with EMFILE (the process is at RLIMIT_NOFILE) or ENFILE (the whole host is at fs.file-max), " +
 		"and the connection stays where it is: the queue fills, and a loop that tries again at once spins.",
 	listener: func(l *listener) *evidence {
-		recent := l.now.fdErrors - l.ago(span).fdErrors
+		recent := grown(l.now.fdErrors, l.ago(span).fdErrors)
 		if recent == 0 {
 			return nil
 		}

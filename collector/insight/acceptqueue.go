@@ -24,7 +24,7 @@ var acceptQueueFull = rule{
 		"it sends again after about a second, then after two, four …",
 	listener: func(l *listener) *evidence {
 		before := l.ago(fullAgo)
-		recent := l.now.full - min(l.now.full, before.full)
+		recent := grown(l.now.full, before.full)
 		if recent == 0 && !l.isFull() {
 			return nil
 		}
@@ -32,23 +32,31 @@ var acceptQueueFull = rule{
 		e.numbers["refused"], e.numbers["refused_10s"] = float64(l.now.full), float64(recent)
 		var s sentence
 		l.sayQueue(&s)
-		others := l.now.unknown - min(l.now.unknown, before.unknown)
+		others := grown(l.now.unknown, before.unknown)
 		switch {
 		case recent > 0:
 			e.severity = model.Critical
 			s.add("; ", "%s", lately(l.now.full, recent, "refused", "10 s"))
-		case others > 0:
-			e.severity = model.Critical
-			s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
-			e.numbers["refused_10s"] = float64(others)
-		default:
+			if l.now.derived > 0 {
+				s.add(" ", "(the reason of %d follows from the counters of the network namespace)", l.now.derived)
+			}
+		case others == 0:
 			e.severity = l.sayUnplaced(&s, e)
 		}
-		if acks := l.now.finalACKs - before.finalACKs; acks > 0 {
+		if others > 0 {
+			e.severity = model.Critical
+			more := "refused in the last 10 s"
+			if recent > 0 {
+				more = "more"
+			}
+			s.add("; ", "%d %s, and this kernel does not say why", others, more)
+			e.numbers["unexplained_10s"] = float64(others)
+		}
+		if acks := grown(l.now.finalACKs, before.finalACKs); acks > 0 {
 			s.add("; ", "%s: such a client believes that it is connected", lately(sum(l.ACKDrops), acks, "refused at the final ACK", "10 s"))
 			e.numbers["final_acks_10s"] = float64(acks)
 		}
-		e.weight = e.numbers["refused_10s"]*1e6 + float64(l.AcceptQueue.V)
+		e.weight = float64(recent+others)*1e6 + float64(l.AcceptQueue.V)
 		if c := l.cause(); len(l.Acceptors) == 0 || c.way != "" || c.failed {
 			s.add(". ", "%s", l.who()) // else slow-acceptor says that it is not known
 		}
@@ -59,7 +67,7 @@ var acceptQueueFull = rule{
 		return e
 	},
 	space: func(n *space) *evidence {
-		recent := n.now.overflows - min(n.now.overflows, n.ago(fullAgo/2).overflows)
+		recent := grown(n.now.overflows, n.ago(fullAgo/2).overflows)
 		if recent == 0 {
 			return nil
 		}
@@ -88,7 +96,7 @@ func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
 		s.add("; ", "further clients will be refused")
 		return model.Warning
 	}
-	n := l.space.now.overflows - min(l.space.now.overflows, l.space.ago(fullAgo).overflows)
+	n := grown(l.space.now.overflows, l.space.ago(fullAgo).overflows)
 	if n == 0 {
 		s.add("; ", "further clients will be refused")
 		return model.Warning

@@ -40,7 +40,7 @@ var listenerClosedWaiting = rule{
 	mechanism: "When a listener closes, the kernel resets every connection that still waits in its accept queue (inet_csk_listen_stop, inet_child_forget): the client was connected, may have sent its request, and gets a RST. " +
 		"With SO_REUSEPORT the queues of the other listeners stay, but nobody inherits this one (unless net.ipv4.tcp_migrate_req is 1).",
 	listener: func(l *listener) *evidence {
-		recent := l.now.reset - l.ago(span).reset
+		recent := grown(l.now.reset, l.ago(span).reset)
 		if recent == 0 {
 			return nil
 		}

@@ -38,7 +38,7 @@ func (l *listener) cause() cause {
 	before := l.ago(window)
 	best, most := -1, uint64(0)
 	for i, a := range l.Acceptors {
-		if n := a.Accepts - threadOf(before.threads, a.TID).accepts + 1; n > most {
+		if n := grown(a.Accepts, threadOf(before.threads, a.TID).accepts) + 1; n > most {
 			best, most = i, n
 		}
 	}
@@ -49,7 +49,7 @@ func (l *listener) cause() cause {
 	c := cause{tid: a.TID, others: len(l.Acceptors) - 1, failed: l.now.fdErrors > before.fdErrors}
 	if a.Between.Known {
 		old := threadOf(before.threads, a.TID)
-		c.spend(difference(a.Between.V, old.times.V), a.Accepts-old.accepts)
+		c.spend(difference(a.Between.V, old.times.V), grown(a.Accepts, old.accepts))
 	}
 	return c
 }
@@ -65,6 +65,9 @@ func threadOf(all []thread, tid uint32) thread {
 
 // difference returns what a thread did between two moments.
 func difference(now, then model.Times) model.Times {
+	if now.WatchedNS < then.WatchedNS {
+		return now // it is watched anew
+	}
 	d := model.Times{
 		WatchedNS: now.WatchedNS - then.WatchedNS, RunningNS: now.RunningNS - then.RunningNS,
 		RunqueueNS: now.RunqueueNS - then.RunqueueNS, BlockedNS: map[string]int64{},

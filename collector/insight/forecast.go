@@ -58,11 +58,12 @@ type trend struct {
 
 // trend needs five lengths over two seconds at least, and a queue that is not nearly empty.
 func (l *listener) trend() (t trend, ok bool) {
-	if l.State == model.StateClosed || !l.Backlog.Known || !l.now.depth.Known {
+	limit := float64(l.Backlog.V) + 1
+	if l.State == model.StateClosed || !l.Backlog.Known || float64(l.now.depth.V) < max(3, limit/20) {
 		return t, false
 	}
-	var seen []mark
-	for _, m := range append(l.recent(window), l.now) {
+	var seen []*mark
+	for m := range l.recent(window) {
 		if m.depth.Known {
 			seen = append(seen, m)
 		}
@@ -71,18 +72,18 @@ func (l *listener) trend() (t trend, ok bool) {
 		return t, false
 	}
 	for _, m := range seen {
-		if m.depth.V > l.Backlog.V {
+		if m.depth.V > l.Backlog.V || m.full < l.now.full {
 			return t, false // it was full: accept-queue-full says so
 		}
 	}
 	first, middle := seen[0], seen[len(seen)/2]
 	t = trend{
-		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: float64(l.Backlog.V) + 1,
+		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: limit,
 		early: float64(middle.depth.V) - float64(first.depth.V), late: float64(l.now.depth.V) - float64(middle.depth.V),
 		half: float64(l.now.ts-first.ts) / 2e9,
 		in:   l.rate(first.established, l.now.established, first.ts), out: l.rate(first.accepted, l.now.accepted, first.ts),
 	}
-	return t, t.last >= max(3, t.limit/20)
+	return t, true
 }
 
 // grows reports whether it grew in both halves, and by more than chance.

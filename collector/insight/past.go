@@ -44,6 +44,7 @@ type mark struct {
 	depth, syn            opt32
 	established, accepted uint64
 	full                  uint64 // refusals because the accept queue was full
+	derived               uint64 // of them, those of which the namespace's counters tell the reason
 	synFull               uint64 // … because the SYN queue was
 	finalACKs             uint64 // refused final ACKs
 	unknown               uint64 // … for a reason that this kernel does not tell
@@ -74,15 +75,28 @@ func (p *past) look(s *model.Snapshot) *moment {
 	for i := range s.Listeners {
 		l := p.lookListener(&s.Listeners[i], s.TS)
 		l.space = byNS[l.NetNS]
+		l.derive()
 		m.listeners = append(m.listeners, l)
-		if l.State != model.StateClosed {
+		if l.State != model.StateClosed && l.Local != "" {
 			shared[portKey{l.NetNS, l.Local}]++
 		}
 	}
 	for _, l := range m.listeners {
-		l.peers = shared[portKey{l.NetNS, l.Local}] - 1
+		l.peers = max(shared[portKey{l.NetNS, l.Local}]-1, 0)
 	}
 	return m
+}
+
+// derive counts refusals without a reason for the accept queue, as far as the counters of the namespace leave nothing
+// else: each refusal in it was an overflow.
+func (l *listener) derive() {
+	n := l.space
+	if n == nil || !n.ListenDrops.Known || n.ListenDrops != n.ListenOverflows {
+		return
+	}
+	l.now.derived = min(l.now.unknown, n.ListenOverflows.V-min(n.ListenOverflows.V, l.now.full))
+	l.now.full += l.now.derived
+	l.now.unknown -= l.now.derived
 }
 
 // portKey is what listeners share with SO_REUSEPORT.
@@ -169,6 +183,10 @@ func sum(m map[string]uint64) (n uint64) {
 	}
 	return n
 }
+
+// grown returns how much a count grew. One that became smaller began anew: what it counted was forgotten, or its number
+// was given again.
+func grown(now, then uint64) uint64 { return now - min(now, then) }
 
 // last returns the newest earlier mark; before there is one, the zero mark, since all counts began at 0.
 func (l *listener) last() mark {

@@ -15,7 +15,7 @@ var synQueueFull = rule{
 		"A backlog of N holds N+1 (inet_csk_reqsk_queue_is_full). Beyond it tcp_conn_request drops SYNs if tcp_syncookies is 0, and before that when a quarter or less of tcp_max_syn_backlog is left.",
 	listener: func(l *listener) *evidence {
 		before := l.ago(span)
-		recent := l.now.synFull - before.synFull
+		recent := grown(l.now.synFull, before.synFull)
 		cookies := l.now.cookies > before.cookies
 		full := l.State != model.StateClosed && l.SYNQueue.Known && l.Backlog.Known && l.SYNQueue.V > l.Backlog.V
 		if recent == 0 && (!full || cookies) { // with cookies nobody is refused: syn-cookies says so
@@ -44,7 +44,7 @@ var synQueueFull = rule{
 		return e
 	},
 	space: func(n *space) *evidence {
-		recent := n.now.synFull - min(n.now.synFull, n.ago(window).synFull)
+		recent := grown(n.now.synFull, n.ago(window).synFull)
 		if recent == 0 {
 			return nil
 		}
@@ -69,7 +69,7 @@ var synCookies = rule{
 	mechanism: "With a full SYN queue and tcp_syncookies 1, or always with 2, the kernel keeps nothing of a SYN: it puts a hash into the sequence number of the SYN-ACK (cookie_v4_init_sequence), and makes the connection when an ACK brings it back (cookie_v4_check). " +
 		"Nobody is refused, but window scaling, SACK and ECN survive only where the client sends timestamps.",
 	listener: func(l *listener) *evidence {
-		recent := l.now.cookies - l.ago(span).cookies
+		recent := grown(l.now.cookies, l.ago(span).cookies)
 		if recent == 0 {
 			return nil
 		}
@@ -84,7 +84,7 @@ var synCookies = rule{
 		return e
 	},
 	space: func(n *space) *evidence {
-		recent := n.now.cookies - min(n.now.cookies, n.ago(window).cookies)
+		recent := grown(n.now.cookies, n.ago(window).cookies)
 		if recent == 0 {
 			return nil
 		}

@@ -17,6 +17,9 @@ func (l *listener) subject() string {
 			local = ":" + rest
 		}
 	}
+	if local == "" {
+		local = fmt.Sprintf("listener %x", l.Conn) // its listen was lost
+	}
 	return strings.TrimSpace(l.Comm + " " + local)
 }
 
