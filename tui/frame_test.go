@@ -80,6 +80,8 @@ func TestFrames(t *testing.T) {
 		{"finding", showing(viewtest.Busy()), "8<Enter>"},
 		{"explain_finding", showing(viewtest.Busy()), "8e"},
 		{"findings_none", showing(viewtest.Empty()), "8"},
+		{"workers", showing(viewtest.Busy()), "7"},
+		{"worker", showing(viewtest.Busy()), "7jjj<Enter>"},
 		{"events", showing(viewtest.Busy()), "9"},
 		{"listener", showing(viewtest.Busy()), "2<Enter>"},
 		{"service", showing(viewtest.Busy()), "1j<Enter>"},

@@ -27,6 +27,8 @@ type Options struct {
 	// Record switches recording on or off and returns what to tell the user, such as the file's name. It runs on a
 	// goroutine of its own. Nil: recording is not available here.
 	Record func(on bool) (string, error)
+	// Need says that what the probes of a set tell is looked at. Nil: nothing can be asked for.
+	Need func(set string)
 	// Title is what is watched, in a few words: a demo, a file, a command. "" : this host.
 	Title string
 	// Lesson returns the lesson to show beside the page. Nil, or returning nil: none.

@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
@@ -117,6 +118,21 @@ func (u *ui) refresh() {
 		}
 	}
 	u.takeLesson()
+	u.ask()
+}
+
+// ask has those probes attached that the page, or the record that is open on it, needs.
+func (u *ui) ask() {
+	if u.opt.Need == nil {
+		return
+	}
+	needs := u.page().Needs
+	if u.top() != nil {
+		needs = append(slices.Clone(needs), u.page().OpenNeeds...)
+	}
+	for _, set := range needs {
+		u.opt.Need(set)
+	}
 }
 
 // changed makes the tables anew when they are next painted.

@@ -9,6 +9,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
+	"beltrace/collector/probes"
 	"beltrace/internal/view"
 )
 
@@ -54,6 +55,7 @@ type printer struct {
 	every time.Duration // 0: only the last one
 	make  func(now int64) *model.Snapshot
 	text  func(io.Writer, *model.Snapshot) error // nil: view.Text
+	need  func(set string)                       // nil: nothing can be asked for
 
 	due     int64 // when the next one is
 	printed bool
@@ -64,8 +66,11 @@ var _ sink = (*printer)(nil)
 // Add does nothing.
 func (p *printer) Add(*event.Event) error { return nil }
 
-// Tick writes a snapshot when one is due.
+// Tick writes a snapshot when one is due. A program may look at any part of one: it needs them all.
 func (p *printer) Tick(now int64) error {
+	if p.json && p.need != nil {
+		p.need(string(probes.Sched))
+	}
 	if p.every == 0 || now < p.due {
 		return nil
 	}

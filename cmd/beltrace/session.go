@@ -44,6 +44,9 @@ func (s *session) watch() *watch {
 	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Now: monotonic}
 }
 
+// needSet attaches a set of probes for some seconds.
+func (s *session) needSet(set string) { s.Need(probes.Set(set)) }
+
 // watching is the line that says that everything is attached. what: "" names the filters.
 func (s *session) watching(what string) string {
 	info := s.Info()

@@ -11,7 +11,7 @@ import (
 	"beltrace/collector/model"
 )
 
-func acceptorSection(d *Detail, l *model.Listener, width int) {
+func acceptorSection(d *Detail, in Input, l *model.Listener, width int) {
 	d.section("ACCEPTORS")
 	if len(l.Acceptors) == 0 {
 		d.add(Styled("no thread was seen to call accept", Dim))
@@ -27,7 +27,11 @@ func acceptorSection(d *Detail, l *model.Listener, width int) {
 			share := float64(a.Accepts) / float64(all)
 			line = append(line, Span{"  " + Bar(share, 10) + " " + Share(share), Normal})
 		}
-		d.add(line)
+		if key := (Key{Kind: WorkerRecord, ID: uint64(a.TID), Name: fmt.Sprint(a.PID)}); findWorker(in.Snap, key) != nil {
+			d.link(line, key)
+		} else {
+			d.add(line)
+		}
 		if text := errorsText(a); text != "" {
 			d.add(Styled("  failed: "+text, Warning))
 		}

@@ -38,6 +38,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		if f := findFinding(in.Snap, key); f != nil {
 			return openFinding(in, f, width), true
 		}
+	case WorkerRecord:
+		if w := findWorker(in.Snap, key); w != nil {
+			return openWorker(in, w, width), true
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return openListener(in, l, width), true

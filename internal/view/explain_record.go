@@ -27,6 +27,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if c := findConnection(in.Snap, key.ID); c != nil {
 			return comm(c.Process) + " " + address(c.Local), explainConnectionNow(c)
 		}
+	case WorkerRecord:
+		if w := findWorker(in.Snap, key); w != nil {
+			return Clean(w.Comm) + " " + workerNumber(w), explainWorkerNow(in, w)
+		}
 	case FindingRecord:
 		if f := findFinding(in.Snap, key); f != nil {
 			return f.ID + " " + f.Subject, explainFindingNow(f)

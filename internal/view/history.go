@@ -17,6 +17,7 @@ type point struct {
 	ts          int64
 	connsPerSec float64
 	refused     map[uint64]uint64 // by listener: refusals so far
+	threads     map[Key]model.Times
 }
 
 // Add takes note of a snapshot. One that is less than a second newer than the last is skipped; one that is older (a
@@ -36,6 +37,12 @@ func (h *History) Add(s *model.Snapshot) {
 			p.refused[s.Listeners[i].Conn] = n
 		}
 	}
+	p.threads = make(map[Key]model.Times, len(s.Workers))
+	for i := range s.Workers {
+		if w := &s.Workers[i]; !w.Ended.Known {
+			p.threads[workerKey(workRow{Worker: w})] = w.Times
+		}
+	}
 	h.points = append(h.points, p)
 	if len(h.points) > historyLen {
 		h.points = h.points[1:]
@@ -50,6 +57,34 @@ func (h *History) ConnsPerSec() []float64 {
 	out := make([]float64, len(h.points))
 	for i, p := range h.points {
 		out[i] = p.connsPerSec
+	}
+	return out
+}
+
+// lately is how many seconds what a thread did is added up over.
+const lately = 10
+
+// did returns what a thread did in the last seconds that are remembered; without any, since it is watched.
+func (h *History) did(w *model.Worker) model.Times {
+	if h == nil || len(h.points) == 0 {
+		return w.Times
+	}
+	for _, p := range h.points[max(0, len(h.points)-1-lately):] {
+		then, ok := p.threads[workerKey(workRow{Worker: w})]
+		if ok && then.WatchedNS < w.WatchedNS { // else nothing was told since, or it is watched anew
+			return lessTimes(w.Times, then)
+		}
+	}
+	return w.Times
+}
+
+func lessTimes(now, then model.Times) model.Times {
+	out := model.Times{WatchedNS: now.WatchedNS - then.WatchedNS, RunningNS: now.RunningNS - then.RunningNS,
+		RunqueueNS: now.RunqueueNS - then.RunqueueNS, BlockedNS: make(map[string]int64, len(now.BlockedNS))}
+	for in, ns := range now.BlockedNS {
+		if ns -= then.BlockedNS[in]; ns > 0 {
+			out.BlockedNS[in] = ns
+		}
 	}
 	return out
 }

@@ -21,7 +21,7 @@ func openListener(in Input, l *model.Listener, width int) *Detail {
 	findingLinks(d, in, l, width)
 	listenerFacts(d, in, l)
 	waitingSection(d, in, l)
-	acceptorSection(d, l, width)
+	acceptorSection(d, in, l, width)
 	distributionSection(d, "WAIT IN THE ACCEPT QUEUE", l.WaitNS, width)
 	minuteSection(d, l)
 	socketSection(d, l, width)

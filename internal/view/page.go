@@ -15,7 +15,10 @@ type Page struct {
 	Order  Sort // until the user chooses another
 	Table  func(Input) *Table
 	Foot   func(in Input, width, height int) []Line // for a page of that size; nil: none
-	Empty  string                                   // what to do when there is no record at all
+	// Needs are the sets of probes that must be attached while the page is shown, OpenNeeds while one of its records is
+	// open: what they tell is only told while somebody looks.
+	Needs, OpenNeeds []string
+	Empty            string // what to do when there is no record at all
 }
 
 // Pages returns the pages in the order of their numbers. A page that is not in this list does not exist: to add one,
@@ -25,12 +28,15 @@ func Pages() []Page {
 		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services",
 			Table: func(in Input) *Table { return serviceSheet.table(in, services(in.Snap)) }, Foot: overviewFoot,
 			Empty: "nobody listens yet: start a server; page 3 has the connections of clients"},
-		{Number: 2, Name: "listeners", Title: "Listeners", Short: "Listen", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"},
+		{Number: 2, Name: "listeners", Title: "Listeners", Short: "Listen", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"}, OpenNeeds: []string{"sched"},
 			Table: func(in Input) *Table { return listenerSheet.table(in, pointers(in.Snap.Listeners)) },
 			Empty: "no listener yet: start a server"},
 		{Number: 3, Name: "connections", Title: "Connections", Short: "Conns", One: "connection", Many: "connections", Order: Sort{Column: "STATE"},
 			Table: func(in Input) *Table { return connectionSheet.table(in, pointers(in.Snap.Connections)) },
 			Empty: "no connection yet: let a client connect"},
+		{Number: 7, Name: "workers", Title: "Workers", One: "thread", Many: "threads", Order: Sort{Column: "ACCEPTS"}, Needs: []string{"sched"},
+			Table: func(in Input) *Table { return workerSheet.table(in, workRows(in)) }, Foot: workersFoot,
+			Empty: "no thread is watched yet: start a server; its threads appear here within seconds"},
 		{Number: 8, Name: "findings", Title: "Findings", Short: "Finds", One: "finding", Many: "findings", Order: Sort{Column: "SEVERITY"},
 			Table: func(in Input) *Table { return findingSheet.table(in, pointers(in.Snap.Findings)) },
 			Empty: "nothing wrong found: a finding appears as soon as its evidence is complete"},

@@ -60,6 +60,7 @@ const (
 	ConnectionRecord
 	EventRecord
 	FindingRecord
+	WorkerRecord
 )
 
 // Input is everything that a page is made of.

@@ -29,11 +29,20 @@ func Text(w io.Writer, s *model.Snapshot) error {
 	for i := range s.Findings {
 		writeLine(b, findingLine(in, &s.Findings[i]))
 	}
-	for _, name := range []string{"listeners", "connections"} {
+	for _, name := range []string{"listeners", "connections", "workers"} {
 		page, _ := PageNamed(name)
 		in.Sort = page.Order
+		table := page.Table(in)
+		if name == "workers" && table.Total == 0 { // most often nobody asked
+			continue
+		}
 		fmt.Fprintln(b)
-		writeTable(b, page, page.Table(in))
+		writeTable(b, page, table)
+		if name == "workers" {
+			for _, l := range workersFoot(in, textWidth, 0) {
+				writeLine(b, l)
+			}
+		}
 	}
 	return b.Flush()
 }

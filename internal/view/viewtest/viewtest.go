@@ -40,7 +40,7 @@ func Busy() *model.Snapshot {
 	s.Listeners = listeners()
 	s.Connections = connections()
 	s.Events = events()
-	s.Findings, s.Namespaces = findings(), namespaces()
+	s.Findings, s.Namespaces, s.Workers = findings(), namespaces(), workers()
 	return s
 }
 

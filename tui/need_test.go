@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tui
+
+import (
+	"slices"
+	"testing"
+
+	"beltrace/internal/view/viewtest"
+)
+
+// TestNeed: a page asks for what it shows while it is shown, and a listener for what its acceptors do while it is open.
+func TestNeed(t *testing.T) {
+	for keys, want := range map[string]bool{"1": false, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "71": false} {
+		o := showing(viewtest.Busy())
+		var asked []string
+		o.Need = func(set string) { asked = append(asked, set) }
+		u, err := newUI(o, newTheme(false), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.SetRect(0, 0, 120, 40)
+		for _, k := range split(keys) {
+			u.InputHandler()(k, nil)
+		}
+		asked = nil
+		u.refresh()
+		if got := slices.Contains(asked, "sched"); got != want {
+			t.Errorf("keys %q: asked for %v", keys, asked)
+		}
+	}
+}
