@@ -56,6 +56,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.screen == nil {
 		ascii = !view.UTF8(os.Getenv)
 		o.NoColor = o.NoColor || os.Getenv("NO_COLOR") != ""
+		if err := checkTerminal(os.Getenv("TERM")); err != nil {
+			return err
+		}
 	}
 	u, err := newUI(o, newTheme(o.NoColor), ascii)
 	if err != nil {
@@ -72,6 +75,15 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("dashboard: %w", err)
 	}
 	return nil
+}
+
+// checkTerminal returns an error if nothing can be drawn on a terminal of that kind.
+func checkTerminal(term string) error {
+	info, err := tcell.LookupTerminfo(term)
+	if err == nil && info.SetCursor != "" {
+		return nil
+	}
+	return fmt.Errorf("no dashboard can be drawn on a terminal with TERM=%s: set it to what the terminal is, such as xterm, or use --headless", term)
 }
 
 // refresh redraws until ctx ends or the user quits, then stops the application.
