@@ -107,6 +107,9 @@ func (c *Collector) established(e *event.Event) {
 	x.saw.preExisting = e.PreExisting
 	x.complete = e.TS
 	x.setRole(c.roleOf(x, e))
+	if y := c.conns[x.peer]; y != nil {
+		rolesOfPeers(x, y)
+	}
 	if x.role == event.RoleServer {
 		c.serverBegins(x, e)
 	} else {

@@ -223,6 +223,18 @@ func (c *Collector) findPeer(x *conn) {
 	}
 	x.peer, y.peer = y.id, x.id
 	y.texts.done = false
+	rolesOfPeers(x, y)
+}
+
+// rolesOfPeers gives a socket whose connect was not seen the role that its peer's leaves for it: who is connected to a
+// socket that came out of a listener has called connect.
+func rolesOfPeers(x, y *conn) {
+	if x.role == "" && y.role == event.RoleServer {
+		x, y = y, x
+	}
+	if x.role == event.RoleServer && y.role == "" {
+		y.setRole(event.RoleClient)
+	}
 }
 
 // mptcpTwin returns the listener that the event's socket is the other half of: an MPTCP listener (what Go's
