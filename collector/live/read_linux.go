@@ -148,7 +148,7 @@ func (s *Session) periodic() {
 	if d := s.demands[probes.Sched]; d.on {
 		s.sampleThreads(s.final)
 	}
-	if cost, ok := s.meter.estimate(s.began, s.hooks); ok {
+	if cost, ok := s.meter.estimate(s.began, s.hooks, s.demands[probes.Sched].on); ok {
 		s.cost.Store(&cost)
 	}
 	s.reportLoss("ring", s.lost(bpf.KernelLostWhereLOST_RING), &s.counted.ring)

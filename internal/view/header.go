@@ -10,12 +10,16 @@ import (
 	"beltrace/collector/model"
 )
 
-// HeaderLeft says what is watched: a title ("": none), host, kernel, tier and filters. In a narrow width (0: no limit)
-// the host, then our own name, then the end of the title give way to the rest.
+// HeaderLeft says what is watched: a title ("": none), host, kernel, tier, what is watched beside connections, and
+// filters. In a narrow width (0: no limit) the sets of probes, then the host, then our own name, then the end of the title
+// give way to the rest.
 func HeaderLeft(s *model.Snapshot, title string, width int) Line {
 	name, host, what := "beltrace", Clean(s.Host), Clean(title)
-	rest := Line{{Text: kernelName(s)}, {Text: s.Tier}, {Clean(strings.Join(s.Filters, " ")), Accent}}
+	rest := Line{{Text: kernelName(s)}, {Text: s.Tier}, {moreSets(s), Dim}, {Clean(strings.Join(s.Filters, " ")), Accent}}
 	all := func() Line { return spaced(append(Line{{name, Accent}, {what, Strong}, {host, Strong}}, rest...)) }
+	if width > 0 && all().Width() > width {
+		rest[2].Text = ""
+	}
 	if width > 0 && all().Width() > width {
 		host = ""
 	}
@@ -26,6 +30,17 @@ func HeaderLeft(s *model.Snapshot, title string, width int) Line {
 		what = Truncate(what, max(12, Width(what)-over)) // a long command must not hide the tier
 	}
 	return all()
+}
+
+// moreSets names the sets of probes that are attached beside the one that always is.
+func moreSets(s *model.Snapshot) string {
+	var out []string
+	for _, set := range s.Sets {
+		if set != "lifecycle" && set != "marks" {
+			out = append(out, "+"+Clean(set))
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 func kernelName(s *model.Snapshot) string {

@@ -44,3 +44,18 @@ func TestLostIsNamed(t *testing.T) {
 		t.Errorf("lost %d in all", got)
 	}
 }
+
+func TestHeaderNamesTheSets(t *testing.T) {
+	s := viewtest.Empty()
+	s.Sets = []string{"data", "lifecycle", "marks", "sched"}
+	s.Filters = []string{"--port 80"}
+	for width, want := range map[int]string{
+		0:  "beltrace  web-1  linux 6.12  full  +data +sched  --port 80",
+		57: "beltrace  web-1  linux 6.12  full  --port 80",
+		43: "beltrace  linux 6.12  full  --port 80",
+	} {
+		if got := view.HeaderLeft(s, "", width).String(); got != want {
+			t.Errorf("in %d: %q, want %q", width, got, want)
+		}
+	}
+}
