@@ -105,6 +105,38 @@ func checkRefused(s demo.Seen) demo.Verdict {
 	return demo.Prove(e)
 }
 
+// reasonFull is the reason of a SYN that found the accept queue full.
+const reasonFull = "accept_queue_full"
+
+// checkCounted compares the SYNs that were not answered with the listener's refusals of SYNs.
+func checkCounted(s demo.Seen) demo.Verdict {
+	l := listener(s)
+	if l == nil {
+		return pending(s, nil, "the listener was not seen")
+	}
+	var refused, full uint64
+	for reason, n := range l.SYNDrops {
+		n -= min(n, l.ACKDrops[reason])
+		refused += n
+		if reason == reasonFull {
+			full = n
+		}
+	}
+	sent := inVain(s)
+	e := demo.Evidence{}.With("refused", int64(refused)).With("sent_in_vain", int64(sent)).With("final_acks_refused", int64(l.ACKDrops[reasonFull]))
+	exact := l.Fidelity["syn_drops"] == model.Exact
+	if exact {
+		e = e.With("accept_queue_full", int64(full))
+	}
+	switch _, ready := settled(s); {
+	case !ready || refused < uint64(sent):
+		return pending(s, e, "the counts differ")
+	case exact && full != refused:
+		return demo.Refute(e, "some were refused for another reason")
+	}
+	return demo.Equal(e, "refused", int(refused), sent)
+}
+
 // checkAgain measures the time from connect to the first repetition of its SYN.
 func checkAgain(s demo.Seen) demo.Verdict {
 	all, ready := settled(s)

@@ -25,11 +25,15 @@ func moment(at int64) int64 { return 1000*ms + at*ms }
 // 100 ms on, accepts at 11 and 1311 ms, the acceptor mended at 2611 ms, the patient ones let in at 3100 ms.
 func play() demo.Seen {
 	s := demo.Seen{
-		Snapshot: &model.Snapshot{TS: moment(6000), Listeners: []model.Listener{{Local: at8080, Backlog: model.Some(uint32(Backlog))}}},
-		Server:   demo.Party{PID: 7, Addr: at8080},
-		Steps:    []int64{moment(5), moment(50), moment(2612)},
-		Notes:    map[string]float64{mendedNote: float64(moment(2611))},
-		Done:     true,
+		Snapshot: &model.Snapshot{TS: moment(6000), Listeners: []model.Listener{{
+			Local: at8080, Backlog: model.Some(uint32(Backlog)), Fidelity: map[string]model.Fidelity{"syn_drops": model.Exact},
+			// Two that gave up; four that knocked three times in vain. Of one final ACK, too, the place was taken.
+			SYNDrops: map[string]uint64{reasonFull: 2 + 4*3 + 1}, ACKDrops: map[string]uint64{reasonFull: 1},
+		}}},
+		Server: demo.Party{PID: 7, Addr: at8080},
+		Steps:  []int64{moment(5), moment(50), moment(2612)},
+		Notes:  map[string]float64{mendedNote: float64(moment(2611))},
+		Done:   true,
 	}
 	for i := range int64(1 + Room) {
 		at, accepted := moment(10+2*i), moment(2611)+(5+i)*us
@@ -103,6 +107,19 @@ func TestClaims(t *testing.T) {
 		{"refused", nil, checkRefused, demo.Proven},
 		{"again", nil, checkAgain, demo.Proven},
 		{"gave up", nil, checkGaveUp, demo.Proven},
+		{"counted", nil, checkCounted, demo.Proven},
+		{"counted: one fewer", func(s *demo.Seen) { s.Listeners[0].SYNDrops[reasonFull]-- }, checkCounted, demo.Refuted},
+		{"counted: one more", func(s *demo.Seen) { s.Listeners[0].SYNDrops[reasonFull]++ }, checkCounted, demo.Refuted},
+		{"counted: one for another reason", func(s *demo.Seen) {
+			s.Listeners[0].SYNDrops[reasonFull]--
+			s.Listeners[0].SYNDrops["other"] = 1
+		}, checkCounted, demo.Refuted},
+		{"counted: reasons unknown", func(s *demo.Seen) {
+			l := &s.Listeners[0]
+			l.Fidelity = map[string]model.Fidelity{"syn_drops": model.Derived}
+			l.SYNDrops = map[string]uint64{reasonFull: 1, "unknown": 14}
+		}, checkCounted, demo.Proven},
+		{"counted: not yet", func(s *demo.Seen) { s.Listeners[0].SYNDrops[reasonFull] = 9; soFar(s, moment(3200)) }, checkCounted, demo.Waiting},
 		{"drained", nil, checkDrained, demo.Proven},
 		{"late", nil, checkLate, demo.Proven},
 		{"full: one fewer", func(s *demo.Seen) { accepted(served(s, 5), moment(21)) }, checkFull, demo.Refuted},

@@ -4,6 +4,7 @@ package acceptqueue
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"beltrace/collector/event"
@@ -97,6 +98,11 @@ type knocker struct {
 // knockers returns the clients that called connect in the second step, in that order.
 func knockers(s demo.Seen) []knocker {
 	from, to, _ := s.Step(stepKnock)
+	return clients(s, from, to)
+}
+
+// clients returns those that called connect in a time, in that order.
+func clients(s demo.Seen, from, to int64) []knocker {
 	var out []knocker
 	for i := range s.Connections {
 		c := &s.Connections[i]
@@ -114,6 +120,19 @@ func knockers(s demo.Seen) []knocker {
 	}
 	slices.SortFunc(out, func(a, b knocker) int { return cmp.Compare(a.connect, b.connect) })
 	return out
+}
+
+// inVain returns how many SYNs of all runs were not answered: a client sends one with connect and then again and again,
+// and the one that is answered is the last.
+func inVain(s demo.Seen) int {
+	n := 0
+	for _, k := range clients(s, 0, math.MaxInt64) {
+		n += 1 + len(k.again)
+		if k.established != 0 {
+			n--
+		}
+	}
+	return n
 }
 
 // settled returns the knockers when each of them has been let in or has given up, else false.

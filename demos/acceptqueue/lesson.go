@@ -27,12 +27,17 @@ func lesson() demo.Lesson {
 			stepKnock: {
 				Title: "the queue that says no, without a word",
 				Text: "Six more clients call connect. The kernel drops their SYNs: no answer, no reset, nothing in the server's log. A client cannot tell that from a cable that is cut.\n" +
-					"So it does what it would do then: it sends the SYN again after a second, and later again. Whoever set a shorter timeout gives up; the server's program never hears of them.",
+					"So it does what it would do then: it sends the SYN again after a second, and later again. Whoever set a shorter timeout gives up; the server's program never hears of them. " +
+					"If several SYNs come for one free place, all are answered, and the kernel drops the final ACKs of the others: those believe that they are connected.",
 				Page: "connections",
 				Claims: []demo.Claim{{
 					Text:  "while the queue was full clients knocked, and none was let in",
 					Needs: []string{"connect", "accept"},
 					Check: checkRefused,
+				}, {
+					Text:  "the kernel counted each SYN that it did not answer as refused at this listener",
+					Needs: []string{"syn_drops", "retransmit"},
+					Check: checkCounted,
 				}, {
 					Text:  "a client that heard nothing sent its SYN again, after a second",
 					Needs: []string{"retransmit"},

@@ -100,12 +100,56 @@ func checkHeld(s demo.Seen) demo.Verdict {
 		}
 	}
 	e := demo.Evidence{}.With("waiting_at_first_accept", int64(held))
-	for _, l := range s.Listeners {
-		if l.Local == s.Server.Addr && l.Backlog.Known {
-			e = e.With("backlog", int64(l.Backlog.V))
-		}
+	if l := listener(s); l != nil && l.Backlog.Known {
+		e = e.With("backlog", int64(l.Backlog.V))
 	}
 	return demo.Equal(e, "waiting at the first accept", held, Connections)
+}
+
+// checkLength looks for those who wait in the queue's length as the kernel states it: in samples, and on most kernels
+// also when a connection comes or goes.
+func checkLength(s demo.Seen) demo.Verdict {
+	conns, early, ready := queue(s)
+	if !ready {
+		return early
+	}
+	first, last := firstAccept(conns), int64(0)
+	for _, c := range conns {
+		last = max(last, c.accepted)
+	}
+	l := listener(s)
+	if l == nil {
+		return demo.Unable("the listener was not seen")
+	}
+	longest, end := int64(-1), int64(-1)
+	for _, q := range l.History {
+		if q.AcceptQueue.Known && q.TS >= conns[0].established && q.TS < first {
+			longest = max(longest, int64(q.AcceptQueue.V))
+		}
+	}
+	if l.AcceptQueue.Known && s.TS > last {
+		end = int64(l.AcceptQueue.V)
+	}
+	e := demo.Evidence{}.With("while_it_slept", longest).With("at_the_end", end)
+	switch {
+	case longest < 0 && s.Done:
+		return demo.Unable("no sample fell into the time")
+	case longest < 0 || end != 0 && !s.Done:
+		return demo.Wait(nil)
+	case longest != Connections:
+		return demo.Refute(e, fmt.Sprintf("%d wait", Connections))
+	}
+	return demo.Equal(e, "waiting at the end", int(end), 0)
+}
+
+// listener returns the server's listener, nil before it was seen.
+func listener(s demo.Seen) *model.Listener {
+	for i := range s.Listeners {
+		if s.Listeners[i].Local == s.Server.Addr {
+			return &s.Listeners[i]
+		}
+	}
+	return nil
 }
 
 // checkDelay compares the first connection's wait with the sleep that began when it had arrived.

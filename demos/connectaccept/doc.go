@@ -18,7 +18,8 @@ const (
 	// Connections is how many connections the client opens.
 	Connections = 5
 	// Delay is how long the server does not call accept although connections wait.
-	Delay = 300 * time.Millisecond
+	// It is long enough for a sample of the queue, of which there is one a second, to fall into it.
+	Delay = 1300 * time.Millisecond
 	// pause is what the server does with a connection before it accepts the next one.
 	pause = 10 * time.Millisecond
 )

@@ -34,6 +34,9 @@ func lesson() demo.Lesson {
 					Text:  "the accept queue held all of them at once",
 					Check: checkHeld,
 				}, {
+					Text:  "the kernel's own length of the queue: all of them while the server slept, and none at the end",
+					Check: checkLength,
+				}, {
 					Text:  "the first one waited as long as the server slept",
 					Needs: []string{"wait_ns"},
 					Check: checkDelay,

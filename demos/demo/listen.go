@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,33 +18,68 @@ import (
 //
 // Multipath TCP, Go's default for listeners, is off: it hides the accept queue on a second socket.
 func Listen(ctx context.Context, addr string, backlog int) (*net.TCPListener, error) {
+	if backlog > 0 {
+		return listenWith(addr, backlog)
+	}
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	tcp := ln.(*net.TCPListener)
-	if backlog > 0 {
-		if err := shorten(tcp, backlog); err != nil {
-			tcp.Close()
-			return nil, fmt.Errorf("set backlog %d of %s: %w", backlog, tcp.Addr(), err)
-		}
-	}
-	return tcp, nil
+	return ln.(*net.TCPListener), nil
 }
 
-// shorten calls listen once more: a listening socket takes the new backlog.
-func shorten(ln *net.TCPListener, backlog int) error {
-	raw, err := ln.SyscallConn()
+// listenWith listens with a backlog, which package net cannot be told. To call listen again with another one would leave two
+// numbers to wonder about.
+func listenWith(addr string, backlog int) (*net.TCPListener, error) {
+	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	var listenErr error
-	if err := raw.Control(func(fd uintptr) { listenErr = unix.Listen(int(fd), backlog) }); err != nil {
-		return err
+	f, err := bound(at)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return listenErr
+	defer f.Close()
+	if err := unix.Listen(int(f.Fd()), backlog); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return ln.(*net.TCPListener), nil
+}
+
+// bound returns a socket with that address.
+func bound(at netip.AddrPort) (*os.File, error) {
+	var family int
+	var sa unix.Sockaddr
+	if a := at.Addr().Unmap(); a.Is4() {
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(at.Port()), Addr: a.As4()}
+	} else {
+		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
+	}
+	syscall.ForkLock.RLock() // no child gets it between the two calls
+	fd, err := unix.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("bind", err)
+	}
+	return f, nil
 }
 
 // Now reads CLOCK_MONOTONIC, the clock of every kernel event, in ns.
