@@ -209,5 +209,13 @@ var fieldTable = [fields]fieldInfo{
 	FieldIncomplete:        {"incomplete", func(e *Event) any { return &e.result().Incomplete }},
 }
 
+// fieldKeys are the fields' keys as a line has them.
+var fieldKeys = func() (keys [fields]string) {
+	for f := range fields {
+		keys[f] = `,"` + fieldTable[f].name + `":`
+	}
+	return keys
+}()
+
 // String returns the field's key in event lines.
 func (f Field) String() string { return fieldTable[f].name }

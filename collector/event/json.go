@@ -21,9 +21,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, e.Kind.String()...)
 	b = append(b, '"')
 	for f := range e.Has.All() {
-		b = append(b, ',', '"')
-		b = append(b, fieldTable[f].name...)
-		b = append(b, '"', ':')
+		b = append(b, fieldKeys[f]...)
 		b = appendValue(b, fieldTable[f].at(e))
 	}
 	return append(b, '}')

@@ -35,7 +35,11 @@ type entry struct {
 }
 
 // New returns a Reader of /proc.
-func New() *Reader { return newReader("/proc", time.Now) }
+func New() *Reader {
+	start := time.Now()
+	// It is asked for each event: time.Now would read the wall clock too.
+	return newReader("/proc", func() time.Time { return start.Add(time.Since(start)) })
+}
 
 func newReader(root string, now func() time.Time) *Reader {
 	return &Reader{root: root, now: now, cache: map[uint32]entry{}}
