@@ -34,7 +34,12 @@ type lossCounters struct{ ring, maps, missed uint64 }
 // long ones also on the way, and once a second samples of the queues and what was lost.
 func (s *Session) Next(e *event.Event) error {
 	s.read.Lock()
-	defer s.read.Unlock()
+	err := s.next(e)
+	s.read.Unlock()
+	return err
+}
+
+func (s *Session) next(e *event.Event) error {
 	for {
 		select {
 		case <-s.done:
