@@ -14,13 +14,15 @@ FUZZ    ?= $(if $(CI),20s,0)
 
 CLANG_TOOLS := clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
 LINT_TOOLS  := shellcheck=shellcheck clang-format-16=clang-format-16
+VAGRANT_TOOLS := vagrant=vagrant /usr/share/doc/vagrant-libvirt=vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients \
+	dnsmasq=dnsmasq-base rsync=rsync mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mkfs.ext4=e2fsprogs
 VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-system-arm xz=xz-utils
 
 # need: stops with the command that installs what is missing.
 need = @m=$$(scripts/missing.sh $(1)) || { echo "make $@ needs: $(SUDO) apt-get install -y $$m" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: build install release print-version print-commit print-commit-time demo test test-root test-vm bench lint fmt generate check-generated docs clean help
+.PHONY: build install release demo vm vm-top vm-test vm-record vm-halt vm-destroy guest-build test test-root test-vm test-vagrant print-version print-commit print-commit-time bench lint fmt generate check-generated docs clean help
 
 build: ## build bin/beltrace
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/beltrace ./cmd/beltrace
@@ -30,6 +32,32 @@ install: build ## install the program, its manual and completions below PREFIX (
 
 release: ## pack the program for Linux and macOS into dist/, with checksums: the same sources give the same bytes
 	go run ./internal/release -o dist -version '$(VERSION)' -commit '$(COMMIT)' -time $(COMMIT_TIME) -targets '$(TARGETS)'
+
+vm: ## a Linux VM (macOS too) with the dashboard on a demo in this terminal; DEMO=name FLAGS=...
+	@vagrant/vm.sh demo $(or $(DEMO),request-response) $(FLAGS)
+
+vm-top: ## the dashboard of the whole VM; FLAGS='--port 8080'
+	@vagrant/vm.sh top $(FLAGS)
+
+vm-test: ## the whole test suite in the VM
+	@vagrant/vm.sh test
+
+vm-record: ## record in the VM for 10 s and bring the file home; FLAGS='--port 8080 --for 30s'
+	@vagrant/vm.sh record $(FLAGS)
+
+vm-halt: ## stop the VM; make vm starts it again
+	@vagrant/vm.sh halt
+
+vm-destroy: ## remove the VM (its image stays in ~/.cache/beltrace)
+	@vagrant/vm.sh destroy
+
+# What goes into the VM when the host has Go.
+guest-build:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GUEST_ARCH) go build -ldflags '$(LDFLAGS)' -o vagrant/.build/beltrace ./cmd/beltrace
+
+test-vagrant: ## bring the VM up for real, under emulation, and use it (as root on Debian; some minutes)
+	$(call need,$(VAGRANT_TOOLS))
+	test/vagrant/run.sh
 
 print-version print-commit print-commit-time:
 	@echo '$(if $(filter print-version,$@),$(VERSION),$(if $(filter print-commit,$@),$(COMMIT),$(COMMIT_TIME)))'

@@ -25,7 +25,7 @@ while [ ! -e "$at" ]; do at=$(dirname "$at"); done
 while IFS= read -r file; do
 	mode=644
 	[ "$file" = bin/beltrace ] && mode=755
-	${as[@]+"${as[@]}"} install -d "$to/$(dirname "$file")"
-	${as[@]+"${as[@]}"} install -m "$mode" "$stage/$file" "$to/$file"
+	[ -d "$to/$(dirname "$file")" ] || ${as[@]+"${as[@]}"} install -d "$to/$(dirname "$file")"
+	${as[@]+"${as[@]}"} install -C -m "$mode" "$stage/$file" "$to/$file"
 	echo "  $to/$file"
 done < <(cd "$stage" && find . -type f | sed 's|^\./||' | LC_ALL=C sort)
