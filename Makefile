@@ -22,7 +22,7 @@ VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-syste
 need = @m=$$(scripts/missing.sh $(1)) || { echo "make $@ needs: $(SUDO) apt-get install -y $$m" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: build install release demo vm vm-top vm-test vm-record vm-halt vm-destroy guest-build test test-root test-vm test-vagrant print-version print-commit print-commit-time bench lint fmt generate check-generated docs clean help
+.PHONY: build install release demo vm vm-top vm-test vm-record vm-halt vm-destroy guest-build test test-root test-vm test-vagrant recordings print-version print-commit print-commit-time bench lint fmt generate check-generated docs clean help
 
 build: ## build bin/beltrace
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/beltrace ./cmd/beltrace
@@ -74,6 +74,10 @@ test-root: ## run the kernel tests on this machine's kernel (as root, with sudo)
 test-vm: ## run the kernel tests in guests: all, or KERNEL=6.1 ARCH=arm64 TIER=kprobe RUN=regexp PKG=./demos/demotest V=1
 	$(call need,$(VM_TOOLS))
 	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(RUN)') $(if $(PKG),-packages $(PKG)) $(if $(V),-v)
+
+recordings: ## record the demos in a guest for demo:NAME: all, or DEMO=name
+	$(call need,$(VM_TOOLS))
+	go run ./test/recordings $(if $(DEMO),-demo $(DEMO))
 
 bench: build ## measure the cost of tracing against other tools; writes docs/performance.md
 	$(SUDO) env "PATH=$$PATH" go run ./test/bench

@@ -78,7 +78,11 @@ func (l *LessonView) lines(width, height int) []view.Line {
 	for _, c := range l.Claims {
 		end = append(end, c.lines(width)...)
 	}
-	end = append(end, view.Styled("n next  p back  r again", view.Dim))
+	hint := "n next  p back"
+	if l.Again != nil {
+		hint += "  r again"
+	}
+	end = append(end, view.Styled(hint, view.Dim))
 	text := view.Wrap(l.Text, width)
 	if room := height - len(out) - len(end); len(text) > room {
 		text = text[:max(0, room)]

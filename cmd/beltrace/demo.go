@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"beltrace/collector/live"
+	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/demos"
 	"beltrace/demos/demo"
@@ -43,6 +44,7 @@ type demoFlags struct {
 	serveOnly bool
 	listen    string
 	tier      string
+	record    string
 	verbose   bool
 }
 
@@ -81,6 +83,8 @@ func (a *app) demoCmd() *cobra.Command {
 	fs.StringVar(&f.listen, "listen", "", "`address` or port of the server (default: a free port on loopback)")
 	fs.StringVar(&f.tier, "tier", "", "use no hook above this `tier`: full, kprobe or tracepoint")
 	fs.MarkHidden("tier")
+	fs.StringVar(&f.record, "record", "", "without a dashboard: also write the run to `file`, with what its programs said")
+	fs.MarkHidden("record")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
 	return c
 }
@@ -135,16 +139,24 @@ func (a *app) watchDemo(ctx context.Context, f *demoFlags, r *demoRunner) error 
 		r.log = func(role, line string) { fmt.Fprintf(lines, "%s: %s\n", role, line) }
 		return a.showDemo(ctx, f, r, &out, lines)
 	}
-	w, _, err := a.openDemo(ctx, f, r)
+	w, s, err := a.openDemo(ctx, f, r)
 	if err != nil {
 		return err
 	}
 	defer r.Stop()
+	tape := newDemoTape(f.record, s.header)
+	if tape != nil {
+		r.toEnd = true
+		w.Sinks = append(w.Sinks, tape)
+	}
 	w.Job = func(ctx context.Context) error { return r.Play(ctx, w.Snapshot) }
 	if err := w.Run(ctx); err != nil {
 		return err
 	}
 	r.state.Close()
+	if err := tape.Save(r.state.Words(r.demo.Name)); err != nil {
+		return err
+	}
 	seen, claims := r.Judge(w.Snapshot())
 	return a.reportDemo(f, r.demo, seen, claims)
 }
@@ -158,7 +170,11 @@ func (a *app) showDemo(ctx context.Context, f *demoFlags, r *demoRunner, out *ou
 	defer r.Stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := newLessonPlayer(r, w.Snapshot, s.WatchPID)
+	p := newLessonPlayer(r, s.WatchPID)
+	pages := &lessonPages{lesson: &r.demo.Lesson, latest: w.Snapshot, again: p.wish, judge: func(snap *model.Snapshot) []judged {
+		_, claims := r.Judge(snap)
+		return claims
+	}}
 	w.Job = func(ctx context.Context) error {
 		err := p.Play(ctx)
 		if err != nil {
@@ -167,7 +183,7 @@ func (a *app) showDemo(ctx context.Context, f *demoFlags, r *demoRunner, out *ou
 		return err
 	}
 	a.present(w, s, out, "demo "+r.demo.Name)
-	w.Dashboard.Lesson, w.Dashboard.Output, w.Dashboard.Start = p.View, lines.Lines, r.demo.Lesson.Steps[0].Page
+	w.Dashboard.Lesson, w.Dashboard.Output, w.Dashboard.Start = pages.View, lines.Lines, r.demo.Lesson.Steps[0].Page
 	return w.Run(ctx)
 }
 
@@ -201,8 +217,17 @@ func (a *app) reportDemo(f *demoFlags, d *demo.Demo, seen demo.Seen, claims []ju
 	if f.json {
 		err = writeResult(a.out, d, seen, claims)
 	} else if err = view.Text(a.out, seen.Snapshot); err == nil {
-		err = writeLesson(a.out, &d.Lesson, claims)
+		return a.conclude(&d.Lesson, claims)
 	}
+	if err == nil && count(claims, demo.Refuted) > 0 {
+		err = status(exitFailed)
+	}
+	return err
+}
+
+// conclude prints a lesson's claims. One that failed is the exit status 1.
+func (a *app) conclude(l *demo.Lesson, claims []judged) error {
+	err := writeLesson(a.out, l, claims)
 	if err == nil && count(claims, demo.Refuted) > 0 {
 		err = status(exitFailed)
 	}

@@ -21,6 +21,7 @@ type demoRunner struct {
 	demo   *demo.Demo
 	listen string   // where the server shall listen
 	args   []string // for the demo
+	toEnd  bool     // go on when every claim is decided, until nothing more can come
 	log    func(role, line string)
 	space  *space // where the demo's processes run; nil: with everybody else
 
@@ -190,7 +191,7 @@ func (r *demoRunner) settle(ctx context.Context, latest func() *model.Snapshot) 
 	defer tick.Stop()
 	for {
 		if snap := latest(); snap != nil {
-			if seen, claims := r.Judge(snap); seen.Done || decided(claims) {
+			if seen, claims := r.Judge(snap); seen.Done || !r.toEnd && decided(claims) {
 				return nil
 			}
 		}

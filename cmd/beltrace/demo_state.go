@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"beltrace/collector/model"
+	"beltrace/collector/record"
 	"beltrace/demos/demo"
 )
 
@@ -106,6 +107,24 @@ func (s *demoState) Keep(claims []judged) {
 			c.Verdict = v
 		}
 	}
+}
+
+// Words returns what the programs said, for a recording.
+func (s *demoState) Words(name string) *record.Demo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &record.Demo{
+		Name: name, Server: record.Party(s.server), Client: record.Party(s.client),
+		Steps: slices.Clone(s.steps), Notes: maps.Clone(s.notes), Ended: s.ended,
+	}
+}
+
+// recordedState is the state of a demo that was recorded.
+func recordedState(d *record.Demo) *demoState {
+	s := newDemoState()
+	s.server, s.client = demo.Party(d.Server), demo.Party(d.Client)
+	s.steps, s.notes, s.ended = d.Steps, d.Notes, d.Ended
+	return s
 }
 
 // Addr is where the server listens.

@@ -27,7 +27,7 @@ func TestOtherSystems(t *testing.T) {
 	t.Run("kernel", func(t *testing.T) {
 		for _, args := range []string{"", "top --once", "top --once --json", "trace --json", "trace all", "run -- true",
 			"record file.ndjson", "record file.ndjson -- true", "demo request-response --headless", "demo connect-accept --json",
-			"doctor", "doctor --json"} {
+			"doctor", "doctor --json", "report --for 1s"} {
 			t.Run(args, func(t *testing.T) { needsKernel(t, program, strings.Fields(args)) })
 		}
 	})
@@ -35,7 +35,8 @@ func TestOtherSystems(t *testing.T) {
 		for args, want := range map[string]string{
 			"replay " + mustAbs(t, "testdata/short.ndjson"):               "127.0.0.1:8080",
 			"replay --json --once " + mustAbs(t, "testdata/short.ndjson"): `"schema":1`,
-			"demo": "request-response", "version": "schema", "completion zsh": "#compdef", "help": "replay",
+			"replay demo:connect-accept":                                  "6 of 6 claims proven",
+			"demo":                                                        "request-response", "version": "schema", "completion zsh": "#compdef", "help": "replay",
 		} {
 			out, err := exec.Command(program, strings.Fields(args)...).CombinedOutput()
 			if err != nil || !strings.Contains(string(out), want) {

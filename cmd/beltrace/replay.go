@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"beltrace/collector"
+	"beltrace/collector/model"
 	"beltrace/collector/record"
+	"beltrace/demos"
+	"beltrace/demos/recordings"
 	"beltrace/tui"
 )
 
@@ -27,15 +31,20 @@ func (a *app) replayCmd() *cobra.Command {
 	var out outFlags
 	speed := factor{}
 	c := &cobra.Command{
-		Use:   "replay FILE",
+		Use:   "replay FILE|demo:NAME",
 		Short: "Show a recording as if it happened now",
 		Long: `Show a recording as if it happened now. It needs no privilege and works on any system.
 
+demo:NAME is a recording of that demo that is shipped inside; its lesson stands beside it, and
+its claims are judged by what the recording shows.
+
 Without a terminal, or with --once, the recording is read to its end and its last snapshot printed.`,
-		Example: `  beltrace replay beltrace-20260101-120000.ndjson.zst
+		Example: `  beltrace replay demo:connect-accept
+  beltrace replay beltrace-20260101-120000.ndjson.zst
   beltrace replay file.ndjson --once --json`,
-		Args: oneArg("a recording", "FILE"),
-		RunE: func(c *cobra.Command, args []string) error { return a.replay(c.Context(), &f, &out, speed, args[0]) },
+		Args:              oneArg("a recording", "FILE"),
+		ValidArgsFunction: completeRecordings,
+		RunE:              func(c *cobra.Command, args []string) error { return a.replay(c.Context(), &f, &out, speed, args[0]) },
 	}
 	f.addSelection(c)
 	out.add(c)
@@ -44,35 +53,53 @@ Without a terminal, or with --once, the recording is read to its end and its las
 }
 
 func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed factor, path string) error {
+	r, err := openRecording(path)
+	if err != nil {
+		return err
+	}
 	dashboard := out.dashboard(a)
 	if !speed.given && dashboard {
 		speed.times = 1
 	}
-	w, err := openReplay(f, path, speed.times)
-	if err != nil {
+	w := newReplay(r, speed.times, f)
+	var lesson *replayLesson
+	if f.all() {
+		lesson = newReplayLesson(r.Header().Demo)
+	}
+	if lesson != nil {
+		w.Sinks = append(w.Sinks, lesson)
+	}
+	if !dashboard {
+		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
+		err := w.Run(ctx)
+		if err == nil && lesson != nil && !out.json {
+			_, claims := lesson.Judge(w.Snapshot())
+			err = a.conclude(&lesson.demo.Lesson, claims)
+		}
 		return err
 	}
-	if dashboard {
-		w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path)}
-	} else {
-		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
+	w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path)}
+	if lesson != nil {
+		pages := &lessonPages{lesson: &lesson.demo.Lesson, latest: w.Snapshot, judge: func(snap *model.Snapshot) []judged {
+			_, claims := lesson.Judge(snap)
+			return claims
+		}}
+		w.Dashboard.Lesson, w.Dashboard.Start = pages.View, pages.lesson.Steps[0].Page
 	}
 	return w.Run(ctx)
 }
 
 // openReplay returns a run over the recording, as far as the flags select it; speed 0 is as fast as possible.
 func openReplay(f *watchFlags, path string, speed float64) (*watch, error) {
-	if name, ok := strings.CutPrefix(path, demoPrefix); ok {
-		return nil, fmt.Errorf("no recording of the demo %q is shipped yet: run it with sudo beltrace demo %s", name, name)
-	}
-	r, err := record.Open(path)
+	r, err := openRecording(path)
 	if err != nil {
-		var where *fs.PathError
-		if errors.As(err, &where) {
-			return nil, fmt.Errorf("open recording %s: %w", path, where.Err)
-		}
 		return nil, err
 	}
+	return newReplay(r, speed, f), nil
+}
+
+// newReplay returns a run over a recording.
+func newReplay(r *record.Reader, speed float64, f *watchFlags) *watch {
 	h := r.Header()
 	feed := newReplayFeed(r, h.Start, speed, time.Duration(f.limit))
 	opt := optionsOf(h)
@@ -83,7 +110,41 @@ func openReplay(f *watchFlags, path string, speed float64) (*watch, error) {
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}
-	return w, nil
+	return w
+}
+
+// openRecording opens a file, or a recording that is shipped inside.
+func openRecording(path string) (*record.Reader, error) {
+	if name, ok := strings.CutPrefix(path, demoPrefix); ok {
+		if _, err := findDemo(name); err != nil {
+			return nil, err
+		}
+		data, err := recordings.Of(name)
+		if err != nil {
+			return nil, fmt.Errorf("no recording of the demo %q is shipped: run it with sudo beltrace demo %s", name, name)
+		}
+		return record.NewReader(bytes.NewReader(data))
+	}
+	r, err := record.Open(path)
+	var where *fs.PathError
+	if errors.As(err, &where) {
+		return nil, fmt.Errorf("open recording %s: %w", path, where.Err)
+	}
+	return r, err
+}
+
+// completeRecordings offers the recordings that are shipped inside, beside files.
+func completeRecordings(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, d := range demos.All() {
+		if _, err := recordings.Of(d.Name); err == nil {
+			names = append(names, demoPrefix+d.Name+"\t"+d.Summary)
+		}
+	}
+	return names, cobra.ShellCompDirectiveDefault
 }
 
 // factor is a flag that takes a speed.

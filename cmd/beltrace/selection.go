@@ -30,6 +30,9 @@ func (f *watchFlags) selection() *selection {
 	return s
 }
 
+// all reports whether the flags leave nothing of a recording out.
+func (f *watchFlags) all() bool { return f.selection() == nil && f.limit == 0 && f.count == 0 }
+
 // Pick reports whether the event belongs to the selection: it is of a socket that does, or that came out of a listener
 // that does. Losses concern every selection.
 func (s *selection) Pick(e *event.Event) bool {

@@ -31,6 +31,8 @@ type Header struct {
 	Start int64 `json:"start,omitempty"`
 	// Facts are the fidelities of single facts (see package probes): exact, derived, sampled, unknown.
 	Facts map[string]string `json:"facts,omitempty"`
+	// Demo is there when a demo was recorded.
+	Demo *Demo `json:"demo,omitempty"`
 }
 
 // Probe is how one probe was served: the header's form of model.ProbeStatus.
