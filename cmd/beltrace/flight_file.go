@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,9 @@ import (
 // maxFlights is how many files of one name are told apart.
 const maxFlights = 10_000
 
+// lostEvent is in the line of each loss.
+var lostEvent = []byte(`"lost"`)
+
 // flightJob is a file to be written: it has all it needs.
 type flightJob struct {
 	path        string
@@ -28,6 +32,7 @@ type flightJob struct {
 	fired       firing
 	keep        time.Duration
 	budget      int
+	lost        uint64 // events that were lost in that time
 }
 
 // write writes the file under the first free name, and returns what to tell the user.
@@ -55,7 +60,7 @@ func (j *flightJob) write() (string, error) {
 	if short {
 		before += fmt.Sprintf(" (not %s: %s hold no more)", shortDuration(j.keep), view.Bytes(uint64(j.budget)))
 	}
-	return fmt.Sprintf("wrote %s (%s): %s before and %s after %s", path, view.Plural(n, "event", "events"),
+	return fmt.Sprintf("wrote %s (%s, lost %d): %s before and %s after %s", path, view.Plural(n, "event", "events"), j.lost,
 		before, view.Dur(max(0, j.until-j.fired.at)), strings.Join(j.fired.names, ", ")), nil
 }
 
@@ -138,6 +143,9 @@ func (j *flightJob) fill(w *record.Writer, reels []record.Reel) (int, error) {
 				}
 			}
 			n++
+			if bytes.Contains(line, lostEvent) && e.UnmarshalJSON(line) == nil && e.Kind == event.Lost {
+				j.lost += e.Count
+			}
 			return w.WriteLine(line)
 		})
 		if err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +80,8 @@ func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlag
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}
+	// What is kept is much and lives long; garbage may be as much again unless it is collected sooner.
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	a.say("%s", plan.title())
 	return a.runWith(ctx, w, s, cmd)
 }

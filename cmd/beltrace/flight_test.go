@@ -116,10 +116,15 @@ func TestFlightBeforeAndAfter(t *testing.T) {
 	p := plan(t)
 	f := newFlightTest(t, p)
 	f.fly(100)
+	f.add(lost())           // too old to be in the file
 	f.fire("slow-acceptor") // nobody asked for it
 	f.fly(1)
 	f.fire("accept-queue-full")
-	f.fly(30)
+	f.fly(2)
+	e := lost()
+	e.TS = f.now
+	f.add(e)
+	f.fly(28)
 	f.end()
 	h, events := readRecording(t, p.path)
 	const fired = 102 // at the next tick
@@ -150,7 +155,7 @@ func TestFlightBeforeAndAfter(t *testing.T) {
 	if got := summaries(again.Snapshot(0))[:2]; !slices.Equal(got, want) {
 		t.Errorf("a replay has %q open, want %q", got, want)
 	}
-	if len(f.said) != 1 || !strings.Contains(f.said[0], "60 s before and 5.0 s after accept-queue-full (nginx 127.0.0.1:80)") {
+	if len(f.said) != 1 || !strings.Contains(f.said[0], ", lost 7): 60 s before and 5.0 s after accept-queue-full (nginx 127.0.0.1:80)") {
 		t.Errorf("said %q", f.said)
 	}
 }
