@@ -36,7 +36,7 @@ var acceptQueueFull = rule{
 		switch {
 		case recent > 0:
 			e.severity = model.Critical
-			s.add("; ", "%s", lately(l.now.full, recent, "refused", "10 s"))
+			s.add("; ", "%s", lately(l.now.full, recent, "", "refused", "10 s"))
 			if l.now.derived > 0 {
 				s.add(" ", "(the reason of %d follows from the counters of the network namespace)", l.now.derived)
 			}
@@ -52,13 +52,13 @@ var acceptQueueFull = rule{
 			s.add("; ", "%d %s, and this kernel does not say why", others, more)
 			e.numbers["unexplained_10s"] = float64(others)
 		}
-		if acks := grown(l.now.finalACKs, before.finalACKs); acks > 0 {
-			s.add("; ", "%s: such a client believes that it is connected", lately(sum(l.ACKDrops), acks, "refused at the final ACK", "10 s"))
-			e.numbers["final_acks_10s"] = float64(acks)
-		}
 		e.weight = float64(recent+others)*1e6 + float64(l.AcceptQueue.V)
 		if c := l.cause(); len(l.Acceptors) == 0 || c.way != "" || c.failed {
 			s.add(". ", "%s", l.who()) // else slow-acceptor says that it is not known
+		}
+		if acks := grown(l.now.finalACKs, before.finalACKs); acks > 0 {
+			s.add(". ", "%s: such a client believes that it is connected", lately(sum(l.ACKDrops), acks, "", "refused at the final ACK", "10 s"))
+			e.numbers["final_acks_10s"] = float64(acks)
 		}
 		if l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.AbortOnOverflow }).V == 1 {
 			s.add(". ", "tcp_abort_on_overflow is set: the client of a refused ACK gets a RST")
@@ -72,7 +72,7 @@ var acceptQueueFull = rule{
 			return nil
 		}
 		var s sentence
-		s.add("", "an accept queue was full: %s. This kernel does not tell at which listener", lately(n.now.overflows, recent, "refused", "5 s"))
+		s.add("", "an accept queue was full: %s. This kernel does not tell at which listener", lately(n.now.overflows, recent, "", "refused", "5 s"))
 		return &evidence{severity: model.Critical, weight: float64(recent), text: s.String(), numbers: map[string]float64{"refused": float64(n.now.overflows), "refused_5s": float64(recent)},
 			remedy: "Look for a listener whose accept queue comes near its backlog (page 2): its application must accept faster."}
 	},

@@ -38,7 +38,7 @@ var synQueueFull = rule{
 		}
 		if recent > 0 {
 			e.severity = model.Critical
-			s.add("; ", "%s", lately(l.now.synFull, recent, "SYNs dropped", "10 s"))
+			s.add("; ", "%s", lately(l.now.synFull, recent, "SYN", "dropped", "10 s"))
 		}
 		e.text = s.String()
 		return e
@@ -49,7 +49,7 @@ var synQueueFull = rule{
 			return nil
 		}
 		return &evidence{severity: model.Critical, weight: float64(recent), remedy: synRemedy, numbers: map[string]float64{"dropped": float64(n.now.synFull), "dropped_5s": float64(recent)},
-			text: fmt.Sprintf("a SYN queue was full: %s. This kernel does not tell at which listener", lately(n.now.synFull, recent, "SYNs dropped", "5 s"))}
+			text: fmt.Sprintf("a SYN queue was full: %s. This kernel does not tell at which listener", lately(n.now.synFull, recent, "SYN", "dropped", "5 s"))}
 	},
 }
 
@@ -98,14 +98,20 @@ var synCookies = rule{
 	},
 }
 
+// fewCookies is how many cookies in the last seconds are no cause for alarm.
+const fewCookies = 10
+
 func cookies(n *space, all, recent uint64, in string) *evidence {
 	e := &evidence{severity: model.Warning, weight: float64(recent), numbers: map[string]float64{"sent": float64(all), "sent_recently": float64(recent)},
 		remedy: "Find out who sends the SYNs (ss -n state syn-recv). Real clients that are slow or many need a larger backlog and tcp_max_syn_backlog; a flood is better filtered before it reaches the host."}
 	why := "the SYN queue was full"
+	if recent < fewCookies {
+		e.severity = model.Note
+	}
 	if n.setting(func(n *model.Namespace) model.Opt[uint64] { return n.SYNCookies }) == model.Some[uint64](2) {
 		why = "tcp_syncookies is 2, always"
 		e.severity, e.remedy = model.Note, "Set net.ipv4.tcp_syncookies to 1, the default, unless this is a test: cookies only when the SYN queue is full."
 	}
-	e.text = fmt.Sprintf("%s: %s", why, lately(all, recent, "SYN cookies sent", in))
+	e.text = fmt.Sprintf("%s: %s", why, lately(all, recent, "SYN cookie", "sent", in))
 	return e
 }

@@ -63,12 +63,16 @@ func are(n uint64, noun string) string {
 	return count(n, noun) + " are"
 }
 
-// lately writes how often something happened in all, and in the last seconds.
-func lately(all, recent uint64, what, in string) string {
-	if all == recent {
-		return fmt.Sprintf("%d %s in the last %s", all, what, in)
+// lately writes how often something happened in all, and in the last seconds; the noun may be left out.
+func lately(all, recent uint64, noun, verb, in string) string {
+	n := strconv.FormatUint(all, 10)
+	if noun != "" {
+		n = count(all, noun)
 	}
-	return fmt.Sprintf("%d %s, %d of them in the last %s", all, what, recent, in)
+	if all == recent {
+		return fmt.Sprintf("%s %s in the last %s", n, verb, in)
+	}
+	return fmt.Sprintf("%s %s, %d of them in the last %s", n, verb, recent, in)
 }
 
 // sentence is a text that grows clause by clause.

@@ -31,15 +31,17 @@ func openFinding(in Input, f *model.Finding, width int) *Detail {
 	if len(f.Numbers) > 0 {
 		d.section("NUMBERS")
 	}
+	longest := 0
+	for name := range f.Numbers {
+		title, _ := number(name, 0)
+		longest = max(longest, Width(title))
+	}
 	for _, name := range sortedKeys(f.Numbers) {
 		title, value := number(name, f.Numbers[name])
-		d.add(Line{{pad(title, numberName), Dim}, {value, Strong}})
+		d.add(Line{{pad(title, longest+2), Dim}, {value, Strong}})
 	}
 	return d
 }
-
-// numberName is the width of the names of a finding's numbers.
-const numberName = 26
 
 // findingWhen says since when it holds, or from when to when it held.
 func findingWhen(in Input, f *model.Finding) string {

@@ -8,7 +8,7 @@ import (
 	"beltrace/collector/model"
 )
 
-// Below the belt stand so many problems at most, each in so many lines at most.
+// Below the belt stand so many problems at most, each in so many lines at most, a single one in one more.
 const (
 	footProblems = 3
 	problemLines = 2
@@ -20,7 +20,11 @@ func overviewFoot(in Input, width, height int) []Line {
 	shown := max(0, min(len(problems), footProblems, (height-8)/4))
 	var out []Line
 	for _, p := range problems[:shown] {
-		out = append(out, p.lines(width, problemLines)...)
+		most := problemLines
+		if shown == 1 {
+			most++
+		}
+		out = append(out, p.lines(width, most)...)
 	}
 	switch more := len(problems) - shown; {
 	case more > 0 && shown > 0:

@@ -16,7 +16,7 @@ func findings() []model.Finding {
 	}
 	return []model.Finding{
 		api(model.Finding{ID: "accept-queue-full", Severity: model.Critical, Since: Now - 17*sec, Mechanism: overflow, Remedy: faster,
-			Text:    "accept queue full: 129 wait, the backlog is 128; 212 refused, 41 of them in the last 10 s; 3 refused at the final ACK in the last 10 s: such a client believes that it is connected. " + who,
+			Text:    "accept queue full: 129 wait, the backlog is 128; 212 refused, 41 of them in the last 10 s. " + who + ". 3 refused at the final ACK in the last 10 s: such a client believes that it is connected",
 			Numbers: map[string]float64{"accept_queue": 129, "backlog": 128, "refused": 212, "refused_10s": 41, "final_acks_10s": 3, "arrivals_per_s": 41, "accepts_per_s": 20}}),
 		api(model.Finding{ID: "slow-acceptor", Severity: model.Warning, Since: Now - 41*sec, Mechanism: overflow, Remedy: faster,
 			Text:    "connections wait in the accept queue: p50 ≈1.2 s, p99 ≈1.9 s; 129 connections wait now; 41/s arrive, 20/s are accepted. " + who,
