@@ -225,7 +225,7 @@ func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
 	c.log.add(e)
 	m := showExchange(x, a, e, start)
 	c.exchanges.add(m, c.budget.Exchanges)
-	c.routes.add(x, &m, c.budget)
+	c.routes.add(&m, c.budget)
 }
 
 func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
@@ -233,6 +233,7 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 	m := model.Exchange{
 		TS: e.TS, Start: start, Conn: x.id, NetNS: x.netns, Local: addr(x.local), Remote: addr(x.remote),
 		Protocol: r.Protocol, Summary: r.Summary, Method: a.msg.Method, Path: a.msg.Path, Status: a.status,
+		Number: x.exchanges, Route: RouteOf(a.msg.Path),
 		Phases: r.Phases, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
 		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS),
 	}
@@ -244,5 +245,6 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 	if x.listener != nil {
 		m.Listener = model.Some(x.listener.id)
 	}
+	m.Server = serverOf(x, &m)
 	return m
 }

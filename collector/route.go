@@ -56,11 +56,11 @@ type route struct {
 // otherRoute stands for all routes beyond the budget.
 const otherRoute = "other"
 
-func (r *routes) add(x *conn, m *model.Exchange, b Budget) {
+func (r *routes) add(m *model.Exchange, b Budget) {
 	if r.all == nil {
 		r.all, r.perServer = map[routeKey]*route{}, map[string]int{}
 	}
-	k := routeKey{serverOf(x, m), m.Protocol, m.Method, RouteOf(m.Path)}
+	k := routeKey{m.Server, m.Protocol, m.Method, m.Route}
 	t := r.all[k]
 	if t == nil && r.perServer[k.listener] >= b.Routes {
 		k.method, k.route = "", otherRoute

@@ -80,6 +80,8 @@ func TestFrames(t *testing.T) {
 		{"finding", showing(viewtest.Busy()), "8<Enter>"},
 		{"explain_finding", showing(viewtest.Busy()), "8e"},
 		{"findings_none", showing(viewtest.Empty()), "8"},
+		{"requests", showing(viewtest.Busy()), "4"},
+		{"request", showing(viewtest.Busy()), "4<Enter>"},
 		{"workers", showing(viewtest.Busy()), "7"},
 		{"worker", showing(viewtest.Busy()), "7jjj<Enter>"},
 		{"events", showing(viewtest.Busy()), "9"},

@@ -7,6 +7,7 @@ type Exchange struct {
 	TS     int64  `json:"ts"`    // its end: the last byte was first sent
 	Start  int64  `json:"start"` // its SYN, or its first byte
 	Conn   uint64 `json:"conn"`
+	Number uint64 `json:"number"` // of the connection's exchanges, from 1
 	NetNS  uint32 `json:"netns,omitempty"`
 	Local  string `json:"local,omitempty"`
 	Remote string `json:"remote,omitempty"`
@@ -17,7 +18,9 @@ type Exchange struct {
 	Method     string           `json:"method,omitempty"`
 	Path       string           `json:"path,omitempty"`
 	Status     int              `json:"status,omitempty"`
-	Phases     map[string]int64 `json:"phases"` // ns
+	Route      string           `json:"route,omitempty"`  // the path with what identifies single things replaced
+	Server     string           `json:"server,omitempty"` // the server's address, as routes have it
+	Phases     map[string]int64 `json:"phases"`           // ns
 	TotalNS    int64            `json:"total_ns"`
 	TTFBNS     Opt[int64]       `json:"ttfb_ns,omitzero"`
 	AckNS      Opt[int64]       `json:"ack_ns,omitzero"`

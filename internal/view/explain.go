@@ -28,6 +28,13 @@ const (
 	explainRole      = "The arrow points from the client to the server: → this socket called connect, ← this socket came out of a listener."
 	explainState     = "Where the connection is: connecting (SYN sent), accept queue (complete, nobody accepted it), established (in the hands of its application), closed, or the reason why it ended. " +
 		"The kernel changes the TCP state in tcp_set_state."
+	explainRequestTime   = "When the last byte of the response was first sent. The newest stand on top."
+	explainRequest       = "Method and path as the first bytes of the request say them, without the query; or the protocol's name where it is not known: then a request is what the client says until the server answers."
+	explainStatus        = "The status of the response (RFC 9110, 15)."
+	explainTotal         = "From the SYN, for the first request of a connection, or from the first byte of the request in the socket, to the last byte of the response first sent. The phases add up to it."
+	explainTTFB          = "From the same beginning to the first byte of the response that the application wrote."
+	explainSlowest       = "The phase that took longest, and its share of the total. Enter shows all of them."
+	explainAck           = "From the last byte sent to its acknowledgement by the client's kernel, which may wait up to 40 ms before it acknowledges (delayed ACK)."
 	explainRTT           = "Smoothed round trip time that the kernel keeps for each connection (srtt_us, updated in tcp_rtt_estimator). On loopback it includes how long the peer's CPU took to answer."
 	explainBytes         = "Payload received, and payload sent, each byte once (bytes_received, and bytes_sent less bytes_retrans of tcp_sock). Known when the connection ends."
 	explainAge           = "Since the handshake, or since collection began if the connection is older; for a closed one its whole duration."

@@ -19,6 +19,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 				return ExplainRecord(in, listenerKey(s.top()))
 			}
 		}
+	case ExchangeRecord:
+		if x := findExchange(in.Snap, key); x != nil {
+			return requestText(x), explainExchange(x)
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return comm(l.Process) + " " + l.Local, explainListenerNow(in.Snap, l)

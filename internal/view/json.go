@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"beltrace/collector/model"
 )
@@ -22,7 +23,14 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 	}
 	out.Connections = []model.Connection{} // they come one by one
 	out.Exchanges = orNone(s.Exchanges)
-	out.Routes = orNone(s.Routes)
+	out.Exchanges = slices.Clone(out.Exchanges)
+	for i := range out.Exchanges {
+		out.Exchanges[i].Phases = orEmpty(out.Exchanges[i].Phases)
+	}
+	out.Routes = slices.Clone(orNone(s.Routes))
+	for i := range out.Routes {
+		out.Routes[i].Phases = orEmpty(out.Routes[i].Phases)
+	}
 	out.Loops = orNone(s.Loops)
 	out.Rings = orNone(s.Rings)
 	out.Workers = orNone(s.Workers)

@@ -61,6 +61,7 @@ const (
 	EventRecord
 	FindingRecord
 	WorkerRecord
+	ExchangeRecord
 )
 
 // Input is everything that a page is made of.

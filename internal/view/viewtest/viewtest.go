@@ -41,6 +41,7 @@ func Busy() *model.Snapshot {
 	s.Connections = connections()
 	s.Events = events()
 	s.Findings, s.Namespaces, s.Workers = findings(), namespaces(), workers()
+	s.Exchanges, s.Routes = exchanges(), routes()
 	return s
 }
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"beltrace/collector/model"
+)
+
+func findExchange(s *model.Snapshot, key Key) *model.Exchange {
+	for i := range s.Exchanges {
+		if exchangeKey(&s.Exchanges[i]) == key {
+			return &s.Exchanges[i]
+		}
+	}
+	return nil
+}
+
+// openExchange is the timeline of a request: each phase as a bar that is proportional to its time.
+func openExchange(in Input, x *model.Exchange, width int) *Detail {
+	title := Line{{Clean(requestText(x)) + "  ", Strong}}
+	if x.Status != 0 {
+		title = append(title, Span{fmt.Sprintf("%d  ", x.Status), Normal})
+	}
+	title = append(title, Span{Dur(x.TotalNS), Strong}, Span{"  " + address(x.Remote) + " → " + address(x.Local), Normal})
+	d := &Detail{Title: title}
+	timeline(d, x, width)
+	d.add(nil)
+	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{optDur(x.AckNS), Normal}, Span{" later", Dim})
+	served := owner(x.Process)
+	if x.TID.Known {
+		served = append(served, Span{fmt.Sprintf("  tid %d", x.TID.V), Normal})
+	}
+	d.fact("served by", served...)
+	d.fact("ended", Span{in.clock().Time(x.TS), Normal})
+	d.fact("confidence", Span{x.Confidence, Normal}, Span{confidenceText(x), Dim})
+	exchangeLinks(d, in, x)
+	routeSection(d, in, x)
+	return d
+}
+
+// timeline draws the phases. The bars start where the one before ends.
+func timeline(d *Detail, x *model.Exchange, width int) {
+	const name, number = 24, 9
+	bars := max(10, min(40, width-name-number-4))
+	words := width - name - number - bars - 4
+	all := phases(x)
+	longest := slowest(x)
+	var before int64
+	for _, p := range all {
+		scale := float64(bars) / float64(max(x.TotalNS, 1))
+		from, long := int(float64(before)*scale), int(float64(p.ns)*scale+0.5)
+		before += p.ns
+		style, char := Normal, "▇"
+		if p == longest {
+			style = Strong
+		}
+		if p.name == "unobserved" {
+			style, char = Dim, "?"
+		}
+		bar := strings.Repeat(" ", min(from, bars-1)) + strings.Repeat(char, long)
+		if long == 0 {
+			bar = strings.Repeat(" ", min(from, bars-1)) + "▏"
+		}
+		line := Line{{pad(head(phaseText(p.name), name-1), name), style}, {fmt.Sprintf("%*s  ", number, Dur(p.ns)), style}, {pad(head(bar, bars), bars), style}}
+		if w := phaseWords[p.name]; words >= 20 && w[1] != "" {
+			line = append(line, Span{"  " + head(w[1], words), Dim})
+		}
+		d.add(line)
+	}
+	if len(all) == 0 {
+		d.add(Styled("no time passed that could be measured", Dim))
+	}
+}
+
+func confidenceText(x *model.Exchange) string {
+	text := map[string]string{
+		"stream position": "  bytes joined by their position in the stream",
+		"thread":          "  the application's time is that of the thread that read and answered",
+		"guess":           "  an end or another thread was concluded, not seen",
+	}[x.Confidence]
+	if x.Incomplete {
+		text += "; the connection ended first"
+	}
+	return text
+}
+
+func exchangeLinks(d *Detail, in Input, x *model.Exchange) {
+	to := Line{{pad("connection", factName), Dim}, {ConnID(x.Conn), Normal}}
+	if findConnection(in.Snap, x.Conn) != nil {
+		d.link(append(to, Span{"  Enter opens it", Dim}), Key{Kind: ConnectionRecord, ID: x.Conn})
+	} else {
+		d.add(to)
+	}
+	if !x.Listener.Known {
+		return
+	}
+	if l := findListener(in.Snap, x.Listener.V); l != nil {
+		d.link(Line{{pad("listener", factName), Dim}, {comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  Enter opens it", Dim}}, listenerKey(l))
+	}
+}
+
+// routeSection compares the request with the others of its route.
+func routeSection(d *Detail, in Input, x *model.Exchange) {
+	r := routeOf(in.Snap, x)
+	if r == nil || r.Count < 2 {
+		return
+	}
+	d.section(fmt.Sprintf("ROUTE  %s %s, %s", Clean(r.Method), Clean(r.Route), Plural(int(r.Count), "request", "requests")))
+	line := func(name string, t model.Distribution, style Style) {
+		d.add(Line{{pad(head(name, 23), 24), style}, {fmt.Sprintf("%9s %9s %9s %9s", optDur(t.P50), optDur(t.P90), optDur(t.P99), optDur(t.Max)), style}})
+	}
+	d.add(Styled(pad("", 24)+fmt.Sprintf("%9s %9s %9s %9s", "p50", "p90", "p99", "max"), Dim))
+	line("total", r.TotalNS, Strong)
+	for _, p := range routePhases(r) {
+		line(phaseText(p), r.Phases[p], Normal)
+	}
+}
+
+// routePhases are the route's phases in their order.
+func routePhases(r *model.Route) []string {
+	all := model.Exchange{Phases: map[string]int64{}}
+	for p := range r.Phases {
+		all.Phases[p] = 1
+	}
+	var out []string
+	for _, p := range phases(&all) {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+func routeOf(s *model.Snapshot, x *model.Exchange) *model.Route {
+	for i := range s.Routes {
+		if r := &s.Routes[i]; r.Protocol == x.Protocol && r.Method == x.Method && r.Route == x.Route && r.Listener == x.Server {
+			return r
+		}
+	}
+	return nil
+}
+
+// explainExchange says where the time went, and what the kernel did meanwhile.
+func explainExchange(x *model.Exchange) string {
+	p := slowest(x)
+	if p.ns == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s of %s went to %q", Dur(p.ns), Dur(x.TotalNS), phaseText(p.name))
+	if w := phaseWords[p.name]; w[1] != "" {
+		text += ": " + w[1]
+	}
+	return text + ". " + phaseCause(p.name)
+}
+
+// phaseCause says what makes a phase long.
+func phaseCause(name string) string {
+	switch name {
+	case "syn":
+		return "A SYN that is not answered is sent again after about a second: the listener's queues were full, or the way is long."
+	case "accept_queue":
+		return "The kernel finished the handshake by itself (inet_csk_complete_hashdance); accept() was called too rarely. Page 2 shows who accepts and what it does in between."
+	case "client_idle":
+		return "The server could do nothing: the client had connected before it had something to say."
+	case "waiting", "wakeup":
+		return "The thread that reads was busy with something else, or another one had to hand the news on (an event loop's turn)."
+	case "runqueue", "app.runqueue":
+		return "More threads want to run than there are CPUs (sched_wakeup to sched_switch). Page 7 shows which."
+	case "app.running":
+		return "The application used the CPU; a profiler says for what."
+	case "send":
+		return "The peer's window or the congestion window was full (tcp_write_xmit), or segments were lost."
+	case "unobserved":
+		return "The threads were not watched, or another one than the reader answered: nothing is claimed about it."
+	}
+	if strings.HasPrefix(name, "app.blocked:") {
+		return "The thread slept in this system call (sched_switch) before it answered: on a lock, a timer, a disk, or another server."
+	}
+	return ""
+}

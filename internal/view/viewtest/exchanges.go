@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package viewtest
+
+import "beltrace/collector/model"
+
+// exchanges are requests with a wait in the accept queue, a blocked handler, a name that is long and hostile, an unknown
+// protocol and one that was cut off; the last ones first.
+func exchanges() []model.Exchange {
+	out := []model.Exchange{
+		{Path: "/orders/7", Status: 200, Phases: map[string]int64{"syn": 20 * us, "handshake": 24 * us, "accept_queue": 48_900 * us, "waiting": 30 * us, "wakeup": 10 * us,
+			"runqueue": 400 * us, "read": 10 * us, "app.running": 1700 * us, "app.blocked:futex": 100 * us, "write": 20 * us},
+			TTFBNS: model.Some(int64(51_180 * us)), AckNS: model.Some(int64(50 * us)), Confidence: "thread"},
+		{Path: "/a.txt", Status: 304, Phases: map[string]int64{"waiting": 8 * us, "read": 4 * us, "app.running": 280 * us, "write": 6 * us}, TTFBNS: model.Some(int64(290 * us)), Confidence: "thread"},
+		{Path: "/report", Status: 503, Phases: map[string]int64{"read": 9 * us, "app.running": 2 * ms, "app.blocked:recvfrom 172.17.0.9:5432": 2 * sec, "app.runqueue": 30 * ms, "write": 12 * us, "send": 40 * ms},
+			TTFBNS: model.Some(int64(2032 * ms)), AckNS: model.Some(int64(40 * ms)), Confidence: "thread"},
+		{Path: "/ein/sehr/langer/pfad/" + "x\x1b[31mrot/と/日本語/und/so/weiter/und/so/fort/bis/zum/ende", Status: 200, Phases: map[string]int64{"unobserved": 12 * ms}, Confidence: "guess"},
+		{Protocol: "tcp", Phases: map[string]int64{"client_idle": 900 * ms, "unobserved": 3 * ms}, Incomplete: true, Confidence: "stream position"},
+	}
+	for i := range out {
+		x := &out[i]
+		x.TS, x.Conn, x.Number, x.Process, x.TID = Now-int64(i)*3*ms, uint64(300+i), uint64(i+1), process(4711, "api"), model.Some(uint32(4712))
+		x.Local, x.Remote, x.Server, x.Route = "172.17.0.2:9000", "172.17.0.4:51234", "0.0.0.0:9000", x.Path
+		if x.Protocol == "" {
+			x.Protocol, x.Method = "http1", "GET"
+		}
+		for _, ns := range x.Phases {
+			x.TotalNS += ns
+		}
+	}
+	out[0].Route, out[0].Listener = "/orders/{id}", model.Some(uint64(256))
+	return out
+}
+
+func routes() []model.Route {
+	return []model.Route{
+		{Listener: "0.0.0.0:9000", Protocol: "http1", Method: "GET", Route: "/orders/{id}", Count: 8120, Errors: 3, TotalNS: waits(8120, 1_900*us, 51*ms), TTFBNS: waits(8120, 1_800*us, 50*ms),
+			Phases: map[string]model.Distribution{"accept_queue": waits(900, 900*us, 48*ms), "app.running": waits(8120, 700*us, 3*ms), "app.blocked:futex": waits(40, 90*us, 2*ms)}},
+		{Listener: "0.0.0.0:9000", Protocol: "http1", Method: "GET", Route: "/a.txt", Count: 71_234, TotalNS: waits(71_234, 300*us, 900*us)},
+		{Listener: "0.0.0.0:9000", Protocol: "tcp", Count: 12, Errors: 12, TotalNS: waits(12, 3*ms, 4*ms)},
+	}
+}
