@@ -115,8 +115,9 @@ func plan(t *testing.T) flightPlan {
 func TestFlightBeforeAndAfter(t *testing.T) {
 	p := plan(t)
 	f := newFlightTest(t, p)
-	f.fly(100)
-	f.add(lost())           // too old to be in the file
+	f.fly(30)
+	f.add(lost()) // too old to be in the file
+	f.fly(70)
 	f.fire("slow-acceptor") // nobody asked for it
 	f.fly(1)
 	f.fire("accept-queue-full")
