@@ -116,7 +116,8 @@ func withLesson() Options {
 	lesson := &LessonView{Title: "the queue that says no", Step: 2, Steps: 3, Page: "listeners",
 		Text: "The kernel finishes handshakes without your code. Finished connections wait in the accept queue until you call accept. This server sleeps before it does.",
 		Claims: []ClaimView{{State: "ok", Text: "more connections wait than the backlog allows", Number: "9 wait, backlog 8"}, {State: "failed", Text: "no SYN is refused", Number: "31 refused"},
-			{State: "waiting", Text: "the queue drains when the server accepts"}, {State: "unproven", Text: "which SYN was refused"}}}
+			{State: "waiting", Text: "the queue drains when the server accepts"}, {State: "unproven", Text: "which SYN was refused"}},
+		Again: func() {}}
 	o.Lesson = func() *LessonView { return lesson }
 	return o
 }

@@ -291,3 +291,18 @@ func TestPanicGivesTheTerminalBack(t *testing.T) {
 	err := Run(t.Context(), Options{screen: screen, Output: func() []string { panic("broken") }, Snapshots: func() *model.Snapshot { return nil }})
 	t.Errorf("Run returned %v", err)
 }
+
+// TestLessonAgain tests that the key that runs a demo again is offered only where there is something to run: not in a
+// replay.
+func TestLessonAgain(t *testing.T) {
+	for _, tt := range []struct {
+		again func()
+		want  string
+	}{{nil, "n next  p back"}, {func() {}, "n next  p back  r again"}} {
+		l := &LessonView{Title: "a lesson", Step: 1, Steps: 1, Again: tt.again}
+		lines := l.lines(60, 10)
+		if got := lines[len(lines)-1].String(); got != tt.want {
+			t.Errorf("the keys are %q, want %q", got, tt.want)
+		}
+	}
+}
