@@ -23,8 +23,9 @@ type command struct {
 	PID    int
 	name   string
 	cmd    *exec.Cmd
-	gate   *os.File // closing it without a byte ends the held process
-	failed *os.File // says why the command could not be started; closed by its start
+	gate   *os.File    // closing it without a byte ends the held process
+	failed *os.File    // says why the command could not be started; closed by its start
+	ended  func(error) // is told how it ended; nil: nobody is
 }
 
 // lookCommand checks that there is such a program, before anything is attached.

@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,8 +56,18 @@ func (a *app) runCommand(ctx context.Context, f *watchFlags, out *outFlags, args
 	a.present(w, s, out, "run "+strings.Join(args, " "))
 	if w.Dashboard != nil {
 		w.Dashboard.Output = lines.Lines
+		cmd.ended = func(err error) { fmt.Fprintln(lines, endLine(cmd.name, err)) }
 	}
 	return a.runWith(ctx, w, s, cmd)
+}
+
+// endLine says how a command ended: in the dashboard, which stays, nothing else does.
+func endLine(name string, err error) string {
+	code := exitCode(err)
+	if code > 128 {
+		return fmt.Sprintf("[%s was ended by signal %d: %v]", name, code-128, syscall.Signal(code-128))
+	}
+	return fmt.Sprintf("[%s has ended with status %d]", name, code)
 }
 
 // openCommand holds the command and attaches to it.
@@ -93,6 +105,12 @@ func (a *app) runWith(ctx context.Context, w *watch, s *session, cmd *command) e
 		s.Close()
 		return err
 	}
-	w.Job = cmd.Wait
+	w.Job = func(ctx context.Context) error {
+		err := cmd.Wait(ctx)
+		if cmd.ended != nil {
+			cmd.ended(err)
+		}
+		return err
+	}
 	return w.Run(ctx)
 }

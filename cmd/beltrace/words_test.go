@@ -87,6 +87,21 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+func TestEndLine(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, "[api has ended with status 0]"},
+		{status(7), "[api has ended with status 7]"},
+		{status(137), "[api was ended by signal 9: killed]"},
+	} {
+		if got := endLine("api", c.err); got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
 func TestTail(t *testing.T) {
 	var out tail
 	for _, piece := range []string{"one\ntw", "o\r\n", "\nrest"} {
