@@ -5,8 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,8 +85,8 @@ func (f *watchFlags) config() (live.Config, error) {
 		c.Ports = append(c.Ports, uint16(n))
 	}
 	for _, n := range f.pids.list {
-		if !maybeRuns(n) {
-			return c, fmt.Errorf("there is no process %d", n)
+		if err := checkProcess(n); err != nil {
+			return c, err
 		}
 		c.PIDs = append(c.PIDs, uint32(n))
 	}
@@ -108,15 +106,6 @@ func (f *watchFlags) config() (live.Config, error) {
 
 // kernelName cuts a process's name as the kernel does.
 func kernelName(s string) string { return s[:min(len(s), commLen)] }
-
-// maybeRuns reports whether the process exists, as far as /proc tells.
-func maybeRuns(pid uint64) bool {
-	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		return true
-	}
-	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-	return !errors.Is(err, fs.ErrNotExist)
-}
 
 // numbers is a flag that collects numbers from 1 to max.
 type numbers struct {
