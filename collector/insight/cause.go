@@ -49,7 +49,11 @@ func (l *listener) cause() cause {
 	c := cause{tid: a.TID, others: len(l.Acceptors) - 1, failed: l.now.fdErrors > before.fdErrors}
 	if a.Between.Known {
 		old := threadOf(before.threads, a.TID)
-		c.spend(difference(a.Between.V, old.times.V), grown(a.Accepts, old.accepts))
+		c.spend(difference(a.Between.V, old.times.V))
+		if n := grown(a.Accepts, old.accepts); n > 0 {
+			// Times are told once a second: their share of the window is known better than their sum in it.
+			c.each = int64(c.share * float64(l.now.ts-before.ts) / float64(n))
+		}
 	}
 	return c
 }
@@ -79,7 +83,7 @@ func difference(now, then model.Times) model.Times {
 }
 
 // spend finds the way in which most of the time went.
-func (c *cause) spend(t model.Times, accepts uint64) {
+func (c *cause) spend(t model.Times) {
 	if t.WatchedNS <= 0 {
 		return
 	}
@@ -94,9 +98,6 @@ func (c *cause) spend(t model.Times, accepts uint64) {
 		}
 	}
 	c.share = float64(most) / float64(t.WatchedNS)
-	if accepts > 0 {
-		c.each = most / int64(accepts)
-	}
 }
 
 // sleeps reports whether the thread is blocked in a call that only waits for time to pass.
