@@ -140,6 +140,38 @@ static __always_inline bool task_is_32bit(struct task_struct *task)
 #endif
 }
 
+/*
+ * Whether a task that would run may not, because its cgroup has used up its quota. Since 6.18 (e1fad12dcb66) each task is
+ * taken off its queue by itself, on its way back to user space; before that whole queues are, with all that is on them.
+ */
+struct task_struct___throttled {
+	bool throttled;
+} __attribute__((preserve_access_index));
+
+struct cfs_rq___count {
+	int throttle_count;
+} __attribute__((preserve_access_index));
+
+struct sched_entity___queue {
+	struct cfs_rq___count *cfs_rq;
+} __attribute__((preserve_access_index));
+
+struct task_struct___queue {
+	struct sched_entity___queue se;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool task_throttled(struct task_struct *task)
+{
+	struct task_struct___throttled *own = (struct task_struct___throttled *)task;
+	struct task_struct___queue *queued = (struct task_struct___queue *)task;
+
+	if (bpf_core_field_exists(own->throttled))
+		return own->throttled;
+	if (!bpf_core_field_exists(queued->se.cfs_rq) || !bpf_core_field_exists(struct cfs_rq___count, throttle_count))
+		return false; /* no quotas in this kernel */
+	return queued->se.cfs_rq->throttle_count > 0;
+}
+
 #define SYSCALL_UNKNOWN 0xffffffff
 #define MAX_SYSCALL 0xfffe
 #define SYSCALL_NONE 0xffff

@@ -420,11 +420,12 @@ const (
 type KernelThreadWait uint32
 
 const (
-	KernelThreadWaitWAIT_FAULT   KernelThreadWait = 65536
-	KernelThreadWaitWAIT_STOPPED KernelThreadWait = 65537
-	KernelThreadWaitWAIT_WORKER  KernelThreadWait = 65538
-	KernelThreadWaitWAIT_UNKNOWN KernelThreadWait = 65539
-	KernelThreadWaitWAIT_OTHER   KernelThreadWait = 65540
+	KernelThreadWaitWAIT_FAULT     KernelThreadWait = 65536
+	KernelThreadWaitWAIT_STOPPED   KernelThreadWait = 65537
+	KernelThreadWaitWAIT_THROTTLED KernelThreadWait = 65538
+	KernelThreadWaitWAIT_WORKER    KernelThreadWait = 65539
+	KernelThreadWaitWAIT_UNKNOWN   KernelThreadWait = 65540
+	KernelThreadWaitWAIT_OTHER     KernelThreadWait = 65541
 )
 
 type KernelTurnDir uint32

@@ -191,6 +191,15 @@ static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
 	event_send(e);
 }
 
+/* It would run: what keeps it from that is another thread, or the quota of its cgroup. */
+static __always_inline void thread_waits(struct thread *t, struct task_struct *task, __u64 now)
+{
+	if (task_throttled(task))
+		thread_becomes(t, THREAD_BLOCKED, WAIT_THROTTLED, now);
+	else
+		thread_becomes(t, THREAD_RUNQUEUE, 0, now);
+}
+
 static __always_inline void leaves_cpu(struct thread *t, struct task_struct *task, bool preempted, bool modern,
 				       __u64 now)
 {
@@ -200,7 +209,7 @@ static __always_inline void leaves_cpu(struct thread *t, struct task_struct *tas
 	t->switches += 1; /* not part of the sum */
 	/* Preempted on its way to sleep it is still runnable, whatever its state says. */
 	if (preempted || !state) {
-		thread_becomes(t, THREAD_RUNQUEUE, 0, now);
+		thread_waits(t, task, now);
 		return;
 	}
 	if (t->serves)
@@ -255,7 +264,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	struct thread *t = thread_of(task->pid);
 
 	if (t && t->state == THREAD_BLOCKED) {
-		thread_becomes(t, THREAD_RUNQUEUE, 0, bpf_ktime_get_ns());
+		thread_waits(t, task, bpf_ktime_get_ns());
 		t->runnable = t->since;
 	}
 	return 0;

@@ -16,6 +16,7 @@ enum thread_state {
 enum thread_wait {
 	WAIT_FAULT = 0x10000, /* in no system call: a page fault */
 	WAIT_STOPPED,	      /* by a signal or a debugger */
+	WAIT_THROTTLED,	      /* its cgroup has used up its quota: it would run */
 	WAIT_WORKER,	      /* a thread of io_uring that waits for work */
 	WAIT_UNKNOWN,	      /* its registers cannot be read */
 	WAIT_OTHER,	      /* in more calls than there are places for */

@@ -24,7 +24,7 @@ type ThreadTimes struct {
 	WatchedNS  int64            // how long it is watched
 	RunningNS  int64            // on a CPU
 	RunqueueNS int64            // runnable, waiting for a CPU
-	BlockedNS  map[string]int64 // asleep, by what it waits in: the system call's name, or another word for what is none
+	BlockedNS  map[string]int64 // asleep, by what it waits in: the system call's name, or page_fault, stopped, throttled (by its cgroup's quota), io_worker, other, unknown
 	Switches   uint64           // times that it left a CPU
 	Migrations uint64           // times that it came back on another CPU
 }

@@ -30,6 +30,8 @@ func (d *decoder) waitName(what uint32) string {
 		return "page_fault"
 	case bpf.KernelThreadWaitWAIT_STOPPED:
 		return "stopped"
+	case bpf.KernelThreadWaitWAIT_THROTTLED:
+		return "throttled"
 	case bpf.KernelThreadWaitWAIT_WORKER:
 		return "io_worker"
 	case bpf.KernelThreadWaitWAIT_UNKNOWN:

@@ -15,20 +15,21 @@ import (
 func TestWaitNames(t *testing.T) {
 	d := newDecoder()
 	for what, want := range map[uint32]string{
-		unix.SYS_READ + 1:                        "read",
-		unix.SYS_ACCEPT4 + 1:                     "accept4",
-		unix.SYS_NANOSLEEP + 1:                   "nanosleep",
-		unix.SYS_FUTEX + 1:                       "futex",
-		unix.SYS_EPOLL_PWAIT + 1:                 "epoll_pwait",
-		unix.SYS_IO_URING_ENTER + 1:              "io_uring_enter",
-		unix.SYS_EPOLL_PWAIT2 + 1:                "epoll_pwait2",
-		400:                                      "syscall_399", // a gap of both tables
-		5000:                                     "syscall_4999",
-		uint32(bpf.KernelThreadWaitWAIT_FAULT):   "page_fault",
-		uint32(bpf.KernelThreadWaitWAIT_STOPPED): "stopped",
-		uint32(bpf.KernelThreadWaitWAIT_WORKER):  "io_worker",
-		uint32(bpf.KernelThreadWaitWAIT_UNKNOWN): "unknown",
-		uint32(bpf.KernelThreadWaitWAIT_OTHER):   "other",
+		unix.SYS_READ + 1:                          "read",
+		unix.SYS_ACCEPT4 + 1:                       "accept4",
+		unix.SYS_NANOSLEEP + 1:                     "nanosleep",
+		unix.SYS_FUTEX + 1:                         "futex",
+		unix.SYS_EPOLL_PWAIT + 1:                   "epoll_pwait",
+		unix.SYS_IO_URING_ENTER + 1:                "io_uring_enter",
+		unix.SYS_EPOLL_PWAIT2 + 1:                  "epoll_pwait2",
+		400:                                        "syscall_399", // a gap of both tables
+		5000:                                       "syscall_4999",
+		uint32(bpf.KernelThreadWaitWAIT_FAULT):     "page_fault",
+		uint32(bpf.KernelThreadWaitWAIT_STOPPED):   "stopped",
+		uint32(bpf.KernelThreadWaitWAIT_THROTTLED): "throttled",
+		uint32(bpf.KernelThreadWaitWAIT_WORKER):    "io_worker",
+		uint32(bpf.KernelThreadWaitWAIT_UNKNOWN):   "unknown",
+		uint32(bpf.KernelThreadWaitWAIT_OTHER):     "other",
 	} {
 		if got := d.waitName(what); got != want {
 			t.Errorf("%d is %q, want %q", what, got, want)

@@ -77,9 +77,11 @@ func explainWorkerNow(in Input, w *model.Worker) string {
 	case w.Ended.Known:
 		return "This thread has ended (do_exit). " + explainWorkerTime
 	case share(did.RunqueueNS, did) >= 0.1:
-		return text + "It was runnable and had no CPU: other threads had it (__schedule chose them), or its cgroup had used up its quota."
+		return text + "It was runnable and had no CPU: other threads had it (__schedule chose them)."
 	case share(did.RunningNS, did) >= 0.9:
 		return text + "It computes without a pause: nothing else can be done by this thread."
+	case len(most) > 0 && most[0].what == "throttled":
+		return text + "Its cgroup has used up its CPU quota (cpu.max): it would run, and may not before the next period begins (throttle_cfs_rq, every 100 ms)."
 	case len(most) > 0 && waitsForWork(most[0].what):
 		return text + "It waits in " + most[0].what + " most of the time: for work. That is as it should be."
 	case len(most) > 0:

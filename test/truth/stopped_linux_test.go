@@ -38,3 +38,24 @@ func TestStoppedThread(t *testing.T) {
 	times{{"stopped", time.Duration(e.Thread.BlockedNS["stopped"]), span{int64(pause) - int64(2*time.Millisecond), to - from}}}.judge(t)
 	w.sums()
 }
+
+// TestThrottledThread: a thread whose cgroup has used up its quota would run: that is neither sleep nor a crowded CPU.
+func TestThrottledThread(t *testing.T) {
+	p, w, _ := workers(t)
+	kernel := testkit.Quota(t, p.server.PID, 20*time.Millisecond)
+	const need = 200 * time.Millisecond // ten periods of 100 ms, if nobody else wants the CPU
+	began := testkit.Mono()
+	done := do[worked](p.server, "work", workArgs{N: 1, How: worksBySpin, For: need})
+	e := w.after(done)
+	took := time.Duration(done.Returned - began)
+	throttled, own := time.Duration(e.Thread.BlockedNS["throttled"]), kernel()
+	if own < need/4 {
+		t.Skipf("the group was held back for %v only: others had the CPU", own)
+	}
+	if throttled < own/2 || throttled > took-need+10*time.Millisecond {
+		t.Errorf("%v of CPU took %v: throttled for %v, in the run queue for %v; the kernel says that the group was throttled for %v",
+			need, took, throttled, time.Duration(e.Thread.RunqueueNS), own)
+	}
+	t.Logf("throttled for %v, the group by the kernel's count for %v", throttled, own)
+	w.sums()
+}
