@@ -98,6 +98,7 @@ func fidelities() map[string]map[probes.Tier]model.Fidelity {
 		probes.FactClose:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactRetransmit:  {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactReset:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
+		probes.FactThreads:     {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: exact},
 		probes.FactSYNDrops:    {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: refused},
 		probes.FactDrops:       {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: refused},
 		probes.FactACKDrops:    {probes.Full: exact, probes.Kprobe: exact, probes.Tracepoint: acks},
