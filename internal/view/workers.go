@@ -52,17 +52,21 @@ var workerSheet = sheet[workRow]{
 	},
 }
 
-// workRows are the threads that the page shows: those that live, and for a while those that have ended.
+// workRows are the threads that the page shows: those that live, then for a while those that have ended.
 func workRows(in Input) []workRow {
-	var out []workRow
+	var out, ended []workRow
 	for i := range in.Snap.Workers {
 		w := &in.Snap.Workers[i]
 		if w.Ended.Known && in.Snap.TS-w.Ended.V > endedShown {
 			continue
 		}
+		if w.Ended.Known {
+			ended = append(ended, workRow{w, in.Hist.did(w)})
+			continue
+		}
 		out = append(out, workRow{w, in.Hist.did(w)})
 	}
-	return out
+	return append(out, ended...)
 }
 
 func workerKey(r workRow) Key {
