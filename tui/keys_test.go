@@ -188,6 +188,19 @@ func TestFreeze(t *testing.T) {
 	d.until("not:frozen", "not:api :9000")
 }
 
+// TestFindingLeadsToItsListener: and the listener leads back to what is wrong with it.
+func TestFindingLeadsToItsListener(t *testing.T) {
+	d := start(t, 80, 40, viewtest.Busy(), Options{})
+	d.press("8<Enter>")
+	d.until("WHAT THE KERNEL DOES", "WHAT TO CHANGE", "Enter opens it")
+	d.press("jjjj<Enter>")
+	d.until("WAITING NOW", "slow-acceptor")
+	d.press("j<Enter>")
+	d.until("connections wait in the accept queue", "WHAT TO CHANGE", "not:WAITING NOW")
+	d.press("<Esc><Esc><Esc>")
+	d.until("SEVERITY", "listener-closed-waiting")
+}
+
 func TestDrillDown(t *testing.T) {
 	d := start(t, 80, 40, viewtest.Busy(), Options{})
 	d.press("3/comm:curl<Enter><Enter>")

@@ -134,6 +134,9 @@ var nobodyAccepts = rule{
 		if l.State == model.StateClosed || n == 0 || l.waitsSince == 0 {
 			return nil
 		}
+		if l.now.fdErrors > l.ago(span).fdErrors {
+			return nil // somebody tries to: fd-limit says why it fails
+		}
 		since, oldest := l.waitsSince, "for"
 		if len(l.Waiting) > 0 {
 			since = min(since, l.Waiting[0].Since)

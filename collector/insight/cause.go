@@ -156,7 +156,7 @@ func (l *listener) idleWho() string {
 	c := l.cause()
 	switch {
 	case c.failed:
-		return fmt.Sprintf("%s calls accept, and it fails: the process has no file descriptor left", c.name())
+		return fmt.Sprintf("%s calls accept, and it fails for want of a file descriptor", c.name())
 	case c.way == "":
 		return fmt.Sprintf("%s used to accept; what it does now is not known (its scheduling is not watched)", c.name())
 	case c.way == blocked:
