@@ -3,6 +3,8 @@
 package truth
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +115,49 @@ func TestFindSlowAcceptor(t *testing.T) {
 	w.number(f, "between_share", 0.5, 1)
 	w.number(f, "between_ns", float64(each)*0.5, float64(each)*2) // accepts and times are not told at the same moment
 	working.result()
+}
+
+// TestFindNoDescriptor: accept fails for want of a descriptor while a client waits.
+func TestFindNoDescriptor(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
+	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endKeep}})
+	failed := do[starved](p.server, "starve", starveArgs{Listener: l, N: 100, Hold: 200 * time.Millisecond})
+	w.untilSampled(l)
+	if !w.knows(knowsAcceptError) {
+		return
+	}
+	f := w.finding("fd-limit", l)
+	w.number(f, "errors", float64(failed.Failed), float64(failed.Failed))
+	w.number(f, "fd_limit", float64(failed.Limit), float64(failed.Limit))
+}
+
+// TestFindSYNQueueFull: forty SYNs of nobody at a SYN queue for 8. Where the kernel does not tell the listener, the finding
+// is of the namespace.
+func TestFindSYNQueueFull(t *testing.T) {
+	for id, cookies := range map[string]string{"syn-queue-full": "0", "syn-cookies": "1"} {
+		t.Run(id, func(t *testing.T) {
+			s := newSpoofing(t, 8, live.Config{}, map[string]string{"tcp_syncookies": cookies})
+			s.syn(0, 40)
+			s.untilSampled(s.l)
+			if s.knows(knowsReasons) {
+				name := map[string]string{"0": "dropped", "1": "sent"}[cookies]
+				s.number(s.finding(id, s.l), name, 31, 31)
+				return
+			}
+			if !testkit.Until(settleTime, func() bool { return s.tells(id, s.l) }) {
+				t.Errorf("no %s: %+v", id, s.snapshot().Findings)
+			}
+		})
+	}
+}
+
+// tells reports whether a finding is there, of the listener or of the test's namespace.
+func (w *watch) tells(id string, l socket) bool {
+	of := func(f model.Finding) bool { return f.ID == id }
+	return slices.ContainsFunc(w.findings(l), of) || slices.ContainsFunc(w.snapshot().Findings, func(f model.Finding) bool {
+		return of(f) && f.Subject == fmt.Sprintf("network namespace %d", w.ns)
+	})
 }
 
 // TestFindNothing: a server that accepts at once, as many servers do.
