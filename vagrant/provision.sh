@@ -19,10 +19,10 @@ put() {
 	say "wrote $1"
 }
 
-# shellcheck disable=SC1091 # of the machine that is provisioned
-. /etc/os-release
-if [ "$ID" != debian ] || [ "${VERSION_ID:-99}" -lt 13 ]; then
-	echo "provision: this is ${PRETTY_NAME:-no Debian}: Debian 13 or newer has the kernel and the Go that are needed" >&2
+release() { sed -n "s/^$1=//p" /etc/os-release | tr -d '"'; } # not sourced: it has a VERSION, too
+version_id=$(release VERSION_ID) # testing and unstable have none
+if [ "$(release ID)" != debian ] || [ "${version_id:-99}" -lt 13 ]; then
+	echo "provision: this is $(release PRETTY_NAME): Debian 13 or newer has the kernel and the Go that are needed" >&2
 	exit 1
 fi
 

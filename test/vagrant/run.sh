@@ -163,7 +163,8 @@ halt_and_up() {
 }
 
 report() {
-	local kernel line
+	local kernel line where='on the host'
+	[ "${BUILD:-host}" = host ] || where='in the VM'
 	kernel=$(sed -n 's/^kernel *//p' "$dir/doctor.out")
 	{
 		printf '# The VM, tested\n\n<!-- Written by "make test-vagrant". -->\n\n'
@@ -171,7 +172,7 @@ report() {
 		echo "libvirt $(libvirtd --version | awk '{print $3}'), QEMU $(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p') on amd64 without KVM, so that everything is emulated and slow. An image that the test"
 		echo "builds from Debian $suite's packages, with cloud-init, stands in for Debian's cloud image."
 		echo
-		echo "Last result: all passed on $(date -u +%Y-%m-%d), commit \`$(git rev-parse --short HEAD)\`, guest kernel $kernel; beltrace was built in the ${BUILD:-host}."
+		echo "Last result: all passed on $(date -u +%Y-%m-%d), commit \`$(git rev-parse --short HEAD)\`, guest kernel $kernel; beltrace was built $where."
 		printf '\n| step | s |\n|---|---|\n'
 		for line in "${results[@]}"; do echo "| ${line%|*} | ${line##*|} |"; done
 		cat test/vagrant/files/untested.md
