@@ -124,9 +124,20 @@ func TestClaims(t *testing.T) {
 		{"late", nil, checkLate, demo.Proven},
 		{"full: one fewer", func(s *demo.Seen) { accepted(served(s, 5), moment(21)) }, checkFull, demo.Refuted},
 		{"full: one more", func(s *demo.Seen) { accepted(served(s, 0), moment(1300)) }, checkFull, demo.Refuted},
+		{"full: one more, after the next accept", func(s *demo.Seen) {
+			for i := range int64(2) {
+				add(s, 60000+i, moment(2100), moment(2101), moment(2612))
+			}
+		}, checkFull, demo.Proven},
 		{"full: another backlog", func(s *demo.Seen) { s.Listeners[0].Backlog.V = 9 }, checkFull, demo.Refuted},
 		{"full: backlog unknown", func(s *demo.Seen) { s.Listeners[0].Backlog.Known = false }, checkFull, demo.Refuted},
-		{"full: not yet", func(s *demo.Seen) { s.Steps = s.Steps[:2]; soFar(s, moment(300)) }, checkFull, demo.Waiting},
+		{"full: not yet", func(s *demo.Seen) {
+			s.Steps = s.Steps[:2]
+			for _, c := range sides(s, event.RoleServer)[1:] {
+				c.Story = c.Story[:1]
+			}
+			soFar(s, moment(300))
+		}, checkFull, demo.Waiting},
 		{"waited: connect slower", func(s *demo.Seen) { sides(s, event.RoleClient)[3].HandshakeNS.V = 2700 * ms }, checkWaited, demo.Refuted},
 		{"waited: accepted at once", func(s *demo.Seen) {
 			for i := range 1 + Room {

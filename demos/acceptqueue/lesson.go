@@ -15,7 +15,7 @@ func lesson() demo.Lesson {
 					"listen was called with a backlog of 8. The kernel refuses when the queue holds more than that, so nine fit. Those who wait were told that they are connected; nothing tells them that nobody has seen them yet.",
 				Page: "listeners",
 				Claims: []demo.Claim{{
-					Text:  "the accept queue filled to backlog + 1, and never further",
+					Text:  "the accept queue filled to backlog + 1, and no further before the next accept",
 					Needs: []string{"accept"},
 					Check: checkFull,
 				}, {
