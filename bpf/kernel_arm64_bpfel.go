@@ -332,16 +332,13 @@ const (
 )
 
 type KernelSynCall struct {
-	_           structs.HostLayout
-	Listener    uint64
-	Skb         uint64
-	Drops       uint32
-	SynQueue    uint32
-	AcceptQueue uint32
-	Backlog     uint32
-	Answered    uint8
-	Cookie      uint8
-	Pad         [6]uint8
+	_        structs.HostLayout
+	Listener uint64
+	Skb      uint64
+	Drops    uint32
+	Answered uint8
+	Cookie   uint8
+	Pad      [2]uint8
 }
 
 type KernelTally struct {

@@ -11,14 +11,12 @@ static __always_inline int ack_refused(struct sock *listener, struct sk_buff *sk
 {
 	struct sock_info *info = info_of(listener);
 	struct syn_call *call = syn_call();
-	__u32 accept_queue;
+	struct queues q;
 
 	if (!info || !info->watched || (call && call->skb == (__u64)skb))
 		return 0;
-	accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
-	refuse(listener, info, STAGE_ACK,
-	       accept_queue > BPF_CORE_READ(listener, sk_max_ack_backlog) ? CAUSE_ACCEPT_QUEUE : CAUSE_OTHER, skb,
-	       BPF_CORE_READ((struct inet_connection_sock *)listener, icsk_accept_queue.qlen.counter), accept_queue);
+	q = queues_of(listener);
+	refuse(listener, info, STAGE_ACK, q.accept > q.limit ? CAUSE_ACCEPT_QUEUE : CAUSE_OTHER, skb, &q);
 	return 0;
 }
 

@@ -10,14 +10,27 @@
 struct syn_call {
 	__u64 listener; /* 0: nobody's, or not watched */
 	__u64 skb;
-	__u32 drops;
-	__u32 syn_queue;
-	__u32 accept_queue;
-	__u32 backlog;
+	__u32 drops;   /* that the listener had counted before */
 	__u8 answered; /* a request in the SYN queue, or with TCP Fast Open a child */
 	__u8 cookie;
-	__u8 pad[6];
+	__u8 pad[2];
 };
+
+/* Both queues of a listener: a refusal leaves them as they were. */
+struct queues {
+	__u32 syn;
+	__u32 accept;
+	__u32 limit;
+};
+
+static __always_inline struct queues queues_of(struct sock *listener)
+{
+	struct queues q = {};
+
+	q.syn = BPF_CORE_READ((struct inet_connection_sock *)listener, icsk_accept_queue.qlen.counter);
+	read_accept_queue(listener, &q.accept, &q.limit);
+	return q;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -49,7 +62,7 @@ static __always_inline int syn_cookie(void)
 	return 0;
 }
 
-static __always_inline int syn_enter(struct sock *listener, struct sk_buff *skb)
+static __always_inline int syn_enter(struct sock *listener, struct sk_buff *skb, enum follow how)
 {
 	struct sock_info *info = info_of(listener);
 	__u32 zero = 0;
@@ -62,10 +75,7 @@ static __always_inline int syn_enter(struct sock *listener, struct sk_buff *skb)
 		return 0;
 	call->listener = (__u64)listener;
 	call->skb = (__u64)skb;
-	call->drops = BPF_CORE_READ(listener, sk_drops.counter);
-	call->syn_queue = BPF_CORE_READ((struct inet_connection_sock *)listener, icsk_accept_queue.qlen.counter);
-	call->accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
-	call->backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
+	call->drops = MEMBER(how, listener, sk_drops.counter);
 	call->answered = call->cookie = 0;
 	return 0;
 }
@@ -74,26 +84,26 @@ static __always_inline int syn_enter(struct sock *listener, struct sk_buff *skb)
  * The order in which tcp_conn_request() decides. A SYN queue is full when it holds more than the backlog; before 6.14
  * and its backports (3479c7549fb1) when it holds as many.
  */
-static __always_inline __u16 syn_cause(struct sock *listener, const struct syn_call *call)
+static __always_inline __u16 syn_cause(struct sock *listener, const struct queues *q)
 {
 	struct net *net = BPF_CORE_READ(listener, __sk_common.skc_net.net);
 	int most = BPF_CORE_READ(net, ipv4.sysctl_max_syn_backlog);
 	bool cookies = BPF_CORE_READ(net, ipv4.sysctl_tcp_syncookies);
 
-	if (!cookies && call->syn_queue > call->backlog)
+	if (!cookies && q->syn > q->limit)
 		return CAUSE_SYN_QUEUE;
-	if (call->accept_queue > call->backlog)
+	if (q->accept > q->limit)
 		return CAUSE_ACCEPT_QUEUE;
 	if (cookies)
 		return CAUSE_OTHER;
-	if (most - (int)call->syn_queue < most >> 2)
+	if (most - (int)q->syn < most >> 2)
 		return CAUSE_SYN_BACKLOG;
-	return call->syn_queue == call->backlog ? CAUSE_SYN_QUEUE : CAUSE_OTHER;
+	return q->syn == q->limit ? CAUSE_SYN_QUEUE : CAUSE_OTHER;
 }
 
 /* Counts a refusal, with a record unless there are too many. */
 static __always_inline void refuse(struct sock *listener, struct sock_info *info, __u8 stage, __u16 cause,
-				   struct sk_buff *skb, __u32 syn_queue, __u32 accept_queue)
+				   struct sk_buff *skb, const struct queues *q)
 {
 	struct tally_key key = {.id = info->id, .code = cause, .what = stage == STAGE_SYN ? TALLY_SYN : TALLY_ACK};
 	struct tally *t = tally_of(&key, listener, info);
@@ -104,9 +114,9 @@ static __always_inline void refuse(struct sock *listener, struct sock_info *info
 	e = tally_record(t, EVENT_SYN_DROP, sizeof(*e));
 	if (e) {
 		put_sender(&e->e, skb);
-		e->syn_queue = syn_queue;
-		e->accept_queue = accept_queue;
-		e->backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
+		e->syn_queue = q->syn;
+		e->accept_queue = q->accept;
+		e->backlog = q->limit;
 		e->e.has |= HAS_QUEUES | HAS_SYN_QUEUE;
 		e->stage = stage;
 		e->cause = cause;
@@ -154,18 +164,20 @@ static __always_inline int syn_exit(void)
 	info = info_of(listener);
 	if (!info)
 		return 0;
-	if (call->cookie)
+	if (call->cookie) {
 		cookie_sent(listener, info, call);
-	else if (BPF_CORE_READ(listener, sk_drops.counter) != call->drops)
-		refuse(listener, info, STAGE_SYN, syn_cause(listener, call), (struct sk_buff *)call->skb,
-		       call->syn_queue, call->accept_queue);
+	} else if (BPF_CORE_READ(listener, sk_drops.counter) != call->drops) {
+		struct queues q = queues_of(listener);
+
+		refuse(listener, info, STAGE_SYN, syn_cause(listener, &q), (struct sk_buff *)call->skb, &q);
+	}
 	return 0;
 }
 
 SEC("fentry/tcp_conn_request")
 int BPF_PROG(syn_fentry, void *ops, void *family_ops, struct sock *listener, struct sk_buff *skb)
 {
-	return syn_enter(listener, skb);
+	return syn_enter(listener, skb, TYPED);
 }
 
 SEC("fexit/tcp_conn_request")
@@ -177,7 +189,7 @@ int BPF_PROG(syn_fexit)
 SEC("kprobe/tcp_conn_request")
 int syn_kprobe(struct pt_regs *ctx)
 {
-	return syn_enter((struct sock *)REG_ARG3(ctx), (struct sk_buff *)REG_ARG4(ctx));
+	return syn_enter((struct sock *)REG_ARG3(ctx), (struct sk_buff *)REG_ARG4(ctx), PROBED);
 }
 
 SEC("kretprobe/tcp_conn_request")

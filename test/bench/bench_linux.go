@@ -23,7 +23,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.startUps, b.pairs, b.counts, b.functions} {
+	for _, step := range []func(context.Context) error{b.startUps, b.pairs, b.counts, b.floods, b.functions} {
 		if err := step(ctx); err != nil {
 			return err
 		}

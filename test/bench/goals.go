@@ -61,7 +61,7 @@ func (r *report) allGoals() []goal {
 			goal{"`" + short(name) + "` begins within 1 s", spreadOf(t.First, same), 1, " s", true},
 			goal{"`" + short(name) + "` ends within 0.5 s", spreadOf(t.Exit, same), 0.5, " s", true})
 	}
-	return gs
+	return append(gs, r.floodGoals()...)
 }
 
 // reached is the value that decides.

@@ -29,6 +29,7 @@ type report struct {
 	Took      time.Duration
 	Off       []sample // without a tool
 	Tools     []result
+	Floods    []floodSample
 	LeftOut   []string // tools that are missing, with the reason
 	Functions []string // lines of go test -bench
 }
@@ -66,6 +67,7 @@ func (r *report) markdown() string {
 		off.text("%.1f"), rate.text("%.0f"))
 	r.disturbance(&b)
 	r.table(&b)
+	r.floods(&b)
 	r.goals(&b)
 	if len(r.Functions) > 0 {
 		b.WriteString("\n## Go functions\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n")

@@ -87,6 +87,29 @@ func TestGoalsWithinNoise(t *testing.T) {
 	}
 }
 
+// One refusal that is told twice is as wrong as one that is missing.
+func TestFloods(t *testing.T) {
+	r := report{Floods: []floodSample{
+		{Rate: 1e5, CPU: 3000, Off: 2000, Tool: 0.02, RSS: 50 << 20, Told: 999, Refused: 1000, Lines: 90},
+		{Rate: 1e5, CPU: 2000, Off: 2000, Tool: 0.2, RSS: 50 << 20, Told: 1002, Refused: 1000, Lines: 90},
+	}}
+	var b strings.Builder
+	r.floods(&b)
+	for _, want := range []string{
+		"| 100000 (100000 to 100000) | 2.50 (2.00 to 3.00) | × 1.25 (1.00 to 1.50) | 1000 (1000 to 1000) | 0.15 (0.1 to 0.2) % | 90 (90 to 90) |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	goals := r.goalsText()
+	for _, want := range []string{"0.15 (0.10 to 0.20) % missing | **not met**", "11.00 (2.00 to 20.00) % | **not met**", "1.25 (1.00 to 1.50) | met", "52.43 (52.43 to 52.43) MB | met"} {
+		if !strings.Contains(goals, want) {
+			t.Errorf("no %q in\n%s", want, goals)
+		}
+	}
+}
+
 func (r *report) goalsText() string {
 	var b strings.Builder
 	r.goals(&b)

@@ -21,6 +21,7 @@ const (
 	roleExec    = "exec"    // mounts tracefs for the tool that it becomes
 	roleEmpty   = "empty"   // the floor: beltrace's hooks, with programs that do nothing
 	roleMinimal = "minimal" // one record an event
+	roleFlood   = "flood"   // of SYNs
 )
 
 // play plays the role that the arguments name, or returns errNoRole.
@@ -42,6 +43,12 @@ func play(ctx context.Context, args []string) error {
 			return serve(length, pause)
 		}
 		return dial(length, pause)
+	case roleFlood:
+		length, err := time.ParseDuration(args[0])
+		if err != nil {
+			return err
+		}
+		return flood(length)
 	case roleExec:
 		return become(args)
 	case roleEmpty:

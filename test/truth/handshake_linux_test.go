@@ -10,6 +10,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/test/spoof"
 )
 
 // spoofing is a listener on a TUN device, and the device.
@@ -17,7 +18,7 @@ type spoofing struct {
 	*pair
 	*watch
 	l   socket
-	tun int
+	tun spoof.Tun
 }
 
 // newSpoofing makes a listener that nobody accepts from. sysctls are of net/ipv4/.
@@ -28,8 +29,8 @@ func newSpoofing(t *testing.T, backlog int, c live.Config, sysctls map[string]st
 	for name, value := range sysctls {
 		p.ns.Sysctl(t, "ipv4/"+name, value)
 	}
-	tun := do[int](p.client, "tun", struct{}{})
-	l := w.listen(p, listenArgs{Addr: netip.AddrPortFrom(tunAddr, 0), Backlog: backlog})
+	tun := do[spoof.Tun](p.client, "tun", struct{}{})
+	l := w.listen(p, listenArgs{Addr: netip.AddrPortFrom(spoof.Server(), 0), Backlog: backlog})
 	return &spoofing{p, w, l, tun}
 }
 
@@ -201,6 +202,7 @@ func TestCookieRefused(t *testing.T) {
 	s.ack(answered)
 	s.untilSampled(s.l)
 	got, counted := s.refused(s.l), netstat(t, s.pair)
+	got.each = 1 // no request was in the SYN queue
 	s.cookies(&got, counted, clients, fit)
 	if s.knows(knowsReasons) {
 		s.refusedAs(&got, counted, nil, counts{event.ReasonAcceptQueueFull: clients - fit})
