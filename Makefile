@@ -14,7 +14,7 @@ FUZZ    ?= $(if $(CI),20s,0)
 
 CLANG_TOOLS := clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
 LINT_TOOLS  := shellcheck=shellcheck clang-format-16=clang-format-16
-VAGRANT_TOOLS := vagrant=vagrant /usr/share/doc/vagrant-libvirt=vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients \
+VAGRANT_TOOLS := vagrant=vagrant /usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json=vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients \
 	dnsmasq=dnsmasq-base rsync=rsync mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mkfs.ext4=e2fsprogs
 VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-system-arm xz=xz-utils
 
