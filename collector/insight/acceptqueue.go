@@ -29,7 +29,9 @@ var acceptQueueFull = rule{
 			return nil
 		}
 		e := &evidence{severity: model.Warning, numbers: l.queueNumbers(), remedy: l.remedy()}
-		e.numbers["refused"], e.numbers["refused_10s"] = float64(l.now.full), float64(recent)
+		if l.Overflows.Known || l.now.full > 0 { // else how many is not known
+			e.numbers["refused"], e.numbers["refused_10s"] = float64(l.now.full), float64(recent)
+		}
 		var s sentence
 		l.sayQueue(&s)
 		others := grown(l.now.unknown, before.unknown)
