@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -237,6 +238,48 @@ func TestBox(t *testing.T) {
 	}
 	if st, err := os.Stat(s.kept(t, "key")[0]); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the key's mode is %v, %v", st.Mode(), err)
+	}
+}
+
+// TestOtherBoxes makes the boxes of providers that are not here, VirtualBox with a pretended VBoxManage: what is in them
+// is looked at, whether they boot is not known.
+func TestOtherBoxes(t *testing.T) {
+	m := newMirror(t)
+	bin := t.TempDir()
+	command(t, bin, "VBoxManage", `echo "$*" >>"$BELTRACE_CACHE/asked"; while [ $# -gt 0 ]; do [ "$1" = -o ] && echo ovf >"$2"; shift; done; exit 0`)
+	for provider, want := range map[string][]string{
+		"virtualbox":     {"box.ovf", "metadata.json"},
+		"vmware_desktop": {"beltrace.vmx", "disk.vmdk", "metadata.json", "seed.vmdk"},
+	} {
+		for _, arch := range []string{"amd64", "arm64"} {
+			s := newImageSH(t, m.URL, sha512.Sum512(m.image))
+			s.env = append(s.env, "PATH="+bin+":"+os.Getenv("PATH"), "BELTRACE_ARCH="+arch)
+			if out, err := s.run(provider); err != nil {
+				t.Fatalf("%s: %v\n%s", provider, err, out)
+			}
+			boxes := s.kept(t, "other-"+arch+"-*-"+provider+".box")
+			if len(boxes) != 1 {
+				t.Fatalf("%s: boxes %v", provider, boxes)
+			}
+			var names []string
+			for _, name := range strings.Fields(run(t, "tar", "-tzf", boxes[0])) {
+				if name = strings.TrimPrefix(name, "./"); name != "" {
+					names = append(names, name)
+				}
+			}
+			slices.Sort(names)
+			if !slices.Equal(names, want) {
+				t.Errorf("%s: the box holds %v, want %v", provider, names, want)
+			}
+			meta := run(t, "tar", "-xzOf", boxes[0], "./metadata.json")
+			if !strings.Contains(meta, `"provider":"`+provider+`"`) {
+				t.Errorf("%s: metadata %s", provider, meta)
+			}
+			if asked, err := os.ReadFile(filepath.Join(s.cache, "asked")); provider == "virtualbox" &&
+				(err != nil || strings.Contains(string(asked), "--platform-architecture arm") != (arch == "arm64")) {
+				t.Errorf("%s: VBoxManage was asked %s, %v", arch, asked, err)
+			}
+		}
 	}
 }
 
