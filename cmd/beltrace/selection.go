@@ -19,11 +19,12 @@ type selection struct {
 	container string
 
 	picked map[uint64]bool // sockets of which an event was picked
+	served map[uint32]bool // processes that own one of them, but for clients
 }
 
 // selection returns what the flags select, nil for everything.
 func (f *watchFlags) selection() *selection {
-	s := &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, map[uint64]bool{}}
+	s := &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, map[uint64]bool{}, map[uint32]bool{}}
 	if len(s.ports) == 0 && len(s.pids) == 0 && s.comm == "" && s.container == "" {
 		return nil
 	}
@@ -39,6 +40,24 @@ func (s *selection) Pick(e *event.Event) bool {
 	if e.Kind == event.Lost {
 		return true
 	}
+	if e.Kind == event.Thread {
+		return s.thread(e)
+	}
+	if !s.socket(e) {
+		return false
+	}
+	if e.Known(event.FieldPID) && e.Role != event.RoleClient {
+		s.served[e.PID] = true
+	}
+	return true
+}
+
+// thread picks the threads of processes that are selected, or that serve sockets which are.
+func (s *selection) thread(e *event.Event) bool {
+	return s.served[e.PID] || len(s.ports) == 0 && s.byOwner(e)
+}
+
+func (s *selection) socket(e *event.Event) bool {
 	if e.Known(event.FieldConn) && s.picked[e.Conn] {
 		return true
 	}

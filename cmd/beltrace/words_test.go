@@ -140,22 +140,28 @@ func TestSelection(t *testing.T) {
 		}
 		return e
 	}
+	thread := func(pid uint32, comm string) event.Event {
+		e := event.Event{Kind: event.Thread, PID: pid, TID: pid + 1, Comm: comm}
+		return *e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
+	}
 	events := []event.Event{
 		ev(1, 0, 80, 7, "nginx"),    // the listener
 		ev(2, 1, 80, 0, ""),         // its connection, whose owner is not known
 		ev(2, 0, 0, 0, ""),          // something about it, without an address
 		ev(3, 0, 443, 8, "haproxy"), // another process's
 		lost(),
+		thread(7, "nginx"),
+		thread(8, "haproxy"),
 	}
 	for _, c := range []struct {
 		flags watchFlags
 		want  []int
 	}{
-		{watchFlags{ports: numbers{list: []uint64{80}}}, []int{0, 1, 2, 4}},
-		{watchFlags{ports: numbers{list: []uint64{80, 443}}}, []int{0, 1, 2, 3, 4}},
-		{watchFlags{pids: numbers{list: []uint64{7}}}, []int{0, 1, 2, 4}},
-		{watchFlags{comm: "haproxy"}, []int{3, 4}},
-		{watchFlags{container: "0123456789abcdef"}, []int{0, 1, 2, 3, 4}},
+		{watchFlags{ports: numbers{list: []uint64{80}}}, []int{0, 1, 2, 4, 5}},
+		{watchFlags{ports: numbers{list: []uint64{80, 443}}}, []int{0, 1, 2, 3, 4, 5, 6}},
+		{watchFlags{pids: numbers{list: []uint64{7}}}, []int{0, 1, 2, 4, 5}},
+		{watchFlags{comm: "haproxy"}, []int{3, 4, 6}},
+		{watchFlags{container: "0123456789abcdef"}, []int{0, 1, 2, 3, 4, 5, 6}},
 		{watchFlags{container: "ffff"}, []int{4}},
 		{watchFlags{comm: "nginx", ports: numbers{list: []uint64{443}}}, []int{4}},
 	} {
