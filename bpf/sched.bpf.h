@@ -285,6 +285,10 @@ int BPF_PROG(sched_waking, struct task_struct *task)
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(sched_wakeup_new, struct task_struct *task)
 {
+	__u32 tid = task->pid;
+
+	if (thread_of(tid)) /* of an earlier thread, whose end was not seen */
+		bpf_map_delete_elem(&threads, &tid);
 	if (thread_wanted(task))
 		thread_add(task, THREAD_RUNQUEUE);
 	return 0;

@@ -3,6 +3,10 @@
 package live
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
 	"time"
 
 	"beltrace/bpf"
@@ -78,12 +82,24 @@ func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, all
 	} else if !all && now-seen.told < seen.pause {
 		return
 	}
+	silent := seen.pause == int64(longestSilence)
 	seen.told = now
 	seen.pause = min(2*seen.pause+int64(samplePeriod), int64(longestSilence))
 	proceed(t, uint64(now))
 	e := event.Event{Kind: event.Thread, TS: now}
 	s.decoder.thread(tid, t, &e)
+	if silent && !lives(tid) { // its end was a run that the kernel left out
+		m.Delete(tid)
+		e.Phase = event.PhaseEnd
+		e.Set(event.FieldPhase)
+	}
 	s.pending = append(s.pending, e)
+}
+
+// lives reports whether there is a thread of that number.
+func lives(tid uint32) bool {
+	_, err := os.Stat("/proc/" + strconv.FormatUint(uint64(tid), 10))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // whole reports whether the numbers of a thread were read while no program was changing them.

@@ -169,6 +169,11 @@ func TestFidelity(t *testing.T) {
 		for _, name := range probe.Probe.Facts {
 			said[name] = probes.Fact(probe.Hook, name)
 		}
+		if probe.Hook == nil {
+			for _, f := range probe.Failed {
+				t.Logf("probe %s: not by %s: %v", probe.Probe.Name, f.Hook.How, f.Err)
+			}
+		}
 		if probe.Hook == nil && probe.Idle == "" && len(probe.Failed) == 0 && forcedTier(t) == "" {
 			t.Errorf("probe %s has no hook and says no reason", probe.Probe.Name)
 		}

@@ -29,14 +29,28 @@ func TestStoppedThread(t *testing.T) {
 	}
 	to := testkit.Mono()
 	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1})
-	if done := working.result(); done.TID != tid {
+	done := working.result()
+	if done.TID != tid {
 		t.Fatalf("thread %d is in accept, %d worked", tid, done.TID)
 	}
-	e := w.until("an event of the thread after it was stopped", func(e *event.Event) bool {
-		return e.Kind == event.Thread && e.TID == tid && e.TS >= to && e.Thread.BlockedNS["nanosleep"] > 0
-	})
+	w.after(done)
+	e := w.latest(tid)
+	t.Logf("%s", e.AppendJSON(nil))
 	times{{"stopped", time.Duration(e.Thread.BlockedNS["stopped"]), span{int64(pause) - int64(2*time.Millisecond), to - from}}}.judge(t)
 	w.sums()
+}
+
+// latest returns the last event of a thread so far.
+func (w *watch) latest(tid uint32) event.Event {
+	w.t.Helper()
+	all := w.seen()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Kind == event.Thread && all[i].TID == tid {
+			return all[i]
+		}
+	}
+	w.t.Fatalf("no event of thread %d", tid)
+	return event.Event{}
 }
 
 // TestThrottledThread: a thread whose cgroup has used up its quota would run: that is neither sleep nor a crowded CPU.
