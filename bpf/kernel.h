@@ -188,7 +188,7 @@ struct task_struct {
 	char comm[16];
 	unsigned int flags;
 	unsigned int __state;
-	int on_cpu;
+	__u8 on_cpu; /* an int before 7.3: its first byte is enough */
 	void *stack;
 };
 
