@@ -192,13 +192,29 @@ static __always_inline void thread_has_request(__u64 conn)
 {
 	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
 
-	if (thread)
+	if (thread && thread->serves != conn) {
 		thread->serves = conn;
-	else
+		thread->preempted = 0;
+	} else if (!thread) {
 		thread_serves();
+	}
 }
 
-static __always_inline void thread_answers(__u32 reader, __u64 conn)
+static __always_inline __u64 thread_answers(__u32 reader, __u64 conn)
+{
+	struct thread *thread = thread_of(reader);
+
+	if (!thread || thread->serves != conn)
+		return 0;
+	/* Another one answers, and the reader still sleeps: as with goroutines. */
+	if (thread->state == THREAD_BLOCKED && thread->left)
+		tell_offcpu(thread, reader, bpf_ktime_get_ns());
+	thread->serves = 0;
+	return reader == (__u32)bpf_get_current_pid_tgid() ? thread->preempted : 0;
+}
+
+/* Another thread reads the rest of a request, as a Go server does: it is the one that serves. */
+static __always_inline void thread_hands_over(__u32 reader, __u64 conn)
 {
 	struct thread *thread = thread_of(reader);
 
@@ -221,7 +237,7 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 	t->dir = dir;
 	t->calls = 0;
 	t->head_len = 0;
-	t->readable = t->sent = t->acked = 0;
+	t->readable = t->sent = t->acked = t->preempted = 0;
 	t->nr = c->nr;
 	t->fd = c->fd;
 	if (c->known)
@@ -269,9 +285,11 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 		finish_turn(sk, flow);
 		begin_turn(flow, TURN_IN, before, &c);
 		flow->turn.readable = flow->readable;
-		if (info->role == ROLE_SERVER)
-			thread_has_request(info->id);
+	} else if (flow->turn.last_tid != (__u32)bpf_get_current_pid_tgid()) {
+		thread_hands_over(flow->turn.last_tid, info->id);
 	}
+	if (info->role == ROLE_SERVER)
+		thread_has_request(info->id);
 	take_bytes(flow, before, p.in, &c);
 	flow->in_pos = p.in;
 	if (!p.unread)
@@ -287,7 +305,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_get(sk, info);
 	struct turn_event *t;
-	__u64 before;
+	__u64 before, preempted;
 
 	if (!flow || !info)
 		return 0;
@@ -304,9 +322,9 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	t = &flow->turn;
 	if (t->dir != TURN_OUT) {
 		finish_turn(sk, flow);
-		if (t->dir)
-			thread_answers(t->e.tid, info->id);
+		preempted = t->dir ? thread_answers(t->last_tid, info->id) : 0;
 		begin_turn(flow, TURN_OUT, before, &c);
+		t->preempted = preempted;
 	}
 	take_bytes(flow, before, p.out, &c);
 	flow->out_pos = p.out;

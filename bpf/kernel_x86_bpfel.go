@@ -393,6 +393,7 @@ type KernelThread struct {
 	Waking     uint64
 	Runnable   uint64
 	Serves     uint64
+	Preempted  uint64
 	Target     uint64
 	Fd         int32
 	Begun      uint32
@@ -434,33 +435,34 @@ const (
 )
 
 type KernelTurnEvent struct {
-	_        structs.HostLayout
-	E        KernelEvent
-	Pos      uint64
-	Bytes    uint64
-	Readable uint64
-	Waking   uint64
-	Runnable uint64
-	Oncpu    uint64
-	First    uint64
-	Last     uint64
-	Sent     uint64
-	Acked    uint64
-	Latency  uint64
-	Calls    uint32
-	LastTid  uint32
-	Fd       int32
-	Nr       uint16
-	HeadLen  uint16
-	Dir      uint8
-	Pad      [7]uint8
-	Head     [256]uint8
+	_         structs.HostLayout
+	E         KernelEvent
+	Pos       uint64
+	Bytes     uint64
+	Readable  uint64
+	Waking    uint64
+	Runnable  uint64
+	Oncpu     uint64
+	First     uint64
+	Last      uint64
+	Sent      uint64
+	Acked     uint64
+	Latency   uint64
+	Preempted uint64
+	Calls     uint32
+	LastTid   uint32
+	Fd        int32
+	Nr        uint16
+	HeadLen   uint16
+	Dir       uint8
+	Pad       [7]uint8
+	Head      [256]uint8
 }
 
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [368]byte
+	_     [376]byte
 }
 
 // Names of all BPF objects in the ELF.

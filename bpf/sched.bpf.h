@@ -164,10 +164,15 @@ static __always_inline void wait_target(struct thread *t, bool modern)
 /* Tells a time off CPU of a thread that has a request to answer. */
 static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
 {
-	struct offcpu_event *e = event_new(EVENT_OFFCPU, sizeof(*e));
 	struct sock *sk = (struct sock *)t->target;
-	__u64 runnable = t->left;
+	struct offcpu_event *e;
+	__u64 runnable;
 
+	if (t->runnable <= t->left && t->state != THREAD_BLOCKED) { /* preempted: too often for a record each */
+		t->preempted += now - t->left;
+		return;
+	}
+	e = event_new(EVENT_OFFCPU, sizeof(*e));
 	if (!e)
 		return;
 	e->e.ts = now;
@@ -177,15 +182,13 @@ static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
 	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
 	e->e.has = HAS_OWNER;
 	e->fd = -1;
-	if (t->runnable > t->left) { /* it was asleep */
-		runnable = t->runnable;
-		e->off_ns = runnable - t->left;
-		e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
-		e->fd = t->fd;
-		if (sk) {
-			put_family(&e->e, sk);
-			put_remote(&e->e, sk);
-		}
+	runnable = t->state == THREAD_BLOCKED ? now : t->runnable; /* it may sleep still */
+	e->off_ns = runnable - t->left;
+	e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
+	e->fd = t->fd;
+	if (sk) {
+		put_family(&e->e, sk);
+		put_remote(&e->e, sk);
 	}
 	e->runqueue_ns = now - runnable;
 	event_send(e);

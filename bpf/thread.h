@@ -49,6 +49,7 @@ struct thread {
 	__u64 waking;	     /* when it was last told to wake up */
 	__u64 runnable;	     /* when it was last put on a run queue after a sleep */
 	__u64 serves;	     /* the connection whose request it has read and not answered; 0: none */
+	__u64 preempted;     /* ns that it waited for a CPU since then without having slept */
 	__u64 target;	     /* the socket that it waits for meanwhile, its address */
 	__s32 fd;	     /* first argument of the call that it waits in meanwhile */
 	__u32 begun;	     /* written first */

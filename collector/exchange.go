@@ -3,6 +3,8 @@
 package collector
 
 import (
+	"slices"
+
 	"beltrace/collector/event"
 	"beltrace/collector/lens"
 	"beltrace/collector/model"
@@ -22,6 +24,8 @@ type flow struct {
 	spoke    bool
 	asks     []*ask // oldest first
 	begun    uint64 // exchanges
+	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
+	offsLost bool   // there were more
 	resync   bool   // something was missed: nothing is paired until a request begins after an answer
 	replayed bool   // messages come with the events: there is no payload to look into
 }
@@ -40,8 +44,10 @@ type half struct {
 type moves struct {
 	readable, waking, runnable, oncpu, first, last, sent, acked, latency int64
 
-	pid, tid uint32
-	comm     string
+	preempted int64 // of the application's time the thread waited for a CPU, besides its offs
+
+	pid, tid, lastTID uint32
+	comm              string
 }
 
 // ask is a request, and its response as far as it has come.
@@ -56,8 +62,6 @@ type ask struct {
 	out      moves // first: the first byte of the response written; last: the last one
 	status   int
 	guess    bool
-	offs     []off
-	offsLost bool // there were more
 }
 
 // off is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to.
@@ -75,8 +79,12 @@ func movesOf(e *event.Event) moves {
 		first: t.FirstTS, last: t.LastTS, sent: t.SentTS, acked: t.AckedTS, latency: t.LatencyNS,
 		pid: e.PID, tid: e.TID, comm: e.Comm,
 	}
+	m.lastTID = t.LastTID
 	if e.Kind != event.Turn { // one call
-		m.first, m.last = e.TS, e.TS
+		m.first, m.last, m.lastTID = e.TS, e.TS, e.TID
+	}
+	if e.Thread != nil {
+		m.preempted = e.Thread.RunqueueNS
 	}
 	m.last = max(m.first, m.last)
 	return m
@@ -250,7 +258,7 @@ func (f *flow) requestEnds(m event.Message) {
 	start := a.msg.Pos
 	a.msg, a.guess = m, a.guess || m.Guess
 	a.msg.Pos = start
-	a.read = h.turn.last
+	a.read, a.in.lastTID = h.turn.last, h.turn.lastTID
 }
 
 // responseBegins takes the response for the oldest request that has none (RFC 9112, 9.3).
@@ -302,8 +310,11 @@ func (f *flow) refresh(dir lens.Dir) {
 // offcpu takes a time that a thread was off CPU while it served the connection.
 func (c *Collector) offcpu(e *event.Event) {
 	x := c.conns[e.Conn]
-	if x == nil || !e.Known(event.FieldConn) || x.flow == nil || e.Turn == nil {
+	if x == nil || !e.Known(event.FieldConn) || e.Turn == nil {
 		return
+	}
+	if x.flow == nil {
+		x.flow = &flow{}
 	}
 	var wait int64
 	if e.Thread != nil {
@@ -314,15 +325,16 @@ func (c *Collector) offcpu(e *event.Event) {
 	if e.Turn.Target != "" {
 		o.on += " " + e.Turn.Target
 	}
-	for _, a := range x.flow.asks {
-		if a.done || a.answered {
-			continue
-		}
-		if len(a.offs) < maxOffs {
-			a.offs = append(a.offs, o)
-		} else {
-			a.offsLost = true
-		}
+	f := x.flow
+	if len(f.offs) >= maxOffs {
+		f.offsLost = true
 		return
 	}
+	f.offs = append(f.offs, o)
+}
+
+// forgetOffs drops the times off CPU that ended before ts: they are in an exchange that is concluded.
+func (f *flow) forgetOffs(ts int64) {
+	f.offs = slices.DeleteFunc(f.offs, func(o off) bool { return o.to <= ts })
+	f.offsLost = false
 }

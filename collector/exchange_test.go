@@ -17,6 +17,7 @@ import (
 func turnEvent(conn uint64, dir string, pos uint64, head string, n uint64, m event.Moves) event.Event {
 	m.Direction, m.Pos, m.Head = dir, pos, []byte(head)
 	e := event.Event{Kind: event.Turn, TS: m.LastTS, Conn: conn, Bytes: n, Turn: &m, PID: 7, TID: 8, Comm: "api"}
+	m.LastTID = 8
 	e.Set(event.FieldConn, event.FieldBytes, event.FieldDirection, event.FieldPos, event.FieldPID, event.FieldTID, event.FieldComm)
 	return e
 }

@@ -33,7 +33,7 @@ type watchFlags struct {
 	limit     length
 	count     uint64
 	tier      string
-	noPayload bool // nothing copies a payload yet
+	noPayload bool
 	verbose   bool
 }
 
@@ -70,7 +70,7 @@ func (f *watchFlags) addSelection(c *cobra.Command) {
 
 // config returns what the flags ask live to watch.
 func (f *watchFlags) config() (live.Config, error) {
-	c := live.Config{NetNS: f.netns, Comm: kernelName(f.comm)}
+	c := live.Config{NetNS: f.netns, Comm: kernelName(f.comm), NoPayload: f.noPayload}
 	if f.tier != "" {
 		tier, err := probes.ParseTier(f.tier)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/probes"
 	"beltrace/internal/view"
 )
 
@@ -51,7 +53,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	if err != nil {
 		return err
 	}
-	c.SYN = kinds.has(event.SYN)
+	c.SYN, c.Want = kinds.has(event.SYN), setsFor(kinds)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ type demand struct {
 
 // alwaysOn reports whether the set is needed from the start to the end: what a filter selects is watched in full.
 func (c *Config) alwaysOn(set probes.Set) bool {
-	return !set.OnDemand() || !c.Cheap && (c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0)
+	return !set.OnDemand() || slices.Contains(c.Want, set) || !c.Cheap && (c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0)
 }
 
 // Need says that somebody looks at what the probes of a set tell: they are attached within a moment, and stay so for some

@@ -21,14 +21,15 @@ type Config struct {
 	// Members lists the processes of a group, say a container; nil: no such filter. It is asked at start and once a
 	// second, for those that are no children of the ones before.
 	Members    func() []uint32
-	Group      string      // what Members lists, as a command-line word: --container NAME
-	Tier       probes.Tier // "": the best that works; else hooks above it are not tried
-	SYN        bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
-	Cheap      bool        // sets on demand are attached only while somebody needs them, also with a filter
-	NoPayload  bool        // no byte of any message is copied
-	Marks      []string    // executables whose mark function is watched
-	MarkSymbol string      // its symbol, import/path.Func
-	RingBytes  int         // size of the ring buffer, a power of two; 0: 8 MiB
+	Group      string       // what Members lists, as a command-line word: --container NAME
+	Tier       probes.Tier  // "": the best that works; else hooks above it are not tried
+	SYN        bool         // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
+	Want       []probes.Set // sets on demand that are needed from the start to the end
+	Cheap      bool         // sets on demand are attached only while somebody needs them, also with a filter
+	NoPayload  bool         // no byte of any message is copied
+	Marks      []string     // executables whose mark function is watched
+	MarkSymbol string       // its symbol, import/path.Func
+	RingBytes  int          // size of the ring buffer, a power of two; 0: 8 MiB
 }
 
 // Info describes a session. Only its Sets change.

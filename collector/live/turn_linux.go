@@ -24,6 +24,10 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 		t.Direction = event.DirOut
 	}
 	e.Turn = t
+	if r.Preempted != 0 {
+		e.Thread = &event.ThreadTimes{RunqueueNS: int64(r.Preempted)}
+		e.Set(event.FieldRunqueueNS)
+	}
 	e.Set(event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldLastTID, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
 	for _, m := range []struct {
 		f  event.Field

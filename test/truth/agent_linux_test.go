@@ -62,6 +62,8 @@ func operations() map[string]operation {
 		"ring":    op(opRing),
 		"child":   op(opChild),
 		"work":    op(opWork),
+		"http":    op(opHTTP),
+		"fetch":   op(opFetch),
 	}
 }
 
