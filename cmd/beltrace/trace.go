@@ -220,3 +220,19 @@ func (t *tracer) Tick(int64) error { return t.out.Flush() }
 
 // End shows the rest.
 func (t *tracer) End() error { return t.out.Flush() }
+
+// setsFor returns the sets of probes that named kinds need.
+func setsFor(kinds kindSet) []probes.Set {
+	var out []probes.Set
+	for _, p := range probes.Table() {
+		for _, k := range p.Yields {
+			if kinds.has(k) && !slices.Contains(out, p.Set) {
+				out = append(out, p.Set)
+			}
+		}
+	}
+	if kinds.has(event.Exchange) { // made of turns, and of what threads did
+		out = append(out, probes.Data, probes.Sched)
+	}
+	return out
+}
