@@ -27,6 +27,7 @@
 #include "last_ack.bpf.h"
 #include "unreached.bpf.h"
 #include "call.bpf.h"
+#include "serve.bpf.h"
 #include "io.bpf.h"
 #include "iohooks.bpf.h"
 #include "conn.bpf.h"
