@@ -67,7 +67,8 @@ func synDropProbe() Probe {
 			{
 				How: Iter, At: "sk_drops, less the refused ACKs", After: LastACK, Serves: Tracepoint, Needs: Tracepoint,
 				Fidelity: model.Derived, Facts: unknown(FactOverflows, FactCookies),
-				Note: "refused SYNs are told once a second, by their number, without a reason",
+				Note: "refused SYNs are told once a second, by their number, without a reason; what comes for a request that waits in the SYN queue " +
+					"already (its SYN again, or a RST) is counted as well",
 			},
 			{
 				How: Proc, At: "net/netstat ListenDrops", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Unknown,
