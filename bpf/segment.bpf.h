@@ -3,7 +3,9 @@
 #ifndef BELTRACE_SEGMENT_BPF_H
 #define BELTRACE_SEGMENT_BPF_H
 
-static __always_inline void send_segment(__u8 kind, struct sock *sk, struct sock_info *info, __u8 side)
+/* skb: what made the kernel send it, or 0. A listener has no peer: the RST goes to whom that came from. */
+static __always_inline void send_segment(__u8 kind, struct sock *sk, struct sock_info *info, __u8 side,
+					 struct sk_buff *skb)
 {
 	struct event *e = event_new(kind, sizeof(*e));
 
@@ -14,26 +16,28 @@ static __always_inline void send_segment(__u8 kind, struct sock *sk, struct sock
 	e->side = side;
 	put_owner(e, info);
 	put_local(e, sk);
-	if (info->role == ROLE_LISTENER)
-		put_listener(e, sk);
-	else
+	if (info->role != ROLE_LISTENER)
 		put_remote(e, sk);
+	else
+		put_listener(e, sk);
+	if (info->role == ROLE_LISTENER && skb)
+		put_sender(e, skb);
 	event_send(e);
 }
 
-static __always_inline int on_segment(__u8 kind, struct sock *sk, __u8 side)
+static __always_inline int on_segment(__u8 kind, struct sock *sk, __u8 side, struct sk_buff *skb)
 {
 	struct sock_info *info = info_of(sk);
 
 	if (info && info->watched && info->id)
-		send_segment(kind, sk, info, side);
+		send_segment(kind, sk, info, side, skb);
 	return 0;
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit, struct sock *sk)
 {
-	return on_segment(EVENT_RETRANSMIT, sk, SIDE_LOCAL);
+	return on_segment(EVENT_RETRANSMIT, sk, SIDE_LOCAL, 0);
 }
 
 static __always_inline int on_synack(struct sock *listener, struct request_sock *req)
@@ -65,15 +69,15 @@ int BPF_PROG(retransmit_synack, struct sock *listener, struct request_sock *req)
 
 /* sk is NULL for a RST to a port where nobody listens. */
 SEC("tp_btf/tcp_send_reset")
-int BPF_PROG(reset_sent, struct sock *sk)
+int BPF_PROG(reset_sent, struct sock *sk, struct sk_buff *skb)
 {
-	return sk ? on_segment(EVENT_RESET, sk, SIDE_LOCAL) : 0;
+	return sk ? on_segment(EVENT_RESET, sk, SIDE_LOCAL, skb) : 0;
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, struct sock *sk)
 {
-	return on_segment(EVENT_RESET, sk, SIDE_REMOTE);
+	return on_segment(EVENT_RESET, sk, SIDE_REMOTE, 0);
 }
 
 #endif

@@ -87,6 +87,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire(&bpf.KernelCloseEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_CLOSE), Has: 1<<18 - 1}}))
 	f.Add(wire(&bpf.KernelMarkEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_MARK)}}))
 	f.Add(wire(&bpf.KernelQueueEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_SYN), Has: 1<<18 - 1, Family: 4}}))
+	f.Add(wire(&bpf.KernelSampleEvent{Q: bpf.KernelQueueEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_QUEUE), Has: 1<<21 - 1, Family: 4}}}))
+	f.Add(wire(&bpf.KernelDropEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_SYN_DROP), Has: 1<<21 - 1, Family: 6}, Stage: 9, Cause: 9, KernelReason: 3}))
+	f.Add(wire(&bpf.KernelAcceptErrorEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_ACCEPT_ERROR), Has: 1}}))
 	f.Add([]byte{1, 2, 3})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		aligned := make([]uint64, len(raw)/8+1)

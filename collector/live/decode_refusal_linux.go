@@ -47,8 +47,8 @@ func (d *decoder) refusal(stage bpf.KernelDropStage, cause bpf.KernelDropCause, 
 	}
 	e.Reason = causes[cause]
 	e.Set(event.FieldReason)
-	if kernelReason != 0 {
-		e.DropReason = d.reasons[kernelReason]
+	if name := d.reasons[kernelReason]; kernelReason != 0 && name != "" {
+		e.DropReason = name
 		e.Set(event.FieldDropReason)
 	}
 }

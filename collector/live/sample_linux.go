@@ -26,7 +26,11 @@ type listenerState struct {
 	drops  uint64 // sk_drops at the last sample
 	busy   bool
 	netns  uint32
+	unseen int // samples since it was in one: its end may have been lost
 }
+
+// forgetAfter is after how many samples without it a listener is forgotten.
+const forgetAfter = 60
 
 // noteBusy has the queues sampled more often as soon as any event says that one is more than half full.
 func (s *Session) noteBusy(e *event.Event) {
@@ -57,6 +61,9 @@ func (s *Session) sampleQueues(busyOnly bool) {
 		return
 	}
 	s.busy = false
+	if !busyOnly {
+		s.forgetUnseen()
+	}
 	it := a.links[0].(*link.Iter)
 	if a.hook.At != "tcp" {
 		if raw, err := iterate(it.Open); err == nil {
@@ -97,7 +104,7 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 		if busyOnly && !st.busy {
 			continue
 		}
-		st.busy, st.netns = halfFull(&e), e.NetNS
+		st.busy, st.netns, st.unseen = halfFull(&e), e.NetNS, 0
 		s.noteSlow(&e)
 		s.spaces.sample(&e, r)
 		if e.SkDrops != st.drops {
@@ -124,6 +131,16 @@ func (s *Session) listener(conn uint64) *listenerState {
 		s.listeners[conn] = st
 	}
 	return st
+}
+
+// forgetUnseen drops what is kept of listeners that no sample shows any more.
+func (s *Session) forgetUnseen() {
+	for conn, st := range s.listeners {
+		if st.unseen++; st.unseen > forgetAfter {
+			s.forgetTallies(conn)
+			delete(s.listeners, conn)
+		}
+	}
 }
 
 // endListener tells the last of a listener before its end e: e becomes the first event of that, and the end waits behind.

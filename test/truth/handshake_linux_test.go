@@ -5,6 +5,7 @@ package truth
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,19 +150,23 @@ func TestFinalACKRefused(t *testing.T) {
 			if got.space.EmbryonicRsts != counted["EmbryonicRsts"] || counted["EmbryonicRsts"] != uint64(3*abort) {
 				t.Errorf("EmbryonicRsts are %d, netns says %d, want %d", counted["EmbryonicRsts"], got.space.EmbryonicRsts, 3*abort)
 			}
-			s.resets(3 * abort)
+			s.resets(3*abort, half)
 			s.aboutClients(half)
 		})
 	}
 }
 
-// resets checks how many RSTs the listener sent.
-func (s *spoofing) resets(want int) {
+// resets checks how many RSTs the listener sent, and that each went to one of these clients.
+func (s *spoofing) resets(want int, clients []spoofed) {
 	s.watch.t.Helper()
 	n := 0
 	for _, e := range s.seen() {
-		if e.Kind == event.Reset && e.NetNS == s.ns() && e.Listener == s.l.Local && e.Side == event.SideLocal {
-			n++
+		if e.Kind != event.Reset || e.NetNS != s.ns() || e.Listener != s.l.Local || e.Side != event.SideLocal {
+			continue
+		}
+		n++
+		if !slices.ContainsFunc(clients, func(c spoofed) bool { return c.Addr == e.Remote }) {
+			s.wrong("a RST to nobody: %s", e.AppendJSON(nil))
 		}
 	}
 	if n != want {

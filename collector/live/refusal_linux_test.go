@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"net/netip"
+	"testing"
+
+	"beltrace/bpf"
+	"beltrace/collector/event"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseNetstat(t *testing.T) {
+	const text = `TcpExt: SyncookiesSent SyncookiesRecv ListenOverflows ListenDrops TCPReqQFullDrop EmbryonicRsts
+TcpExt: 1 2 30 40 5 6
+IpExt: InNoRoutes ListenDrops
+IpExt: 7
+MPTcpExt: MPCapableSYNRX
+`
+	want := event.Space{SyncookiesSent: 1, SyncookiesRecv: 2, ListenOverflows: 30, ListenDrops: 40, ReqQFullDrop: 5, EmbryonicRsts: 6}
+	if diff := cmp.Diff(want, parseNetstat([]byte(text))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzParseNetstat(f *testing.F) {
+	f.Add([]byte("TcpExt: ListenDrops\nTcpExt: 4\n"))
+	f.Add([]byte("TcpExt: ListenDrops ListenDrops\nTcpExt: x -1\n\n"))
+	f.Fuzz(func(t *testing.T, text []byte) { parseNetstat(text) })
+}
+
+// A backlog of N holds N + 1: half of it is not yet more than half.
+func TestHalfFull(t *testing.T) {
+	for _, c := range []struct {
+		backlog, syn, accept uint32
+		want                 bool
+	}{
+		{0, 0, 0, false}, {0, 0, 1, true}, {1, 0, 1, false}, {1, 2, 0, true}, {7, 4, 4, false}, {7, 0, 5, true}, {7, 5, 0, true},
+	} {
+		e := event.Event{Backlog: c.backlog, SYNQueue: c.syn, AcceptQueue: c.accept}
+		e.Set(event.FieldBacklog, event.FieldListenerConn, event.FieldSYNQueue, event.FieldAcceptQueue)
+		if got := halfFull(&e); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// sampled is a sample of a listener whose socket has counted that many drops.
+func sampled(drops uint64) *event.Event {
+	e := &event.Event{Kind: event.Queue, ListenerConn: 9, SkDrops: drops}
+	return e.Set(event.FieldListenerConn, event.FieldSkDrops)
+}
+
+// What one read of the counter says is believed when the next one says so too: it counts an ACK before the ACK is known
+// to be refused.
+func TestRefusedByCount(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}}
+	st := &listenerState{before: 100}
+	steps := []struct {
+		drops, acks, told uint64 // told: in all, after this step
+		last              bool
+	}{
+		{100, 0, 0, false},
+		{105, 0, 0, false}, // five SYNs, or an ACK that is counted later
+		{105, 1, 3, false},
+		{105, 1, 3, false},
+		{115, 1, 3, false},
+		{125, 1, 13, false},
+		{130, 1, 28, true}, // the last read is believed
+	}
+	for i, step := range steps {
+		s.refusedByCount(st, sampled(step.drops), step.acks, step.last)
+		if st.told != step.told {
+			t.Errorf("step %d: %d told, want %d", i, st.told, step.told)
+		}
+	}
+	var sum uint64
+	for _, e := range s.pending {
+		if e.Kind != event.SYNDrop || e.Stage != event.StageSYN || e.Reason != event.ReasonUnknown || !e.Known(event.FieldListenerConn) {
+			t.Errorf("%s", e.AppendJSON(nil))
+		}
+		sum += e.Count
+	}
+	if sum != 28 {
+		t.Errorf("the events say %d", sum)
+	}
+}
+
+// A tally's events and its groups add up to its total, whatever a read finds half done.
+func TestTellTally(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, decoder: newDecoder()}
+	k := bpf.KernelTallyKey{Id: 9, Code: uint16(bpf.KernelDropCauseCAUSE_SYN_QUEUE), What: uint8(bpf.KernelTallyWhatTALLY_SYN)}
+	for _, read := range [][2]uint64{{3, 3}, {5, 6}, {250, 100}, {260, 100}, {260, 100}} { // total, sent
+		s.tell(k, &bpf.KernelTally{Total: read[0], Sent: read[1]}, 1)
+	}
+	var groups []uint64
+	for _, e := range s.pending {
+		if e.Reason != event.ReasonSYNQueueFull || e.Stage != event.StageSYN {
+			t.Errorf("%s", e.AppendJSON(nil))
+		}
+		groups = append(groups, e.Count)
+	}
+	if diff := cmp.Diff([]uint64{150, 10}, groups); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A tally that only samples add up makes no event; one that is silent for long is given back.
+func TestTallyStays(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, decoder: newDecoder()}
+	cookie := bpf.KernelTallyKey{Id: 9, What: uint8(bpf.KernelTallyWhatTALLY_COOKIE_SENT)}
+	failed := bpf.KernelTallyKey{Id: 9, Tid: 5, Code: 24, What: uint8(bpf.KernelTallyWhatTALLY_ACCEPT_ERROR)}
+	for range idleReads {
+		if s.tell(cookie, &bpf.KernelTally{Total: 7}, 1) != 0 {
+			t.Fatal("the cookies of a listener are given back")
+		}
+		if s.tell(failed, &bpf.KernelTally{Total: 1, Sent: 1}, 1) >= idleReads {
+			t.Fatal("an accept error is given back too soon")
+		}
+	}
+	if s.tell(failed, &bpf.KernelTally{Total: 1, Sent: 1}, 1) < idleReads {
+		t.Error("an accept error is kept for ever")
+	}
+	if len(s.pending) != 0 {
+		t.Errorf("%s", s.pending[0].AppendJSON(nil))
+	}
+}
+
+func TestDecodeDrop(t *testing.T) {
+	r := bpf.KernelDropEvent{SynQueue: 2, AcceptQueue: 5, Backlog: 4, Stage: uint8(bpf.KernelDropStageSTAGE_ACK), Cause: uint8(bpf.KernelDropCauseCAUSE_ACCEPT_QUEUE)}
+	r.E = bpf.KernelEvent{
+		Ts: 7, Kind: uint8(bpf.KernelEventKindEVENT_SYN_DROP), Family: 4, Rport: 4000, Listener: 9, ListenerPort: 80, ListenerFamily: 4,
+		Role: uint8(bpf.KernelSockRoleROLE_SERVER), Has: uint32(bpf.KernelEventHasHAS_REMOTE | bpf.KernelEventHasHAS_LISTENER | bpf.KernelEventHasHAS_QUEUES | bpf.KernelEventHasHAS_SYN_QUEUE),
+	}
+	r.E.Raddr = [16]byte{10, 0, 0, 2}
+	d := newDecoder()
+	var e event.Event
+	if err := d.decode(wire(&r), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind != event.SYNDrop || e.Stage != event.StageACK || e.Reason != event.ReasonAcceptQueueFull || e.AcceptQueue != 5 ||
+		e.Remote != netip.MustParseAddrPort("10.0.0.2:4000") || e.Known(event.FieldDropReason) || e.Known(event.FieldCount) {
+		t.Errorf("%s", e.AppendJSON(nil))
+	}
+	d.reasons = map[uint16]string{77: "NETFILTER_DROP"}
+	r.KernelReason, r.Stage, r.Cause = 77, uint8(bpf.KernelDropStageSTAGE_SYN), uint8(bpf.KernelDropCauseCAUSE_OTHER)
+	if err := d.decode(wire(&r), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.DropReason != "NETFILTER_DROP" || e.Reason != event.ReasonOther || e.Stage != event.StageSYN {
+		t.Errorf("%s", e.AppendJSON(nil))
+	}
+}
