@@ -153,3 +153,24 @@ func TestDecodeDrop(t *testing.T) {
 		t.Errorf("%s", e.AppendJSON(nil))
 	}
 }
+
+// The namespace's counter may be read before or after that of the listener: nothing is missing, and what listeners that
+// nobody watches refused long ago is not told.
+func TestRefusedSomewhere(t *testing.T) {
+	s := &Session{}
+	sp := &space{}
+	var told []uint64
+	for _, read := range []struct {
+		drops uint64
+		moved bool
+	}{{5, false}, {7, true}, {7, true}, {20, false}, {20, false}, {21, true}} {
+		sp.now.ListenDrops, sp.moved = read.drops, read.moved
+		s.refusedSomewhere(sp, 3, 1)
+	}
+	for _, e := range s.pending {
+		told = append(told, e.Count)
+	}
+	if diff := cmp.Diff([]uint64{7, 1}, told); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -113,7 +113,8 @@ func (s *Session) queueRecords(raw []byte) {
 			return
 		}
 		if e.Kind == event.Listen {
-			s.listeners[e.Conn] = &listenerState{before: record[bpf.KernelQueueEvent](raw).Drops}
+			drops := record[bpf.KernelQueueEvent](raw).Drops
+			s.listeners[e.Conn] = &listenerState{before: drops, drops: drops}
 		}
 		s.pending = append(s.pending, e)
 		raw = raw[recordSize(e.Kind):]

@@ -30,7 +30,8 @@ type space struct {
 	have     event.Mask  // which of them are known
 	told     event.Space // as the last event has it
 	toldHave event.Mask
-	refused  uint64 // refusals that nobody but the counters knew of, as told
+	refused  uint64 // ListenDrops at the last read
+	carried  uint64 // of it, what is new in that read and not told
 	listens  bool   // a watched listener is in it
 	moved    bool   // one of them counted a drop since the last read
 	pid      uint32 // owner of one of them
@@ -141,11 +142,18 @@ func (s *Session) readSpaces(ts int64) {
 	}
 }
 
-// refusedSomewhere tells what the namespace's listeners refused together, where nothing says which of them did.
+// refusedSomewhere tells what the namespace's listeners refused together, where nothing says which of them did: what was
+// counted since a watched one's own counter moved, and in the read before, which may have come between the two.
 func (s *Session) refusedSomewhere(sp *space, ino uint32, ts int64) {
-	count := sp.now.ListenDrops - min(sp.now.ListenDrops, sp.refused)
+	fresh := sp.now.ListenDrops - min(sp.now.ListenDrops, sp.refused)
 	sp.refused = sp.now.ListenDrops
-	if count == 0 || !sp.moved || s.fidelity(probes.SYNDrop, probes.FactDrops) != model.Unknown {
+	if !sp.moved {
+		sp.carried = fresh
+		return
+	}
+	count := fresh + sp.carried
+	sp.carried = 0
+	if count == 0 || s.fidelity(probes.SYNDrop, probes.FactDrops) != model.Unknown {
 		return
 	}
 	e := event.Event{TS: ts, Kind: event.SYNDrop, NetNS: ino, Proto: "tcp", Reason: event.ReasonUnknown, Count: count}

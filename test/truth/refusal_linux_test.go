@@ -68,11 +68,11 @@ func (w *watch) cookie(l socket) uint64 {
 }
 
 // untilSampled waits until all that is told once a second has been told of what happened before now. What only the
-// listener's counter of drops shows is believed when two reads agree.
+// listener's counter of drops shows is believed when two reads agree; that of the namespace may be told one read later.
 func (w *watch) untilSampled(l socket) {
 	w.t.Helper()
 	after := testkit.Mono() + int64(1100*time.Millisecond)
-	if w.knows(knowsRefusals) && !w.knows(knowsReasons) {
+	if !w.knows(knowsReasons) {
 		after += int64(time.Second)
 	}
 	w.until("a sample", func(e *event.Event) bool {
