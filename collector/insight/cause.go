@@ -179,7 +179,11 @@ func (l *listener) remedy() string {
 	case c.waitsForWork():
 		return "Accept until EAGAIN each time the listener is ready, and let more threads do so." + more
 	case c.way == blocked:
-		return fmt.Sprintf("Do not let the thread that accepts wait in %s: hand connections to other threads, or add acceptors.", c.in) + more
+		in := c.in
+		if in == "futex" {
+			in = "futex (a lock, a condition, or a sleep of a language's runtime)"
+		}
+		return fmt.Sprintf("Do not let the thread that accepts wait in %s: hand connections to other threads, or add acceptors.", in) + more
 	case c.way == running:
 		return "Move the work out of the accepting thread, or add acceptors (SO_REUSEPORT, or more threads in accept)." + more
 	case c.way == runqueue:
