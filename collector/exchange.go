@@ -27,7 +27,6 @@ type flow struct {
 	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
 	offsLost bool   // there were more
 	resync   bool   // something was missed: nothing is paired until a request begins after an answer
-	replayed bool   // messages come with the events: there is no payload to look into
 }
 
 // half is one direction of a flow.

@@ -121,7 +121,7 @@ func TestExchange(t *testing.T) {
 func closeEvent(conn uint64, ts int64) event.Event {
 	e := event.Event{Kind: event.Close, TS: ts, Conn: conn, Reason: event.ReasonFIN}
 	e.Set(event.FieldConn, event.FieldReason)
-	return *(&e)
+	return e
 }
 
 // TestPartition feeds random turns with moments that are missing, wrong or out of order, and losses: phases are never
