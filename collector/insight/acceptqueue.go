@@ -147,7 +147,7 @@ var nobodyAccepts = rule{
 			}
 		}
 		idle, limit := l.now.ts-max(since, l.lastAccept), deaf
-		if l.Accepted > 0 {
+		if l.lastAccept > 0 {
 			limit = dozing
 		}
 		if idle < int64(limit) {
@@ -164,9 +164,9 @@ func (l *listener) nobody(n uint64, age, idle int64, oldest string) *evidence {
 	var s sentence
 	s.add("", "%s: the oldest %s %s, and nobody ", waits(n), oldest, dur(age))
 	switch {
-	case l.Accepted == 0 && l.PreExisting:
+	case l.lastAccept == 0 && l.PreExisting:
 		s.add("", "has accepted since the watch began")
-	case l.Accepted == 0:
+	case l.lastAccept == 0:
 		s.add("", "has ever accepted")
 	default:
 		s.add("", "has accepted for %s", dur(idle))

@@ -110,7 +110,7 @@ func (p *past) lookListener(l *model.Listener, ts int64) *listener {
 	if old := p.listeners[l.Conn]; old != nil {
 		out.marks, out.lastAccept, out.waitsSince, out.peak = old.marks, old.lastAccept, old.waitsSince, old.peak
 	}
-	if out.now.accepted > out.last().accepted {
+	if out.now.accepted > out.last().accepted || out.taken() {
 		out.lastAccept = ts
 	}
 	switch depth := l.AcceptQueue.Or(uint32(len(l.Waiting))); {
@@ -121,6 +121,16 @@ func (p *past) lookListener(l *model.Listener, ts int64) *listener {
 	}
 	out.peak = max(out.peak, l.AcceptQueue.V)
 	return out
+}
+
+// taken reports whether connections have left the accept queue since the last mark, seen or not: more came than it grew by.
+func (l *listener) taken() bool {
+	if len(l.marks) == 0 {
+		return false
+	}
+	before := l.last()
+	return before.depth.Known && l.now.depth.Known &&
+		uint64(before.depth.V)+grown(l.now.established, before.established) > uint64(l.now.depth.V)
 }
 
 // keep remembers the moment, and forgets what is not there any more.
