@@ -5,6 +5,8 @@
 
 #define EINTR 4
 #define EAGAIN 11
+#define ENFILE 23
+#define EMFILE 24
 #define ERESTARTSYS 512 /* and the others up to here: the kernel's own words for an interrupted call */
 #define ERESTART_RESTARTBLOCK 516
 
@@ -30,10 +32,9 @@ static __always_inline struct tally *tally_of_error(const struct tally_key *key,
 	return tally_add(key, &fresh);
 }
 
-static __always_inline void on_accept_error(int listen_fd, int ret)
+static __always_inline void accept_failed(struct sock *listener, int ret)
 {
 	struct tally_key key = {.code = -ret, .what = TALLY_ACCEPT_ERROR};
-	struct sock *listener = sock_of_fd(listen_fd);
 	struct sock_info *info = listener ? info_of(listener) : 0;
 	struct accept_error_event *e;
 	struct tally *t;
@@ -51,6 +52,62 @@ static __always_inline void on_accept_error(int listen_fd, int ret)
 		event_send(e);
 	}
 	tally_count(t);
+}
+
+static __always_inline void on_accept_error(int listen_fd, int ret)
+{
+	accept_failed(sock_of_fd(listen_fd), ret);
+}
+
+/*
+ * io_accept() (5.19+, before it is part of a larger function) returns an error as it is only when there is no
+ * descriptor; its other values are io_uring's own.
+ */
+static __always_inline int ring_accepted(struct io_kiocb *req, int ret)
+{
+	struct file *file;
+
+	if (ret != -EMFILE && ret != -ENFILE)
+		return 0;
+	file = BPF_CORE_READ(req, file);
+	if (file)
+		accept_failed(sock_of_file(file), ret);
+	return 0;
+}
+
+SEC("fexit/io_accept")
+int BPF_PROG(ring_accept_fexit, struct io_kiocb *req, __u32 flags, int ret)
+{
+	return ring_accepted(req, ret);
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} ring_accepts SEC(".maps"); /* thread in io_accept -> request, for the kretprobe */
+
+SEC("kprobe/io_accept")
+int ring_accept_kprobe(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), req = REG_ARG1(ctx);
+
+	bpf_map_update_elem(&ring_accepts, &id, &req, BPF_ANY);
+	return 0;
+}
+
+SEC("kretprobe/io_accept")
+int ring_accept_kretprobe(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u64 *req = bpf_map_lookup_elem(&ring_accepts, &id);
+
+	if (!req)
+		return 0;
+	ring_accepted((struct io_kiocb *)*req, (int)REG_RET(ctx));
+	bpf_map_delete_elem(&ring_accepts, &id);
+	return 0;
 }
 
 #endif

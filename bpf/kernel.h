@@ -162,6 +162,10 @@ struct file {
 	void *private_data;
 };
 
+struct io_kiocb {
+	struct file *file;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

@@ -482,6 +482,7 @@ const (
 	KernelMapOwnIds                = "own_ids"
 	KernelMapPlaces                = "places"
 	KernelMapRequests              = "requests"
+	KernelMapRingAccepts           = "ring_accepts"
 	KernelMapServers               = "servers"
 	KernelMapSocks                 = "socks"
 	KernelMapSynCalls              = "syn_calls"
@@ -557,6 +558,9 @@ const (
 	KernelProgResetSent            = "reset_sent"
 	KernelProgRetransmit           = "retransmit"
 	KernelProgRetransmitSynack     = "retransmit_synack"
+	KernelProgRingAcceptFexit      = "ring_accept_fexit"
+	KernelProgRingAcceptKprobe     = "ring_accept_kprobe"
+	KernelProgRingAcceptKretprobe  = "ring_accept_kretprobe"
 	KernelProgSampleListeners      = "sample_listeners"
 	KernelProgSampleTcp            = "sample_tcp"
 	KernelProgSchedExec            = "sched_exec"
@@ -722,6 +726,9 @@ type KernelProgramSpecs struct {
 	ResetSent            *ebpf.ProgramSpec `ebpf:"reset_sent"`
 	Retransmit           *ebpf.ProgramSpec `ebpf:"retransmit"`
 	RetransmitSynack     *ebpf.ProgramSpec `ebpf:"retransmit_synack"`
+	RingAcceptFexit      *ebpf.ProgramSpec `ebpf:"ring_accept_fexit"`
+	RingAcceptKprobe     *ebpf.ProgramSpec `ebpf:"ring_accept_kprobe"`
+	RingAcceptKretprobe  *ebpf.ProgramSpec `ebpf:"ring_accept_kretprobe"`
 	SampleListeners      *ebpf.ProgramSpec `ebpf:"sample_listeners"`
 	SampleTcp            *ebpf.ProgramSpec `ebpf:"sample_tcp"`
 	SchedExec            *ebpf.ProgramSpec `ebpf:"sched_exec"`
@@ -776,6 +783,7 @@ type KernelMapSpecs struct {
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
+	RingAccepts      *ebpf.MapSpec `ebpf:"ring_accepts"`
 	Servers          *ebpf.MapSpec `ebpf:"servers"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
 	SynCalls         *ebpf.MapSpec `ebpf:"syn_calls"`
@@ -842,6 +850,7 @@ type KernelMaps struct {
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
+	RingAccepts      *ebpf.Map `ebpf:"ring_accepts"`
 	Servers          *ebpf.Map `ebpf:"servers"`
 	Socks            *ebpf.Map `ebpf:"socks"`
 	SynCalls         *ebpf.Map `ebpf:"syn_calls"`
@@ -866,6 +875,7 @@ func (m *KernelMaps) Close() error {
 		m.OwnIds,
 		m.Places,
 		m.Requests,
+		m.RingAccepts,
 		m.Servers,
 		m.Socks,
 		m.SynCalls,
@@ -972,6 +982,9 @@ type KernelPrograms struct {
 	ResetSent            *ebpf.Program `ebpf:"reset_sent"`
 	Retransmit           *ebpf.Program `ebpf:"retransmit"`
 	RetransmitSynack     *ebpf.Program `ebpf:"retransmit_synack"`
+	RingAcceptFexit      *ebpf.Program `ebpf:"ring_accept_fexit"`
+	RingAcceptKprobe     *ebpf.Program `ebpf:"ring_accept_kprobe"`
+	RingAcceptKretprobe  *ebpf.Program `ebpf:"ring_accept_kretprobe"`
 	SampleListeners      *ebpf.Program `ebpf:"sample_listeners"`
 	SampleTcp            *ebpf.Program `ebpf:"sample_tcp"`
 	SchedExec            *ebpf.Program `ebpf:"sched_exec"`
@@ -1079,6 +1092,9 @@ func (p *KernelPrograms) Close() error {
 		p.ResetSent,
 		p.Retransmit,
 		p.RetransmitSynack,
+		p.RingAcceptFexit,
+		p.RingAcceptKprobe,
+		p.RingAcceptKretprobe,
 		p.SampleListeners,
 		p.SampleTcp,
 		p.SchedExec,

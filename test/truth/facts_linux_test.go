@@ -44,6 +44,7 @@ const (
 	knowsRefusals    = "which listener refused a SYN"
 	knowsReasons     = "why it did"
 	knowsAcceptError = "an accept that failed"
+	knowsRingError   = "an accept by io_uring that failed"
 )
 
 func facts() []fact {
@@ -62,6 +63,7 @@ func facts() []fact {
 		{knowsRefusals, byReason(functions), functions},
 		{knowsReasons, functions, functions},
 		{knowsAcceptError, everywhere, functions},
+		{knowsRingError, functions, nowhere},
 	}
 }
 
