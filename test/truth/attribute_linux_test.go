@@ -114,11 +114,11 @@ func TestTraceRefusals(t *testing.T) {
 			t.Errorf("nobody asked for %s", e.AppendJSON(nil))
 		}
 	}
-	want := before / 2
+	most := before / 2
 	if len(byReason(nil)) == 0 && forcedTier(t) == "tracepoint" {
-		want = before // the whole namespace's
+		most = before // the whole namespace's
 	}
-	if drops != want || samples == 0 {
-		t.Errorf("%d refusals and %d samples, want %d refusals", drops, samples, want)
+	if drops < before/2 || drops > most || samples == 0 {
+		t.Errorf("%d refusals and %d samples, want %d to %d refusals", drops, samples, before/2, most)
 	}
 }

@@ -62,7 +62,7 @@ func facts() []fact {
 		{knowsAcceptQueue, everywhere, everywhere},
 		{knowsRefusals, byReason(functions), functions},
 		{knowsReasons, functions, functions},
-		{knowsAcceptError, everywhere, functions},
+		{knowsAcceptError, everywhere, everywhere},
 		{knowsRingError, functions, nowhere},
 	}
 }
