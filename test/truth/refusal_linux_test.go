@@ -3,7 +3,6 @@
 package truth
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -84,19 +83,53 @@ func (w *watch) untilSampled(l socket) {
 // TestAcceptQueueOverflow: nobody accepts. A backlog of N holds N + 1, all other clients are refused, each SYN is counted
 // once, and beltrace, the kernel's own counters and the clients agree on how many.
 func TestAcceptQueueOverflow(t *testing.T) {
-	for _, c := range []struct{ backlog, clients int }{{1, 10}, {4, 20}, {128, 400}} {
-		t.Run(fmt.Sprintf("backlog %d", c.backlog), func(t *testing.T) {
-			p, w := newWatched(t, live.Config{})
-			l := w.listen(p, listenArgs{Addr: loopback4, Backlog: c.backlog})
-			crowd := do[crowdResult](p.client, "crowd", crowdArgs{Addr: l.Local, N: c.clients, Hold: 1500 * time.Millisecond})
-			w.untilSampled(l)
-			got, counted := w.refused(l), netstat(t, p)
-			if queued := w.refused(l).sample.AcceptQueue; queued != uint32(c.backlog+1) {
-				t.Errorf("the accept queue holds %d, want %d", queued, c.backlog+1)
-			}
-			w.agree(&got, counted, uint64(crowd.SYNs-len(crowd.Connected)))
-		})
+	p, w := newWatched(t, live.Config{})
+	sizes := []struct{ backlog, clients int }{{1, 10}, {4, 20}, {128, 400}}
+	var listeners []socket
+	var waiting []pending[crowdResult]
+	for _, c := range sizes {
+		l := w.listen(p, listenArgs{Addr: loopback4, Backlog: c.backlog})
+		listeners = append(listeners, l)
+		waiting = append(waiting, begin[crowdResult](p.client, "crowd", crowdArgs{Addr: l.Local, N: c.clients, Hold: 1500 * time.Millisecond}))
 	}
+	var crowds []crowdResult
+	for _, c := range waiting {
+		crowds = append(crowds, c.result())
+	}
+	w.untilSampled(listeners[0])
+	counted, all := netstat(t, p), refusals{each: 2}
+	all.syn, all.ack = counts{}, counts{}
+	for i, l := range listeners {
+		got := w.refused(l)
+		if got.sample.AcceptQueue != uint32(sizes[i].backlog+1) {
+			t.Errorf("the accept queue for %d holds %d, want %d", sizes[i].backlog, got.sample.AcceptQueue, sizes[i].backlog+1)
+		}
+		if syns := uint64(crowds[i].SYNs - len(crowds[i].Connected)); w.knows(knowsRefusals) && got.syn.sum() != syns {
+			t.Errorf("backlog %d: refused SYNs are %v, the clients sent %d in vain", sizes[i].backlog, got.syn, syns)
+		}
+		all.add(&got)
+	}
+	syns := uint64(0)
+	for _, c := range crowds {
+		syns += uint64(c.SYNs - len(c.Connected))
+	}
+	w.agree(&all, counted, syns)
+}
+
+// add takes in what another listener of the namespace refused.
+func (r *refusals) add(o *refusals) {
+	for reason, n := range o.syn {
+		r.syn[reason] += n
+	}
+	for reason, n := range o.ack {
+		r.ack[reason] += n
+	}
+	r.space, r.unplaced = o.space, o.unplaced
+	sum := o.sample
+	sum.SkDrops += r.sample.SkDrops
+	sum.Drops += r.sample.Drops
+	sum.Overflows += r.sample.Overflows
+	r.sample = sum
 }
 
 // agree compares what was refused with the kernel's counters and with the SYNs that the clients sent in vain. All of it
