@@ -21,10 +21,17 @@ func (r *runner) retry(ctx context.Context, g guest, first report) report {
 		return first
 	}
 	second := r.once(ctx, g, "^("+strings.Join(names, "|")+")$")
-	if second.failed() {
+	if second.Err != nil {
 		return first
 	}
-	return first.mended(second, names)
+	return first.mended(second, slices.DeleteFunc(names, func(name string) bool { return !second.passed(name) }))
+}
+
+// passed reports whether a top-level test, given as a regular expression, ended well.
+func (r report) passed(name string) bool {
+	return slices.ContainsFunc(r.Events, func(e result.Event) bool {
+		return e.Action == "pass" && regexp.QuoteMeta(e.Test) == name
+	})
 }
 
 // failedTests returns the top-level tests that failed, as regular expressions, or nothing if something else did too.
@@ -44,24 +51,32 @@ func (r report) failedTests() []string {
 	return names
 }
 
-// mended replaces what the failed tests said by what they said in the second guest, in which they passed.
+// mended replaces what the named tests said when they failed by what they said in the second guest, in which they passed.
 func (r report) mended(second report, names []string) report {
+	if len(names) == 0 {
+		return r
+	}
+	of := func(e result.Event) bool { return slices.Contains(names, regexp.QuoteMeta(topLevel(e.Test))) }
+	whole := len(names) == len(r.failedTests())
 	var events []result.Event
 	for _, e := range r.Events {
-		switch {
-		case e.Test == "" && e.Action == "fail":
+		if e.Test == "" && e.Action == "fail" && whole {
 			e.Action = "pass" // the package: only these tests kept it from passing
-		case e.Test != "" && slices.Contains(names, regexp.QuoteMeta(topLevel(e.Test))):
-			continue
 		}
-		events = append(events, e)
+		if !of(e) {
+			events = append(events, e)
+		}
 	}
-	events = append(events, second.Events...)
+	for _, e := range second.Events {
+		if of(e) {
+			events = append(events, e)
+		}
+	}
 	var log result.Log
 	for _, e := range events {
 		log.Add(e)
 	}
-	r.Events, r.Counts, r.Failures = events, log.Counts(), nil
+	r.Events, r.Counts, r.Failures = events, log.Counts(), log.Failures()
 	r.Took += second.Took
 	note := fmt.Sprintf("second try in a fresh guest: %s", strings.Join(names, ", "))
 	r.Note = strings.TrimPrefix(r.Note+"; "+note, "; ")

@@ -39,6 +39,26 @@ func TestMendedCountsTheSecondTry(t *testing.T) {
 	}
 }
 
+// TestMendedKeepsWhatFailedTwice: of two that failed one passes the second time.
+func TestMendedKeepsWhatFailedTwice(t *testing.T) {
+	first := report{Events: events(
+		[2]string{"TestA", "run"}, [2]string{"TestA", "fail"}, [2]string{"TestB", "run"}, [2]string{"TestB", "fail"}, [2]string{"", "fail"},
+	)}
+	second := report{Events: events(
+		[2]string{"TestA", "run"}, [2]string{"TestA", "pass"}, [2]string{"TestB", "run"}, [2]string{"TestB", "fail"}, [2]string{"", "fail"},
+	)}
+	if !second.passed("TestA") || second.passed("TestB") || second.passed("TestC") {
+		t.Errorf("TestA passed, TestB failed, TestC did not run")
+	}
+	got := first.mended(second, []string{"TestA"})
+	if want := (result.Counts{Passed: 1, Failed: 1}); got.Counts != want {
+		t.Errorf("counts %+v, want %+v", got.Counts, want)
+	}
+	if !got.failed() || len(got.Failures) != 1 {
+		t.Errorf("failed %v, failures %q", got.failed(), got.Failures)
+	}
+}
+
 func TestNothingToRetryAfterAnotherFailure(t *testing.T) {
 	if names := (report{Events: events([2]string{"", "fail"})}).failedTests(); names != nil {
 		t.Errorf("a package that failed by itself gives %v", names)
