@@ -49,9 +49,10 @@ func (s *Session) sampleThreads(all bool) {
 	m := s.maps[bpf.KernelMapThreads]
 	var cursor ebpf.MapBatchCursor
 	for {
+		now := monotonic() // before the reading: the state that is read has lasted since then, or began later
 		n, err := m.BatchLookup(&cursor, r.tids, r.values, nil)
 		for i := range n {
-			s.sampleThread(m, r.tids[i], &r.values[i], all)
+			s.sampleThread(m, r.tids[i], &r.values[i], now, all)
 		}
 		if err != nil { // the end, or a kernel that cannot: then nothing is told
 			break
@@ -64,9 +65,9 @@ func (s *Session) sampleThreads(all bool) {
 	}
 }
 
-func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, all bool) {
+func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, now int64, all bool) {
 	for tries := 0; !whole(t); tries++ { // a program was writing it
-		if tries == 3 || m.Lookup(tid, t) != nil {
+		if now = monotonic(); tries == 3 || m.Lookup(tid, t) != nil {
 			return
 		}
 	}
@@ -76,7 +77,7 @@ func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, all
 		s.threads.seen[tid] = seen
 	}
 	seen.round = s.threads.round
-	now := max(monotonic(), int64(t.Since))
+	now = max(now, int64(t.Since))
 	if t.Since != seen.since {
 		seen.since, seen.pause = t.Since, 0
 	} else if !all && now-seen.told < seen.pause {
