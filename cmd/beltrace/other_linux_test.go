@@ -35,7 +35,7 @@ func TestOtherSystems(t *testing.T) {
 		for args, want := range map[string]string{
 			"replay " + mustAbs(t, "testdata/short.ndjson"):               "127.0.0.1:8080",
 			"replay --json --once " + mustAbs(t, "testdata/short.ndjson"): `"schema":1`,
-			"replay demo:connect-accept":                                  "6 of 6 claims proven",
+			"replay demo:connect-accept":                                  "7 of 7 claims proven",
 			"demo":                                                        "request-response", "version": "schema", "completion zsh": "#compdef", "help": "replay",
 		} {
 			out, err := exec.Command(program, strings.Fields(args)...).CombinedOutput()
