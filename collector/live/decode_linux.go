@@ -132,7 +132,7 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Local = addrPort(h.Family, h.Laddr, h.Lport)
 		e.Set(event.FieldLocal)
 	}
-	if has&bpf.KernelEventHasHAS_REMOTE != 0 {
+	if has&bpf.KernelEventHasHAS_REMOTE != 0 && e.Kind != event.Offcpu { // there it is what the thread waited for
 		e.Remote = addrPort(h.Family, h.Raddr, h.Rport)
 		e.Set(event.FieldRemote)
 	}

@@ -3,6 +3,7 @@
 package live
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"testing"
@@ -82,7 +83,8 @@ func TestFailureNamesReasonAndSide(t *testing.T) {
 	}
 }
 
-// Any bytes make an error or an event that can be written and read again.
+// Any bytes make an error or an event that can be written and read again. They stay as they are: the ring is mapped for
+// reading only.
 func FuzzDecode(f *testing.F) {
 	f.Add(wire(&bpf.KernelCloseEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_CLOSE), Has: 1<<18 - 1}}))
 	f.Add(wire(&bpf.KernelMarkEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_MARK)}}))
@@ -90,6 +92,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire(&bpf.KernelSampleEvent{Q: bpf.KernelQueueEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_QUEUE), Has: 1<<21 - 1, Family: 4}}}))
 	f.Add(wire(&bpf.KernelDropEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_SYN_DROP), Has: 1<<21 - 1, Family: 6}, Stage: 9, Cause: 9, KernelReason: 3}))
 	f.Add(wire(&bpf.KernelAcceptErrorEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_ACCEPT_ERROR), Has: 1}}))
+	f.Add(wire(&bpf.KernelOffcpuEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_OFFCPU), Has: 1<<21 - 1, Family: 4}, What: 1}))
+	f.Add(wire(&bpf.KernelTurnEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_TURN), Has: 1<<21 - 1, Family: 4}}))
+	f.Add(wire(&bpf.KernelThreadEvent{E: bpf.KernelEvent{Kind: uint8(bpf.KernelEventKindEVENT_THREAD), Has: 1<<21 - 1}}))
 	f.Add([]byte{1, 2, 3})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		aligned := make([]uint64, len(raw)/8+1)
@@ -97,7 +102,11 @@ func FuzzDecode(f *testing.F) {
 		copy(buf, raw)
 		d := newDecoder()
 		var e, again event.Event
-		if d.decode(buf, &e) != nil {
+		err := d.decode(buf, &e)
+		if !bytes.Equal(buf, raw) {
+			t.Fatalf("the record was changed: %x, before: %x", buf, raw)
+		}
+		if err != nil {
 			return
 		}
 		line := e.AppendJSON(nil)

@@ -72,7 +72,6 @@ func (d *decoder) offcpu(r *bpf.KernelOffcpuEvent, e *event.Event) bool {
 	if bpf.KernelEventHas(r.E.Has)&bpf.KernelEventHasHAS_REMOTE != 0 {
 		e.Turn.Target = addrPort(r.E.Family, r.E.Raddr, r.E.Rport).String()
 		e.Set(event.FieldTarget)
-		r.E.Has &^= uint32(bpf.KernelEventHasHAS_REMOTE) // it is not the connection's
 	}
 	return true
 }
