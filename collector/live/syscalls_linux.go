@@ -34,7 +34,7 @@ func (d *decoder) waitName(what uint32) string {
 		return "throttled"
 	case bpf.KernelThreadWaitWAIT_WORKER:
 		return "io_worker"
-	case bpf.KernelThreadWaitWAIT_UNKNOWN:
+	case 0, bpf.KernelThreadWaitWAIT_UNKNOWN:
 		return "unknown"
 	case bpf.KernelThreadWaitWAIT_OTHER:
 		return "other"
