@@ -200,11 +200,12 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 }
 
 /* Bytes of this direction moved up to pos. */
-static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 pos, struct user_call *c)
+static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 pos, __u64 moved, struct user_call *c)
 {
 	struct turn_event *t = &flow->turn;
 
-	copy_head(t, c, before, pos - before);
+	if (pos - before == moved) /* else the buffer holds only the last of these bytes */
+		copy_head(t, c, before, moved);
 	t->bytes = pos - t->pos;
 	t->calls += 1;
 	t->last = t->calls == 1 ? t->first : bpf_ktime_get_ns();
@@ -241,7 +242,7 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 	}
 	if (info->role == ROLE_SERVER)
 		thread_has_request(info->id);
-	take_bytes(flow, before, p.in, &c);
+	take_bytes(flow, before, p.in, moved, &c);
 	flow->in_pos = p.in;
 	if (!p.unread)
 		flow->readable = 0;
@@ -277,7 +278,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 		begin_turn(flow, TURN_OUT, before, &c);
 		t->preempted = preempted;
 	}
-	take_bytes(flow, before, p.out, &c);
+	take_bytes(flow, before, p.out, moved, &c);
 	flow->out_pos = p.out;
 	flow->out_end = p.write_seq;
 	t->acked = 0;

@@ -26,6 +26,7 @@ type flow struct {
 	begun    uint64 // exchanges
 	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
 	offsLost bool   // there were more
+	doubt    bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
 	resync   bool   // something was missed: nothing is paired until a request begins after an answer
 }
 
@@ -178,7 +179,7 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		found = messages(found, f.lens.Turn(f.last, f.dirs[f.last].next))
 		f.meet(found)
 	}
-	if h.known && pos > h.next || !h.known && pos > 0 {
+	if h.known && pos > h.next || !h.known && pos > 0 || f.doubt && dir == lens.Request && f.spoke && f.last != dir {
 		f.miss()
 	}
 	f.spoke, f.last = true, dir
@@ -217,6 +218,7 @@ func messages(to []event.Message, from []lens.Boundary) []event.Message {
 // meet passes boundaries, each at the moments of its direction's present turn.
 func (f *flow) meet(all []event.Message) {
 	for _, m := range all {
+		f.doubt = f.doubt || m.Guess
 		switch {
 		case !m.Response && !m.End:
 			f.requestBegins(m)
@@ -270,7 +272,9 @@ func (f *flow) responseBegins(event.Message) {
 			break
 		}
 	}
-	if a := h.ask; a != nil && !a.answered {
+	if a := h.ask; a == nil {
+		f.doubt = true
+	} else if !a.answered {
 		a.answered = true
 		a.out = h.turn
 	}
@@ -295,7 +299,7 @@ func (f *flow) responseEnds(m event.Message) {
 func (f *flow) miss() {
 	f.asks = nil
 	f.dirs[0].open, f.dirs[0].ask, f.dirs[1].open, f.dirs[1].ask = false, nil, false, nil
-	f.lens, f.resync = nil, true
+	f.lens, f.resync, f.doubt = nil, true, false
 }
 
 // refresh gives the response under way what is newly known of its turn.
