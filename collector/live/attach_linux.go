@@ -78,21 +78,34 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 		return nil, err
 	}
 	a.progs = progs
+	if err := s.loadCopies(a); err != nil {
+		return nil, err
+	}
 	if p.Name == probes.FirstAccept {
 		return a, nil // attached when there is somebody to wait for
 	}
 	if !c.alwaysOn(p.Set) {
 		return a, nil // attached when somebody needs it
 	}
-	if err := s.attachPrograms(a, progs, h.Progs, c); err != nil {
+	if err := s.attachHook(a, c); err != nil {
 		return nil, err
 	}
-	if s.copies {
-		if err := s.multiply(a, c); err != nil {
-			return nil, err
+	return a, nil
+}
+
+// attachHook attaches the programs of a hook and their further copies.
+func (s *Session) attachHook(a *attached, c Config) error {
+	if err := s.attachPrograms(a, a.progs, a.hook.Progs, c); err != nil {
+		return err
+	}
+	for i, copies := range a.copies {
+		for _, p := range copies {
+			if err := s.attachPrograms(a, []*ebpf.Program{p}, []string{copyOf(a.hook.Progs[i])}, c); err != nil {
+				return err
+			}
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // attachPrograms attaches the programs of a hook; if one cannot be, the hook is closed.

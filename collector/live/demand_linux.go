@@ -81,7 +81,7 @@ func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 		case !on:
 			a.detach()
 		case len(a.links) == 0:
-			d.broken = s.attachPrograms(a, a.progs, a.hook.Progs, Config{}) != nil || d.broken
+			d.broken = s.attachHook(a, Config{}) != nil || d.broken
 		}
 	}
 	d.broken = d.broken || !found

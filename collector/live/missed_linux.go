@@ -34,8 +34,11 @@ func copyOf(name string) string {
 	return ""
 }
 
-// multiply attaches the further copies of a hook's programs: an event is then missed only if all of them were running.
-func (s *Session) multiply(a *attached, c Config) error {
+// loadCopies loads the further copies of a hook's programs: an event is then missed only if all of them were running.
+func (s *Session) loadCopies(a *attached) error {
+	if !s.copies {
+		return nil
+	}
 	a.copies = make([][]*ebpf.Program, len(a.progs))
 	for i, name := range a.hook.Progs {
 		if copyOf(name) == "" {
@@ -48,9 +51,6 @@ func (s *Session) multiply(a *attached, c Config) error {
 				return err
 			}
 			a.copies[i] = append(a.copies[i], progs...)
-			if err := s.attachPrograms(a, progs, []string{copyOf(name)}, c); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
