@@ -24,7 +24,7 @@ func stages(o options) []stage {
 		{Name: "fuzz tests", Commands: fuzzTests(o.Fuzz), LeftOut: noFuzz(o.Fuzz)},
 	}
 	all = append(all, guests(o)...)
-	return append(all, stage{Name: "other guests", LeftOut: "forced tiers on 5.10 and 7.x, and arm64 beyond 6.12 full and tracepoint: `make test-vm` runs them"})
+	return append(all, stage{Name: "other guests", LeftOut: "forced tiers on 5.10 and 7.x, and arm64 beyond 6.12 full: `make test-vm` runs them"})
 }
 
 func notRoot() string {
