@@ -299,7 +299,12 @@ func (f *flow) responseEnds(m event.Message) {
 func (f *flow) miss() {
 	f.asks = nil
 	f.dirs[0].open, f.dirs[0].ask, f.dirs[1].open, f.dirs[1].ask = false, nil, false, nil
-	f.lens, f.resync, f.doubt = nil, true, false
+	if f.lens != nil && f.lens.Protocol() == "http1" { // it is still spoken
+		f.lens = lens.NewHTTP1()
+	} else {
+		f.lens = nil
+	}
+	f.resync, f.doubt = true, false
 }
 
 // refresh gives the response under way what is newly known of its turn.

@@ -105,7 +105,7 @@ func TestKeepAliveExchanges(t *testing.T) {
 		}
 	}
 	for s, k := range want {
-		if have[s] != k && !(w.leavesOut() && have[s] > k*8/10 && have[s] <= k) {
+		if have[s] != k && !(w.leavesOut() && have[s] > k/2 && have[s] <= k) {
 			t.Errorf("%d exchanges %q, want %d (%v)", have[s], s, k, have)
 		}
 	}
@@ -153,10 +153,10 @@ func compareTimes(t *testing.T, path string, got []fetched, all []model.Exchange
 		if d := total - x.TotalNS; d < 0 || d > int64(200*time.Microsecond)+total/20 {
 			far = append(far, fmt.Sprintf("%s: client %v, exchange %v", path, time.Duration(total), time.Duration(x.TotalNS)))
 		}
+		if x.Phases["app.running"]+x.Phases["app.runqueue"] >= int64(4500*time.Microsecond) { // it spins by the clock
+			running++
+		}
 		for phase, ns := range x.Phases {
-			if phase == "app.running" && ns >= int64(4500*time.Microsecond) {
-				running++
-			}
 			if strings.HasPrefix(phase, "app.blocked:") && ns >= int64(8*time.Millisecond) {
 				blocked++
 			}
