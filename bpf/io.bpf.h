@@ -24,8 +24,8 @@ struct flow {
 	__u8 known_in;
 	__u8 known_out;
 	__u8 pad[6];
-	struct turn_event turn; /* the present one, as it will be written */
-	__u8 slack[HEAD_LEN];	/* behind the head: so far the verifier thinks that a copy may reach */
+	struct turn_event turn;	  /* the present one, as it will be written */
+	__u8 slack[2 * HEAD_LEN]; /* behind the head: so far the verifier thinks that a copy may reach */
 };
 
 struct {

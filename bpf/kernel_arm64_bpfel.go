@@ -207,7 +207,7 @@ type KernelFlow struct {
 	KnownOut uint8
 	Pad      [6]uint8
 	Turn     KernelTurnEvent
-	Slack    [256]uint8
+	Slack    [512]uint8
 }
 
 type KernelLastAck struct {
