@@ -23,7 +23,7 @@ type flow struct {
 	last     lens.Dir // who spoke last
 	spoke    bool
 	asks     []*ask // oldest first
-	begun    uint64 // exchanges
+	begun    uint64 // requests that have begun
 	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
 	offsLost bool   // there were more
 	doubt    bool   // an answer had no request, or an end was guessed: a new request turn begins afresh

@@ -17,15 +17,14 @@ const maxPending = 1024
 
 // http1Side is one direction.
 type http1Side struct {
-	state  http1State
-	next   uint64 // position of the byte that is expected next
-	left   uint64 // of a body or chunk
-	msg    *Message
-	line   []byte // the line of the head, or of a chunk's size, that is being read; bounded by maxLine
-	long   bool   // it was longer
-	head   http1Head
-	seen   bool   // anything came
-	broken uint64 // times that the end of a message had to be guessed
+	state http1State
+	next  uint64 // position of the byte that is expected next
+	left  uint64 // of a body or chunk
+	msg   *Message
+	line  []byte // the line of the head, or of a chunk's size, that is being read; bounded by maxLine
+	long  bool   // it was longer
+	head  http1Head
+	seen  bool // anything came
 }
 
 // http1State is what comes next in a direction.
@@ -272,7 +271,6 @@ func (h *http1) lose(dir Dir, out []Boundary) []Boundary {
 		if s.state == atStart || s.state == inHead {
 			h.unseenHead(dir)
 		}
-		s.broken++
 	}
 	s.state, s.line, s.long = skipping, s.line[:0], false
 	s.msg.Guess = true

@@ -54,12 +54,9 @@ type fetchArgs struct {
 
 // fetched is a request as its client saw it.
 type fetched struct {
-	Path           string
-	Status         int
-	Begun, First   int64 // CLOCK_MONOTONIC: before it was sent, first byte of the response read
-	Ended          int64
-	NewConnection  bool
-	ConnectStarted int64
+	Path         string
+	Status       int
+	Begun, Ended int64 // CLOCK_MONOTONIC: before it was sent, when all of the response was read
 }
 
 // opFetch makes the requests.
@@ -93,12 +90,7 @@ func fetchOne(tr *http.Transport, server netip.AddrPort, path string) (f fetched
 	if err != nil {
 		return f, err
 	}
-	trace := &httptrace.ClientTrace{
-		ConnectStart:         func(string, string) { f.ConnectStarted, f.NewConnection = testkit.Mono(), true },
-		WroteHeaders:         func() {},
-		GotFirstResponseByte: func() { f.First = testkit.Mono() },
-		GotConn:              func(httptrace.GotConnInfo) { f.Begun = testkit.Mono() },
-	}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f.Begun = testkit.Mono() }}
 	res, err := tr.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		return f, err
