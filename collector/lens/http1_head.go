@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxPath bounds the path in a summary, in bytes.
@@ -95,10 +96,15 @@ func pathOf(target []byte, whole bool) string {
 			path = after[i:]
 		}
 	}
-	if len(path) > maxPath {
-		path, whole = path[:maxPath], false
-	}
+	// What cannot be printed may take more bytes afterwards: the length counts then.
 	path = strings.Map(printable, strings.ToValidUTF8(path, "\uFFFD"))
+	if len(path) > maxPath {
+		n := maxPath
+		for !utf8.RuneStart(path[n]) {
+			n--
+		}
+		path, whole = path[:n], false
+	}
 	if !whole {
 		path += "…"
 	}

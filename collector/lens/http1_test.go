@@ -115,6 +115,26 @@ func TestHTTP1(t *testing.T) {
 	}
 }
 
+// TestPathOf: a path keeps to its bound in bytes, in whole characters, whatever they are.
+func TestPathOf(t *testing.T) {
+	for _, tt := range []struct {
+		name, target, want string
+		whole              bool
+	}{
+		{"short", "/a", "/a", true},
+		{"a part", "/a", "/a…", false},
+		{"query", "/a?token=x", "/a", true},
+		{"as long as may be", "/" + strings.Repeat("a", 199), "/" + strings.Repeat("a", 199), true},
+		{"not UTF-8", "/" + strings.Repeat("0\xff", 300), "/" + strings.Repeat("0\uFFFD", 49) + "0…", true},
+		{"control characters", "/" + strings.Repeat("\x01", 150), "/" + strings.Repeat("\uFFFD", 66) + "…", true},
+		{"wide characters", "/" + strings.Repeat("é", 150), "/" + strings.Repeat("é", 99) + "…", true},
+	} {
+		if got := pathOf([]byte(tt.target), tt.whole); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestHTTP1Glimpse tests what is said when only the first 256 bytes of each turn are seen.
 func TestHTTP1Glimpse(t *testing.T) {
 	body := strings.Repeat("b", 4000)
@@ -192,7 +212,7 @@ func FuzzLens(f *testing.F) {
 				if b.What == End {
 					open[b.Dir] = nil
 				}
-				if len(b.Msg.Path) > maxPath+8 || strings.ContainsAny(b.Msg.Path, "?\n\x00") {
+				if len(b.Msg.Path) > maxPath+len("…") || strings.ContainsAny(b.Msg.Path, "?\n\x00") {
 					t.Fatalf("path %q", b.Msg.Path)
 				}
 			}
