@@ -81,8 +81,7 @@ func opWork(a workArgs) (w worked, err error) {
 	w.Returned, w.Untold = testkit.Mono(), queued < 0
 	w.CPU = Least{threadCPU() - w.CPU.Least, threadCPU() - cpu}
 	w.Queued = Least{threadQueued() - w.Queued.Least, threadQueued() - queued}
-	_, err = unix.Poll(nil, int(restTime.Milliseconds())) // what comes after is not to be mixed with the work
-	return w, ignore(err, unix.EINTR)
+	return w, wholly(restTime, rest) // what comes after is not to be mixed with the work
 }
 
 // accept takes a connection, if there is a listener; else it returns -1.
@@ -111,10 +110,9 @@ func (w *worked) turn(how string, pass func() error, fd int) error {
 
 // passTime returns what passes the time.
 func passTime(a workArgs) (func() error, error) {
-	ts := unix.NsecToTimespec(int64(a.For))
 	switch a.How {
 	case worksBySleep:
-		return func() error { return ignore(unix.Nanosleep(&ts, nil), unix.EINTR) }, nil
+		return func() error { return wholly(a.For, sleep) }, nil
 	case worksBySpin:
 		return func() error {
 			for end := threadCPU() + int64(a.For); threadCPU() < end; {
@@ -122,14 +120,39 @@ func passTime(a workArgs) (func() error, error) {
 			return nil
 		}, nil
 	case worksByFutex:
-		return func() error {
-			_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(new(uint32))), futexWait, 0, uintptr(unsafe.Pointer(&ts)), 0, 0)
-			return ignore(errno, unix.ETIMEDOUT)
-		}, nil
+		return func() error { return wholly(a.For, waitOnFutex) }, nil
 	case worksByPipe, worksBySocket:
 		return answered(a)
 	}
 	return nil, fmt.Errorf("no work %q", a.How)
+}
+
+// wholly passes some time in a call that a signal may end too early: Go's runtime sends its threads some to preempt.
+func wholly(d time.Duration, call func(*unix.Timespec) error) error {
+	for end := testkit.Mono() + int64(d); ; {
+		left := unix.NsecToTimespec(end - testkit.Mono())
+		if left.Sec < 0 || left.Nsec < 0 {
+			return nil
+		}
+		if err := call(&left); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func sleep(d *unix.Timespec) error { return unix.Nanosleep(d, nil) }
+
+func rest(d *unix.Timespec) error {
+	_, err := unix.Ppoll(nil, d, nil)
+	return err
+}
+
+func waitOnFutex(d *unix.Timespec) error {
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(new(uint32))), futexWait, 0, uintptr(unsafe.Pointer(d)), 0, 0)
+	if errno == 0 || errno == unix.ETIMEDOUT {
+		return nil
+	}
+	return errno
 }
 
 // answered waits for a byte that another thread sends some time after it was asked.
@@ -151,10 +174,9 @@ func answered(a workArgs) (func() error, error) {
 	}
 	go func() {
 		runtime.LockOSThread()
-		ts := unix.NsecToTimespec(int64(a.For))
 		for range a.N {
 			unix.Read(ask[0], make([]byte, 1))
-			unix.Nanosleep(&ts, nil)
+			wholly(a.For, sleep)
 			unix.Write(tell[0], []byte{1})
 		}
 	}()
@@ -169,13 +191,6 @@ func answered(a workArgs) (func() error, error) {
 		_, _, err := unix.Recvfrom(hear[0], make([]byte, 1), 0)
 		return err
 	}, nil
-}
-
-func ignore(err error, but unix.Errno) error {
-	if err == but || err == unix.Errno(0) {
-		return nil
-	}
-	return err
 }
 
 // threadCPU is the CPU time of the calling thread in ns.
