@@ -23,6 +23,7 @@ type Event struct {
 	Test       string   `json:",omitempty"`
 	Elapsed    *float64 `json:",omitempty"` // seconds
 	Output     string   `json:",omitempty"`
+	Key, Value string   `json:",omitempty"` // of an attribute
 }
 
 // Counts are results of tests. A test that has subtests counts by them alone, unless it fails by itself.
@@ -44,12 +45,15 @@ func (c *Counts) Add(o Counts) {
 type Log struct {
 	// Ended, if set, is called for each package that ended.
 	Ended func(Event)
+	// Each, if set, is called for each event that is read.
+	Each func(Event)
 
 	action map[test]string     // the last action of each test, or of a package where Name is ""
 	output map[test][]string   // its output, kept until it passes
 	build  map[string][]string // output of the compiler, by import path
 	failed []test              // in the order of their end
 	parent map[test]bool       // has subtests
+	second []string            // what passed in a second try only
 }
 
 type test struct{ Package, Name string }
@@ -63,6 +67,7 @@ func (l *Log) Read(r io.Reader, stray func(line string)) error {
 			var e Event
 			if json.Unmarshal(line, &e) == nil && e.Action != "" {
 				l.Add(e)
+				l.each(e)
 			} else {
 				stray(string(line))
 			}
@@ -73,6 +78,12 @@ func (l *Log) Read(r io.Reader, stray func(line string)) error {
 		if err != nil {
 			return fmt.Errorf("read test events: %w", err)
 		}
+	}
+}
+
+func (l *Log) each(e Event) {
+	if l.Each != nil {
+		l.Each(e)
 	}
 }
 
@@ -95,6 +106,10 @@ func (l *Log) Add(e Event) {
 		}
 	case "output":
 		l.output[t] = append(l.output[t], e.Output)
+	case "attr":
+		if e.Key == secondTry {
+			l.second = append(l.second, fmt.Sprintf("%s %s, at first: %s", e.Package, e.Test, e.Value))
+		}
 	case "pass", "fail", "skip":
 		l.end(t, e.Action)
 		if e.Test == "" && l.Ended != nil {
@@ -177,6 +192,9 @@ func shorten(lines []string) string {
 	}
 	return strings.Join(lines[:maxOutput], "") + fmt.Sprintf("    ... and %d more lines\n", len(lines)-maxOutput)
 }
+
+// SecondTries returns the tests that failed at first, each with what it said then.
+func (l *Log) SecondTries() []string { return l.second }
 
 // Skips returns the reasons why tests were skipped, with how many tests each kept from running.
 func (l *Log) Skips() map[string]int {

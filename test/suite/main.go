@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -54,15 +55,21 @@ type stage struct {
 	Name     string
 	Commands func(context.Context) ([][]string, error)
 	LeftOut  string // if not empty, the stage does not run
+	Jobs     int    // commands that run at the same time; 0: 1
+
+	// Again, if set, returns the command of a second try of what failed, or nil if it is to stay failed.
+	Again func(argv []string, first result.Run) []string
 }
 
 // suite sums up over the stages.
 type suite struct {
+	mu       sync.Mutex // guards what follows while commands run
 	out      io.Writer
 	total    result.Counts
 	skips    map[string]int
 	leftOut  []string
 	problems []string
+	second   []string // what passed in a second try only
 }
 
 // run runs a stage and adds its results.
@@ -78,17 +85,47 @@ func (s *suite) run(ctx context.Context, st stage) {
 		return
 	}
 	var counts result.Counts
+	var wg sync.WaitGroup
+	free := make(chan struct{}, max(1, st.Jobs))
 	started := time.Now()
 	for _, argv := range commands {
-		counts.Add(s.command(ctx, argv))
+		free <- struct{}{}
+		wg.Go(func() {
+			run, err := s.tries(ctx, st, argv)
+			s.mu.Lock()
+			counts.Add(s.sum(argv, run, err))
+			s.mu.Unlock()
+			<-free
+		})
 	}
+	wg.Wait()
 	s.total.Add(counts)
 	fmt.Fprintf(s.out, "%s: %v in %.0f s\n", st.Name, counts, time.Since(started).Seconds())
 }
 
-// command runs one command and returns its results. A command that fails while no test did counts as one failure.
-func (s *suite) command(ctx context.Context, argv []string) result.Counts {
+// tries runs one command, and what failed of it again if the stage asks for it.
+func (s *suite) tries(ctx context.Context, st stage, argv []string) (result.Run, error) {
+	run, err := s.command(ctx, argv)
+	if err == nil || st.Again == nil || ctx.Err() != nil {
+		return run, err
+	}
+	again := st.Again(argv, run)
+	if again == nil {
+		return run, err
+	}
+	s.printf("second try: %s\n", strings.Join(again, " "))
+	second, _ := s.command(ctx, again) // what does not pass in it stays failed
+	run = run.Mended(second)
+	if len(run.Failed()) == 0 {
+		err = nil
+	}
+	return run, err
+}
+
+// command runs one command and returns its events.
+func (s *suite) command(ctx context.Context, argv []string) (result.Run, error) {
 	log := result.Log{Ended: s.packageEnded}
+	var run result.Run
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops what it started
 	cmd.WaitDelay = 10 * time.Second
@@ -98,23 +135,40 @@ func (s *suite) command(ctx context.Context, argv []string) result.Counts {
 		err = cmd.Start()
 	}
 	if err == nil {
-		err = log.Read(out, func(line string) { fmt.Fprint(s.out, line) })
+		log.Each = func(e result.Event) { run = append(run, e) }
+		err = log.Read(out, func(line string) { s.printf("%s", line) })
 		if waited := cmd.Wait(); err == nil {
 			err = waited
 		}
 	}
-	counts := log.Counts()
+	return run, err
+}
+
+// sum adds up and shows what one command brought. One that fails while no test did counts as one failure.
+func (s *suite) sum(argv []string, run result.Run, err error) result.Counts {
+	var log result.Log
+	for _, e := range run {
+		log.Add(e)
+	}
 	for _, f := range log.Failures() {
 		fmt.Fprintln(s.out, f)
 	}
 	for why, n := range log.Skips() {
 		s.skips[why] += n
 	}
+	s.second = append(s.second, log.SecondTries()...)
+	counts := log.Counts()
 	if err != nil && counts.Failed == 0 {
 		s.problems = append(s.problems, fmt.Sprintf("%s: %v", strings.Join(argv, " "), err))
 		counts.Failed++
 	}
 	return counts
+}
+
+func (s *suite) printf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.out, format, args...)
 }
 
 // packageEnded shows progress; packages without tests are not worth a line.
@@ -127,7 +181,7 @@ func (s *suite) packageEnded(e result.Event) {
 	if e.Elapsed != nil {
 		seconds = *e.Elapsed
 	}
-	fmt.Fprintf(s.out, "%s %-40s %6.1f s\n", word, e.Package, seconds)
+	s.printf("%s %-40s %6.1f s\n", word, e.Package, seconds)
 }
 
 // fail notes a failure that no test stands for.
@@ -144,6 +198,9 @@ func (s *suite) close() {
 	}
 	for _, l := range s.leftOut {
 		fmt.Fprintln(s.out, "left out:", l)
+	}
+	for _, t := range s.second {
+		fmt.Fprintln(s.out, "passed in a second try:", t)
 	}
 	for _, why := range slices.Sorted(maps.Keys(s.skips)) {
 		fmt.Fprintf(s.out, "skipped %d: %s\n", s.skips[why], why)

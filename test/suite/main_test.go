@@ -20,7 +20,7 @@ func printf(events, code string) []string {
 const (
 	passEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"pass","Package":"p","Test":"T"}` + "\n" + `{"Action":"pass","Package":"p","Elapsed":1}`
 	failEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"output","Package":"p","Test":"T","Output":"got 1, want 2\n"}` + "\n" +
-		`{"Action":"fail","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p"}`
+		`{"Action":"fail","Package":"p","Test":"T"}` + "\n" + `{"Action":"output","Package":"p","Output":"FAIL\n"}` + "\n" + `{"Action":"fail","Package":"p"}`
 	skipEvent = `{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"output","Package":"p","Test":"T","Output":"    a_test.go:1: no tmux here\n"}` + "\n" +
 		`{"Action":"skip","Package":"p","Test":"T"}`
 )
@@ -57,6 +57,56 @@ func TestSuite(t *testing.T) {
 				t.Errorf("does not say %q:\n%s", tt.says, out.String())
 			}
 		})
+	}
+}
+
+// TestAgain: what fails is tried once more where the stage asks for it, and named when it passes then.
+func TestAgain(t *testing.T) {
+	passes, fails := printf(passEvent, "0"), printf(failEvent, "1")
+	for name, tt := range map[string]struct {
+		again []string
+		want  result.Counts
+		says  bool
+	}{
+		"passes":  {passes, result.Counts{Passed: 1}, true},
+		"fails":   {fails, result.Counts{Failed: 1}, false},
+		"no test": {printf("", "1"), result.Counts{Failed: 1}, false},
+		"not":     {nil, result.Counts{Failed: 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			s := &suite{out: &out, skips: map[string]int{}}
+			s.run(context.Background(), stage{Commands: commands(fails), Again: func([]string, result.Run) []string { return tt.again }})
+			s.close()
+			if s.total != tt.want {
+				t.Errorf("total %v, want %v", s.total, tt.want)
+			}
+			if says := strings.Contains(out.String(), "passed in a second try: p T, at first: "); says != tt.says {
+				t.Errorf("names the second try: %v, want %v:\n%s", says, tt.says, out.String())
+			}
+		})
+	}
+}
+
+// TestJobs: commands that run at the same time are summed up as if one came after the other.
+func TestJobs(t *testing.T) {
+	var out bytes.Buffer
+	s := &suite{out: &out, skips: map[string]int{}}
+	s.run(context.Background(), stage{Jobs: 3, Commands: commands(printf(passEvent, "0"), printf(failEvent, "1"), printf(passEvent, "0"), printf(skipEvent, "0"))})
+	if want := (result.Counts{Passed: 2, Failed: 1, Skipped: 1}); s.total != want {
+		t.Errorf("total %v, want %v", s.total, want)
+	}
+}
+
+// TestKernelTestsAgain: the second try runs those tests alone.
+func TestKernelTestsAgain(t *testing.T) {
+	argv, _ := kernelTests(context.Background())
+	first := result.Run{{Package: "p", Test: "TestA/x", Action: "fail"}, {Package: "p", Action: "output", Output: "FAIL\n"}, {Package: "p", Action: "fail"}}
+	if got := strings.Join(kernelTestsAgain(argv[0], first), " "); !strings.HasPrefix(got, "go test -json -run=^(TestA)$ -count=1 ") {
+		t.Errorf("the second try is %q", got)
+	}
+	if again := kernelTestsAgain(argv[0], append(first, result.Event{Package: "q", Action: "fail"})); again != nil {
+		t.Errorf("after a package that died the second try is %q", again)
 	}
 }
 

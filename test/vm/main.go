@@ -100,7 +100,7 @@ type report struct {
 	Note     string
 	Took     time.Duration
 	Err      error
-	Events   []result.Event
+	Events   result.Run
 	Failures []string
 	Console  []string // its end, if the guest failed
 }
