@@ -263,7 +263,7 @@ func (f *flow) requestEnds(m event.Message) {
 }
 
 // responseBegins takes the response for the oldest request that has none (RFC 9112, 9.3).
-func (f *flow) responseBegins(event.Message) {
+func (f *flow) responseBegins(m event.Message) {
 	h := &f.dirs[lens.Response]
 	h.open, h.ask = true, nil
 	for _, a := range f.asks {
@@ -275,7 +275,7 @@ func (f *flow) responseBegins(event.Message) {
 	if a := h.ask; a == nil {
 		f.doubt = true
 	} else if !a.answered {
-		a.answered = true
+		a.answered, a.status = true, m.Status // a response that lasts until the connection ends has no end of its own
 		a.out = h.turn
 	}
 }
@@ -288,7 +288,7 @@ func (f *flow) responseEnds(m event.Message) {
 		return
 	}
 	if m.Interim { // the real one comes
-		a.answered = false
+		a.answered, a.status = false, 0
 		return
 	}
 	a.status, a.guess, a.done = m.Status, a.guess || m.Guess, true

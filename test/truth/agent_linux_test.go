@@ -64,6 +64,8 @@ func operations() map[string]operation {
 		"work":    op(opWork),
 		"http":    op(opHTTP),
 		"fetch":   op(opFetch),
+		"plain":   op(opPlain),
+		"ask":     op(opAsk),
 	}
 }
 

@@ -57,6 +57,7 @@ type fetched struct {
 	Path         string
 	Status       int
 	Begun, Ended int64 // CLOCK_MONOTONIC: before it was sent, when all of the response was read
+	First        int64 // when its first byte was read
 }
 
 // opFetch makes the requests.
@@ -90,7 +91,7 @@ func fetchOne(tr *http.Transport, server netip.AddrPort, path string) (f fetched
 	if err != nil {
 		return f, err
 	}
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f.Begun = testkit.Mono() }}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f.Begun = testkit.Mono() }, GotFirstResponseByte: func() { f.First = testkit.Mono() }}
 	res, err := tr.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		return f, err

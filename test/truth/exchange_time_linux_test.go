@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/internal/testkit"
+)
+
+// handler is a path and what its server does before it answers.
+type handler struct {
+	path  string
+	n     int // requests
+	phase string
+	least time.Duration // of that phase
+}
+
+func repeated(all []handler) (paths []string) {
+	for _, h := range all {
+		for range h.n {
+			paths = append(paths, h.path)
+		}
+	}
+	return paths
+}
+
+// TestExchangeTimes: what the client's clock says, and where the time went, of a Go server. Its goroutines move between
+// threads.
+func TestExchangeTimes(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	server := do[netip.AddrPort](p.server, "http", loopback4)
+	w.judgeHandlers(p, server, []handler{
+		{"/sleep/0", 10, "", 0}, {"/sleep/1", 10, "", 0}, {"/sleep/10", 10, "app.blocked:", 8 * time.Millisecond},
+		{"/sleep/100", 3, "app.blocked:", 90 * time.Millisecond}, {"/spin/5", 10, "app.running", 4500 * time.Microsecond},
+	})
+}
+
+// TestBlockedHandlers: the same of a thread that does all by itself; what it waits for is named.
+func TestBlockedHandlers(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	down := do[netip.AddrPort](p.server, "http", loopback4)
+	server := do[netip.AddrPort](p.server, "plain", plainServer{Addr: loopback4, Down: down})
+	w.judgeHandlers(p, server, []handler{
+		{"/sleep/0", 10, "", 0}, {"/sleep/1", 10, "app.blocked:nanosleep", time.Millisecond}, {"/sleep/10", 10, "app.blocked:nanosleep", 10 * time.Millisecond},
+		{"/sleep/100", 2, "app.blocked:nanosleep", 100 * time.Millisecond}, {"/spin/5", 10, "app.running", 4500 * time.Microsecond},
+		{"/futex/5", 5, "app.blocked:futex", 5 * time.Millisecond}, {"/late/10", 5, "write", 10 * time.Millisecond},
+		{"/down/5", 5, "app.blocked:recvfrom " + down.String(), 4 * time.Millisecond}, {"/disk/0", 3, "app.blocked:fsync", 1},
+	})
+}
+
+// judgeHandlers asks for all of them, one after the other, and compares the exchanges with the client's clock.
+func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
+	w.t.Helper()
+	warm := handler{path: "/sleep/0", n: 1} // its exchange begins with the connection
+	got := do[[]fetched](p.client, "ask", askArgs{Server: server, Paths: repeated(append([]handler{warm}, all...))})
+	if !w.knowsTurns() {
+		w.exchanges(0)
+		return
+	}
+	byPath := func() []model.Exchange {
+		var mine []model.Exchange
+		for _, x := range w.snapshot().Exchanges {
+			if x.Local == server.String() {
+				mine = append([]model.Exchange{x}, mine...)
+			}
+		}
+		return mine
+	}
+	testkit.Until(settleTime, func() bool { return len(byPath()) == len(got) })
+	have := byPath()
+	if len(have) != len(got) {
+		if !w.leavesOut() {
+			w.t.Errorf("%d exchanges, want %d", len(have), len(got))
+		}
+		return
+	}
+	w.lossless()
+	for i, h := range append([]handler{warm}, all...) {
+		if i > 0 {
+			h.judge(w.t, got[:h.n], have[:h.n])
+		}
+		got, have = got[h.n:], have[h.n:]
+	}
+}
+
+// judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU.
+func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
+	t.Helper()
+	var far, wrong []string
+	for i := range have {
+		x := &have[i]
+		checkSum(t, x)
+		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS)...)
+		far = append(far, offBy("first byte", got[i].First-got[i].Begun, x.TTFBNS.V)...)
+		if inPhase(x, h.phase) < h.least {
+			wrong = append(wrong, fmt.Sprint(x.Phases))
+		}
+	}
+	if allowed := (len(have) + 9) / 10 * 2; len(far) > allowed && !testkit.Guest() { // there emulation delays the client's clock
+		t.Errorf("%s: %d of %d times are off:\n%s", h.path, len(far), 2*len(have), strings.Join(far, "\n"))
+	}
+	if allowed := (len(have)*3 + 9) / 10; len(wrong) > allowed {
+		t.Errorf("%s: less than %v of %s in %d of %d, like %s", h.path, h.least, h.phase, len(wrong), len(have), wrong[0])
+	}
+}
+
+// offBy says so if a time is further from the client's than what the client itself needs.
+func offBy(what string, client, have int64) []string {
+	if d := client - have; d < 0 || d > int64(200*time.Microsecond)+client/20 {
+		return []string{fmt.Sprintf("%s: client %v, exchange %v", what, time.Duration(client), time.Duration(have))}
+	}
+	return nil
+}
+
+// inPhase is the longest time in a phase whose name begins so.
+func inPhase(x *model.Exchange, phase string) (longest time.Duration) {
+	for name, ns := range x.Phases {
+		if phase != "" && strings.HasPrefix(name, phase) {
+			longest = max(longest, time.Duration(ns))
+		}
+	}
+	return longest
+}
