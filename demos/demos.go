@@ -7,16 +7,14 @@ import (
 	"beltrace/demos/acceptqueue"
 	"beltrace/demos/connectaccept"
 	"beltrace/demos/demo"
+	"beltrace/demos/execution"
 	"beltrace/demos/requestresponse"
 	"beltrace/demos/synqueue"
 )
 
 // All returns every demo, by group.
 func All() []demo.Demo {
-	return []demo.Demo{
-		requestresponse.Demo(),
-		connectaccept.Demo(),
-		acceptqueue.Demo(),
-		synqueue.Demo(),
-	}
+	all := []demo.Demo{requestresponse.Demo()}
+	all = append(all, execution.Demos()...)
+	return append(all, connectaccept.Demo(), acceptqueue.Demo(), synqueue.Demo())
 }

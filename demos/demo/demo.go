@@ -73,7 +73,7 @@ type Lesson struct {
 type Step struct {
 	Title string
 	Text  string // sentences; a newline ends a paragraph
-	// Page is the dashboard's page that shows it: overview, listeners, connections, events.
+	// Page is the dashboard's page that shows it: overview, listeners, connections, requests, workers, findings, events.
 	Page   string
 	Claims []Claim
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // pages are the dashboard's pages that a step may name.
-var pages = []string{"overview", "listeners", "connections", "events"}
+var pages = []string{"overview", "listeners", "connections", "requests", "workers", "findings", "events"}
 
 var demoName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 

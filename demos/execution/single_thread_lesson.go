@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package execution
+
+import "beltrace/demos/demo"
+
+func singleThreadLesson() demo.Lesson {
+	return demo.Lesson{
+		Title: "One thread, one client at a time",
+		Steps: []demo.Step{
+			stepPair: {
+				Title: "the second client waits",
+				Text: "The oldest server: accept a client, read its request, work, write the answer, and do so until it leaves; then accept the next. One thread, no locks, nothing to get wrong.\n" +
+					"While the first client is connected, a second one comes. Its connect succeeds at once, since the kernel shakes hands without the program. Then it waits in the accept queue, whether the thread computes, waits for the database, or only waits for the first client to say something.",
+				Page: "listeners",
+				Claims: []demo.Claim{{
+					Text:  "the second client was accepted only when the first had left",
+					Needs: []string{factAccept, factWait},
+					Check: checkSecondWaits(),
+				}},
+			},
+			stepCrowd: {
+				Title: "a crowd stands in line",
+				Text: "Sixteen clients come at once, and each wants nine answers: three at once, three after 2 ms of computing, three after 20 ms of waiting for a database.\n" +
+					"The thread sleeps most of the time, in read: for the database, or for the client's next request. The CPU is idle, and yet fifteen clients stand in line. More CPUs would not help. The next demos each do something about it.",
+				Page: "workers",
+				Claims: []demo.Claim{{
+					Text:  "one thread accepted all clients",
+					Needs: []string{factAccept},
+					Check: acceptedBy(1, 1),
+				}, {
+					Text:  "never were two of them accepted at the same time",
+					Needs: []string{factAccept},
+					Check: heldAtOnce(1),
+				}, {
+					Text:  "the same single thread wrote all answers",
+					Needs: []string{factTurn},
+					Check: answeredBy(1, 1),
+				}, {
+					Text:  "half of the clients waited in the accept queue longer than it takes to serve one",
+					Needs: []string{factWait},
+					Check: checkQueued(),
+				}, {
+					Text:  "when the thread slept, it was in read: for its database or for one client",
+					Needs: []string{factBlocked},
+					Check: sleptIn(70, "read"),
+				}},
+			},
+		},
+	}
+}
