@@ -177,5 +177,6 @@ func eventFields(t *testing.T) map[string]string {
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "ThreadTimes"))
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Moves"))
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Outcome"))
+	maps.Copy(all, fieldComments(t, "collector/event/uring.go", "Uring"))
 	return all
 }

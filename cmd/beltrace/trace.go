@@ -157,12 +157,16 @@ func completeKinds(typed string) []string {
 
 func eventList() string {
 	var b strings.Builder
+	longest := 0
+	for _, k := range event.Kinds() {
+		longest = max(longest, len(k.String())+1)
+	}
 	for _, k := range event.Kinds() {
 		mark := " "
 		if !k.Lifecycle() {
 			mark = "*"
 		}
-		b.WriteString("  " + k.String() + strings.Repeat(" ", 13-len(k.String())) + mark + " " + k.Doc() + "\n")
+		b.WriteString("  " + k.String() + strings.Repeat(" ", longest-len(k.String())) + mark + " " + k.Doc() + "\n")
 	}
 	return b.String() + "\n  * only when named"
 }

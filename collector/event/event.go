@@ -125,6 +125,7 @@ type Event struct {
 	Thread *ThreadTimes // of a thread
 	Turn   *Moves       // of bytes: turn, readable, read, write, offcpu
 	Result *Outcome     // of an exchange
+	Uring  *Uring       // of a ring: uring_submit, uring_complete, ring
 }
 
 // Set marks the fields as known and returns e, so that a literal can be built in one expression.

@@ -101,6 +101,19 @@ const (
 	FieldAckNS
 	FieldConfidence
 	FieldIncomplete
+	FieldRing
+	FieldOp
+	FieldUserData
+	FieldRes
+	FieldHow
+	FieldSetup
+	FieldSQEntries
+	FieldCQEntries
+	FieldInFlight
+	FieldOverflow
+	FieldOps
+	FieldSubmits
+	FieldReaps
 
 	fields
 )
@@ -207,6 +220,19 @@ var fieldTable = [fields]fieldInfo{
 	FieldAckNS:             {"ack_ns", func(e *Event) any { return &e.result().AckNS }},
 	FieldConfidence:        {"confidence", func(e *Event) any { return &e.result().Confidence }},
 	FieldIncomplete:        {"incomplete", func(e *Event) any { return &e.result().Incomplete }},
+	FieldRing:              {"ring", func(e *Event) any { return &e.uring().Ring }},
+	FieldOp:                {"op", func(e *Event) any { return &e.uring().Op }},
+	FieldUserData:          {"user_data", func(e *Event) any { return &e.uring().UserData }},
+	FieldRes:               {"res", func(e *Event) any { return &e.uring().Res }},
+	FieldHow:               {"how", func(e *Event) any { return &e.uring().How }},
+	FieldSetup:             {"setup", func(e *Event) any { return &e.uring().Setup }},
+	FieldSQEntries:         {"sq_entries", func(e *Event) any { return &e.uring().SQEntries }},
+	FieldCQEntries:         {"cq_entries", func(e *Event) any { return &e.uring().CQEntries }},
+	FieldInFlight:          {"in_flight", func(e *Event) any { return &e.uring().InFlight }},
+	FieldOverflow:          {"overflow", func(e *Event) any { return &e.uring().Overflow }},
+	FieldOps:               {"ops", func(e *Event) any { return &e.uring().Ops }},
+	FieldSubmits:           {"submits", func(e *Event) any { return &e.uring().Submits }},
+	FieldReaps:             {"reaps", func(e *Event) any { return &e.uring().Reaps }},
 }
 
 // fieldKeys are the fields' keys as a line has them.

@@ -48,6 +48,12 @@ func appendValue(b []byte, v any) []byte {
 		return append(b, '"')
 	case *string:
 		return appendString(b, *v)
+	case *[]RingOp:
+		raw, _ := json.Marshal(*v) // plain values: it cannot fail
+		return append(b, raw...)
+	case *Batches:
+		raw, _ := json.Marshal(*v)
+		return append(b, raw...)
 	case *[]Message:
 		raw, _ := json.Marshal(*v) // plain values: it cannot fail
 		return append(b, raw...)

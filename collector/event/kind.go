@@ -60,6 +60,15 @@ const (
 	// Exchange: a request was answered. It is derived from turns, from the server's socket, or from the client's if the
 	// server is not watched.
 	Exchange
+	// UringSubmit: the kernel took an operation from a ring (io_uring). Before 6.0 one that is refused at once, for a bad
+	// descriptor say, is not written. Only when asked for.
+	UringSubmit
+	// UringComplete: the kernel put a completion into the ring, or would have, had there been room. The application may take
+	// it later. A multishot operation has many. Only when asked for.
+	UringComplete
+	// Ring: what the operations of a ring came to so far. Written once a second while rings are watched, for those that did
+	// something.
+	Ring
 	// Mark: a cooperating server's note of an application moment.
 	Mark
 	// Lost: events were lost; Where names the place, Count how many.
@@ -79,30 +88,33 @@ type kindInfo struct {
 }
 
 var kindTable = [kinds]kindInfo{
-	None:        {name: "none"},
-	Connect:     {"connect", "a client calls connect", nil},
-	SYN:         {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
-	Established: {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
-	Accept:      {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog}},
-	Retransmit:  {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason}},
-	Reset:       {"reset", "a RST was sent or received", []Field{FieldSide, FieldReason}},
-	Close:       {"close", "the socket is closed, or its connect failed; with the totals", []Field{FieldSide, FieldReason, FieldErrno, FieldBytesIn, FieldBytesOut, FieldDurationNS, FieldRTTNS, FieldRetransmits}},
-	Listen:      {"listen", "a socket starts to listen", []Field{FieldListener, FieldBacklog, FieldBacklogAsked, FieldPreExisting}},
-	Unlisten:    {"unlisten", "a socket stops listening", []Field{FieldListener, FieldBacklog}},
-	Queue:       {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldSYNYoung, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops, FieldSkDrops, FieldCookiesSent, FieldCookiesOK}},
-	SYNDrop:     {"syn_drop", "a SYN or the final ACK of a handshake was refused", []Field{FieldListener, FieldListenerConn, FieldStage, FieldReason, FieldDropReason, FieldCount, FieldSYNQueue, FieldAcceptQueue, FieldBacklog}},
-	AcceptError: {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
-	NetNS:       {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
-	Thread:      {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldPhase}},
-	Readable:    {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
-	Read:        {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
-	Write:       {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
-	Turn:        {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldRunqueueNS, FieldMessages}},
-	Offcpu:      {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
-	Exchange:    {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
-	Mark:        {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
-	Lost:        {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
-	Watermark:   {name: "watermark"},
+	None:          {name: "none"},
+	Connect:       {"connect", "a client calls connect", nil},
+	SYN:           {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
+	Established:   {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
+	Accept:        {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog}},
+	Retransmit:    {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason}},
+	Reset:         {"reset", "a RST was sent or received", []Field{FieldSide, FieldReason}},
+	Close:         {"close", "the socket is closed, or its connect failed; with the totals", []Field{FieldSide, FieldReason, FieldErrno, FieldBytesIn, FieldBytesOut, FieldDurationNS, FieldRTTNS, FieldRetransmits}},
+	Listen:        {"listen", "a socket starts to listen", []Field{FieldListener, FieldBacklog, FieldBacklogAsked, FieldPreExisting}},
+	Unlisten:      {"unlisten", "a socket stops listening", []Field{FieldListener, FieldBacklog}},
+	Queue:         {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldSYNYoung, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops, FieldSkDrops, FieldCookiesSent, FieldCookiesOK}},
+	SYNDrop:       {"syn_drop", "a SYN or the final ACK of a handshake was refused", []Field{FieldListener, FieldListenerConn, FieldStage, FieldReason, FieldDropReason, FieldCount, FieldSYNQueue, FieldAcceptQueue, FieldBacklog}},
+	AcceptError:   {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
+	NetNS:         {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
+	Thread:        {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldPhase}},
+	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
+	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
+	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
+	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldRunqueueNS, FieldMessages}},
+	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
+	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
+	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},
+	UringComplete: {"uring_complete", "an operation of a ring is complete", []Field{FieldRing, FieldOp, FieldUserData, FieldRes, FieldLatencyNS, FieldHow}},
+	Ring:          {"ring", "what the operations of a ring came to", []Field{FieldRing, FieldSetup, FieldSQEntries, FieldCQEntries, FieldInFlight, FieldOverflow, FieldOps, FieldSubmits, FieldReaps, FieldPreExisting, FieldPhase}},
+	Mark:          {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
+	Lost:          {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
+	Watermark:     {name: "watermark"},
 }
 
 // String returns the kind's name in event lines.
@@ -122,7 +134,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -84,6 +84,10 @@ func What(e *event.Event) string {
 		return spaceWords(e)
 	case event.Thread:
 		return threadWords(e)
+	case event.UringSubmit, event.UringComplete:
+		return operationWords(e)
+	case event.Ring:
+		return ringWords(e)
 	}
 	var out []string
 	for _, f := range e.Kind.Own() {
