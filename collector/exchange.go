@@ -92,8 +92,11 @@ func movesOf(e *event.Event) moves {
 
 // turn takes bytes that moved: a turn, or one call.
 func (c *Collector) turn(e *event.Event) {
+	if e.Turn == nil {
+		return
+	}
 	x := c.connOf(e)
-	if x == nil || e.Turn == nil {
+	if x == nil {
 		return
 	}
 	c.learn(x, e)
@@ -133,8 +136,11 @@ func (x *conn) traffic(e *event.Event) {
 
 // readable takes how much waits to be read.
 func (c *Collector) readable(e *event.Event) {
+	if e.Turn == nil {
+		return
+	}
 	x := c.connOf(e)
-	if x == nil || e.Turn == nil {
+	if x == nil {
 		return
 	}
 	c.learn(x, e)
