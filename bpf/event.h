@@ -222,6 +222,8 @@ struct turn_event {
 	__u64 acked;
 	__u64 latency;
 	__u64 preempted; /* the thread waited for a CPU since it read, besides what offcpu_events tell */
+	__u64 nagle;	 /* written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm) */
+	__u64 window;	 /* since the receiver's window was full */
 	__u32 calls;
 	__u32 last_tid;
 	__s32 fd;
@@ -282,7 +284,7 @@ struct tally {
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
 _Static_assert(sizeof(struct thread_event) == 400, "struct thread_event");
-_Static_assert(sizeof(struct turn_event) == 496, "struct turn_event");
+_Static_assert(sizeof(struct turn_event) == 512, "struct turn_event");
 
 /* A process that holds a socket open, found at start. */
 struct owner {

@@ -19,6 +19,7 @@ struct flow {
 	__u64 readable; /* since when unread bytes are there; 0: none are */
 	__u64 told;	/* when the turn was last written */
 	__u64 probed;	/* the last segment came in */
+	__u64 hold;	/* written bytes are not sent: since when that was not looked at; 0: all are */
 	__u32 out_end;	/* sequence number behind what was written */
 	__u32 netns;
 	__u8 known_in;
@@ -35,6 +36,8 @@ struct {
 	__type(key, __u64);
 	__type(value, struct flow);
 } flows SEC(".maps");
+
+#include "hold.bpf.h"
 
 /* An empty flow: it is too large for the stack. */
 struct {
@@ -188,7 +191,7 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 	t->dir = dir;
 	t->calls = 0;
 	t->head_len = 0;
-	t->readable = t->sent = t->acked = t->preempted = 0;
+	t->readable = t->sent = t->acked = t->preempted = t->nagle = t->window = 0;
 	t->nr = c->nr;
 	t->fd = c->fd;
 	if (c->known)
@@ -283,6 +286,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	flow->out_end = p.write_seq;
 	t->acked = 0;
 	t->sent = p.snd_nxt == p.write_seq ? t->last : 0;
+	begin_hold(flow, !t->sent);
 	if (t->last - flow->told > TURN_TOLD_EVERY)
 		tell_turn(sk, flow);
 	return 0;
@@ -325,15 +329,17 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	if (t->dir != TURN_OUT || t->acked)
 		return 0;
 	now = bpf_ktime_get_ns();
+	look_at_hold(sk, flow, now);
 	if (!t->sent && (__s32)(BPF_CORE_READ((struct tcp_sock *)sk, snd_nxt) - flow->out_end) >= 0)
 		t->sent = flow->probed > t->last ? flow->probed : t->last; /* the segment before this one let it go */
 	flow->probed = now;
 	th = (struct tcphdr_seq *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header));
 	if (bpf_probe_read_kernel(&ack, sizeof(ack), &th->ack_seq))
 		return 0;
-	if (!t->sent || (__s32)(bpf_ntohl(ack) - flow->out_end) < 0)
+	if (t->sent && (__s32)(bpf_ntohl(ack) - flow->out_end) >= 0)
+		t->acked = now;
+	else if (!flow->hold || now - flow->told < TURN_TOLD_EVERY)
 		return 0;
-	t->acked = now;
 	tell_turn(sk, flow);
 	return 0;
 }

@@ -130,6 +130,9 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
+	__u32 mss_cache;
+	__u8 chrono_type : 2;
+	__u8 nonagle : 4;
 };
 
 struct mptcp_sock {

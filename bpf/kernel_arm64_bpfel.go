@@ -201,6 +201,7 @@ type KernelFlow struct {
 	Readable uint64
 	Told     uint64
 	Probed   uint64
+	Hold     uint64
 	OutEnd   uint32
 	Netns    uint32
 	KnownIn  uint8
@@ -449,6 +450,8 @@ type KernelTurnEvent struct {
 	Acked     uint64
 	Latency   uint64
 	Preempted uint64
+	Nagle     uint64
+	Window    uint64
 	Calls     uint32
 	LastTid   uint32
 	Fd        int32
@@ -462,7 +465,7 @@ type KernelTurnEvent struct {
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [376]byte
+	_     [392]byte
 }
 
 // Names of all BPF objects in the ELF.

@@ -37,7 +37,8 @@ type conn struct {
 	taken     int64 // accept returned
 	unread    uint64
 	exchanges uint64
-	flow      *flow // what was said; nil: nothing was seen
+	flow      *flow    // what was said; nil: nothing was seen
+	moved     [2]moved // to and from the application
 
 	listener *listener
 	peer     uint64
@@ -216,6 +217,7 @@ func (c *Collector) close(e *event.Event) {
 	}
 	openedFromDuration(x, e)
 	c.endFlow(x)
+	c.leaves(x, e)
 	if e.Reason == event.ReasonListenerEnd && x.listener != nil {
 		x.listener.resetWaiting++
 	}
@@ -266,6 +268,9 @@ func (c *Collector) retransmit(e *event.Event) {
 	if x.state != model.StateClosed { // the kernel's total at the close has it already
 		x.retransmits += uint32(n)
 		x.have.Add(event.FieldRetransmits)
+	}
+	if w, server := c.workOf(x); server {
+		w.Retransmits += n
 	}
 	c.learn(x, e)
 	fill(e, x)

@@ -27,6 +27,7 @@ type flow struct {
 	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
 	offsLost bool   // there were more
 	doubt    bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
+	http     bool   // a message of HTTP was seen
 	resync   bool   // something was missed: nothing is paired until a request begins after an answer
 }
 
@@ -103,6 +104,7 @@ func (c *Collector) turn(e *event.Event) {
 	x.inUse()
 	x.traffic(e)
 	fill(e, x)
+	c.count(x, e)
 	dir, ok := c.speaker(x, e)
 	if !ok {
 		return
@@ -225,6 +227,7 @@ func messages(to []event.Message, from []lens.Boundary) []event.Message {
 func (f *flow) meet(all []event.Message) {
 	for _, m := range all {
 		f.doubt = f.doubt || m.Guess
+		f.http = f.http || m.Protocol == "http1"
 		switch {
 		case !m.Response && !m.End:
 			f.requestBegins(m)

@@ -41,6 +41,7 @@ type listener struct {
 	arrivalRate          rate
 	acceptRate           rate
 	history              history
+	work                 *work // nil: no bytes of its connections were seen
 }
 
 // acceptor is a thread that took connections, or tried to.

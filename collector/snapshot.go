@@ -39,10 +39,14 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 // listListeners returns those that listen first, then the closed ones, each in the order of their appearance.
 func (c *Collector) listListeners(now int64, how detail) []model.Listener {
 	out := make([]model.Listener, 0, len(c.order))
+	throttled := c.throttled()
 	for _, closed := range []bool{false, true} {
 		for _, l := range c.order {
 			if (l.state == model.StateClosed) == closed {
 				out = append(out, c.showListener(l, now, how))
+				m := &out[len(out)-1]
+				ns, ok := throttled[m.PID.V]
+				m.ThrottledNS = opt(ok && m.PID.Known, ns)
 			}
 		}
 	}
@@ -69,7 +73,7 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
 		Acceptors: c.showAcceptors(l, how), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
-		ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
+		Work: l.work.show(how), ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
 	}
 	if how == light {
 		m.WaitNS, m.Waiting = l.wait.light(), l.oldestWaiting()
@@ -170,6 +174,10 @@ func (x *conn) show(m *model.Connection) {
 		Retransmits: opt(x.knows(event.FieldRetransmits), x.retransmits),
 		Unread:      opt(x.knows(event.FieldUnread), x.unread),
 		Exchanges:   opt(x.flow != nil, x.exchanges),
+		ReadCalls:   opt(x.moved[0].Turns > 0, x.moved[0].Calls),
+		WriteCalls:  opt(x.moved[1].Turns > 0, x.moved[1].Calls),
+		NagleNS:     opt(x.moved[1].nagle > 0, x.moved[1].nagle),
+		WindowNS:    opt(x.moved[1].window > 0, x.moved[1].window),
 		Resyncing:   x.flow != nil && x.flow.resync,
 		FD:          opt(x.knows(event.FieldFD), x.fd),
 		Errno:       opt(x.knows(event.FieldErrno), x.errno),

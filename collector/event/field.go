@@ -89,6 +89,8 @@ const (
 	FieldLastTID
 	FieldSentTS
 	FieldAckedTS
+	FieldNagleNS
+	FieldWindowNS
 	FieldMessages
 	FieldOffNS
 	FieldOn
@@ -208,6 +210,8 @@ var fieldTable = [fields]fieldInfo{
 	FieldLastTID:           {"last_tid", func(e *Event) any { return &e.turn().LastTID }},
 	FieldSentTS:            {"sent_ts", func(e *Event) any { return &e.turn().SentTS }},
 	FieldAckedTS:           {"acked_ts", func(e *Event) any { return &e.turn().AckedTS }},
+	FieldNagleNS:           {"nagle_ns", func(e *Event) any { return &e.turn().NagleNS }},
+	FieldWindowNS:          {"window_ns", func(e *Event) any { return &e.turn().WindowNS }},
 	FieldMessages:          {"messages", func(e *Event) any { return &e.turn().Messages }},
 	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
 	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},

@@ -47,6 +47,8 @@ type Moves struct {
 	LastTID    uint32    // the thread of the last call
 	SentTS     int64     // the last byte was sent for the first time (snd_nxt passed it)
 	AckedTS    int64     // and acknowledged (snd_una passed it)
+	NagleNS    int64     // so long written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm)
+	WindowNS   int64     // so long written bytes stayed since the receiver's window was full: it reads too slowly
 	Messages   []Message // the beginnings and ends of messages within them, as the lens found them
 	OffNS      int64     // of a thread: asleep
 	On         string    // in what: the system call's name, or another word for what is none

@@ -19,6 +19,7 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 		Pos: r.Pos, Calls: uint64(r.Calls), LastTID: r.LastTid, Direction: event.DirIn,
 		ReadableTS: int64(r.Readable), WakingTS: int64(r.Waking), RunnableTS: int64(r.Runnable), OncpuTS: int64(r.Oncpu),
 		FirstTS: int64(r.First), LastTS: int64(r.Last), SentTS: int64(r.Sent), AckedTS: int64(r.Acked),
+		NagleNS: int64(r.Nagle), WindowNS: int64(r.Window),
 	}
 	if bpf.KernelTurnDir(r.Dir) == bpf.KernelTurnDirTURN_OUT {
 		t.Direction = event.DirOut
@@ -35,6 +36,7 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 	}{
 		{event.FieldReadableTS, t.ReadableTS}, {event.FieldWakingTS, t.WakingTS}, {event.FieldRunnableTS, t.RunnableTS},
 		{event.FieldOncpuTS, t.OncpuTS}, {event.FieldSentTS, t.SentTS}, {event.FieldAckedTS, t.AckedTS},
+		{event.FieldNagleNS, t.NagleNS}, {event.FieldWindowNS, t.WindowNS},
 	} {
 		if m.ts != 0 {
 			e.Set(m.f)

@@ -127,6 +127,8 @@ type Listener struct {
 
 	ArrivalsPerSec float64       `json:"-"`
 	AcceptsPerSec  float64       `json:"-"`
+	Work           *Work         `json:"-"` // nil: no bytes of its connections were seen
+	ThrottledNS    Opt[int64]    `json:"-"` // its process's threads wanted to run, and their cgroup's CPU quota was used up; all together
 	Waiting        []Waiting     `json:"-"` // in the accept queue now, oldest first, bounded
 	History        []QueueSample `json:"-"` // one a second, the last minute, oldest first
 }
@@ -181,6 +183,10 @@ type Connection struct {
 	Unread      Opt[uint64] `json:"unread,omitzero"`
 	Retransmits Opt[uint32] `json:"retransmits,omitzero"`
 	Exchanges   Opt[uint64] `json:"exchanges,omitzero"`
+	ReadCalls   Opt[uint64] `json:"read_calls,omitzero"`  // system calls that moved bytes to the application
+	WriteCalls  Opt[uint64] `json:"write_calls,omitzero"` // … from it
+	NagleNS     Opt[int64]  `json:"nagle_ns,omitzero"`    // so long written bytes stayed until earlier ones were acknowledged
+	WindowNS    Opt[int64]  `json:"window_ns,omitzero"`   // … since the receiver's window was full
 	// Resyncing: bytes were missed; nothing is paired until a request begins after an answer.
 	Resyncing   bool        `json:"resyncing,omitempty"`
 	FD          Opt[int32]  `json:"fd,omitzero"`
