@@ -17,20 +17,27 @@ static __always_inline void begin_hold(struct flow *flow, bool unsent)
 		flow->hold = bpf_ktime_get_ns();
 }
 
-/* Adds the time since the last look to what holds them. */
-static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, __u64 now)
+/*
+ * Adds the time since the last look to what holds them. A call that waits for room has bytes in the socket before it
+ * returns: they count for the turn that it begins.
+ */
+static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, bool typed)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct tcp_sock *tp = typed ? (struct tcp_sock *)bpf_skc_to_tcp_sock(sk) : (struct tcp_sock *)sk;
 	__u32 next, unsent;
+	__u64 now;
 
-	if (!flow->hold)
+	if (!tp)
 		return;
-	next = BPF_CORE_READ(tp, snd_nxt);
-	unsent = flow->out_end - next;
-	if ((__s32)unsent <= 0) {
+	next = MEMBER(typed ? TYPED : PROBED, tp, snd_nxt);
+	unsent = MEMBER(typed ? TYPED : PROBED, tp, write_seq) - next;
+	if (!unsent || unsent >> 31) {
 		flow->hold = 0;
 		return;
 	}
+	now = bpf_ktime_get_ns();
+	if (!flow->hold)
+		flow->hold = now;
 	if (BPF_CORE_READ_BITFIELD_PROBED(tp, chrono_type) == TCP_CHRONO_RWND_LIMITED)
 		flow->turn.window += now - flow->hold;
 	else if (!BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle) && unsent < BPF_CORE_READ(tp, mss_cache) &&

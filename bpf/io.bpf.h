@@ -191,7 +191,9 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 	t->dir = dir;
 	t->calls = 0;
 	t->head_len = 0;
-	t->readable = t->sent = t->acked = t->preempted = t->nagle = t->window = 0;
+	t->readable = t->sent = t->acked = t->preempted = 0;
+	if (dir == TURN_IN)
+		t->nagle = t->window = 0; /* of the last turn out */
 	t->nr = c->nr;
 	t->fd = c->fd;
 	if (c->known)
@@ -325,11 +327,11 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 
 	if (!flow)
 		return 0;
+	look_at_hold(sk, flow, typed);
 	t = &flow->turn;
 	if (t->dir != TURN_OUT || t->acked)
 		return 0;
 	now = bpf_ktime_get_ns();
-	look_at_hold(sk, flow, now);
 	if (!t->sent && (__s32)(BPF_CORE_READ((struct tcp_sock *)sk, snd_nxt) - flow->out_end) >= 0)
 		t->sent = flow->probed > t->last ? flow->probed : t->last; /* the segment before this one let it go */
 	flow->probed = now;

@@ -19,10 +19,9 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 		Pos: r.Pos, Calls: uint64(r.Calls), LastTID: r.LastTid, Direction: event.DirIn,
 		ReadableTS: int64(r.Readable), WakingTS: int64(r.Waking), RunnableTS: int64(r.Runnable), OncpuTS: int64(r.Oncpu),
 		FirstTS: int64(r.First), LastTS: int64(r.Last), SentTS: int64(r.Sent), AckedTS: int64(r.Acked),
-		NagleNS: int64(r.Nagle), WindowNS: int64(r.Window),
 	}
 	if bpf.KernelTurnDir(r.Dir) == bpf.KernelTurnDirTURN_OUT {
-		t.Direction = event.DirOut
+		t.Direction, t.NagleNS, t.WindowNS = event.DirOut, int64(r.Nagle), int64(r.Window)
 	}
 	e.Turn = t
 	if r.Preempted != 0 {

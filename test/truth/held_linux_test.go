@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"beltrace/collector/live"
+	"beltrace/collector/model"
+	"beltrace/internal/testkit"
+)
+
+// TestHeldBytes: a client's second small write waits for the acknowledgement of the first, and a server's large one
+// until the client reads. Of others neither is said.
+func TestHeldBytes(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	l := do[socket](p.server, "listen", listenArgs{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Backlog: 8})
+
+	small := talk{Write: 1, Read: 1, End: endKeep} // the server answers: from now on it delays its acknowledgements
+	served := begin[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: small})
+	held := do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: small})[0]
+	other := served.result()[0]
+	from := testkit.Mono()
+	do[[]socket](p.client, "finish", finishArgs{Sockets: []socket{held, held}, Talk: talk{Write: 1, End: endKeep}})
+	nagle := w.holds(held, func(c *model.Connection) model.Opt[int64] { return c.NagleNS })
+
+	const large, late = 8 << 20, 300 * time.Millisecond
+	serving := begin[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: talk{Read: 1, Write: large, End: endKeep}})
+	lazy := do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{Write: 1, End: endKeep}})
+	time.Sleep(late)
+	do[[]socket](p.client, "finish", finishArgs{Sockets: lazy, Talk: talk{Read: large, End: endKeep}})
+	blocked := serving.result()[0]
+	window := w.holds(blocked, func(c *model.Connection) model.Opt[int64] { return c.WindowNS })
+	took := blocked.Written - blocked.Wrote
+
+	if !w.knowsTurns() {
+		return // holds has asserted that nothing is said
+	}
+	if nagle < int64(20*time.Millisecond) || nagle > testkit.Mono()-from {
+		t.Errorf("a second small write was held for %v", time.Duration(nagle))
+	}
+	if window < int64(late/2) || window > took+int64(time.Millisecond) {
+		t.Errorf("a large write was held for %v of %v, the client read after %v", time.Duration(window), time.Duration(took), late)
+	}
+	for _, c := range w.snapshot().Connections {
+		if c.Conn == other.Cookie && (c.NagleNS.Known || c.WindowNS.Known) {
+			t.Errorf("one that wrote one byte was held: %+v", c)
+		}
+		if c.Conn == blocked.Cookie && c.NagleNS.V > took/10 || c.Conn == held.Cookie && c.WindowNS.Known {
+			t.Errorf("held for another reason: %+v", c)
+		}
+	}
+}
+
+// holds waits until it is told how long a socket's bytes were held.
+func (w *watch) holds(s socket, of func(*model.Connection) model.Opt[int64]) (ns int64) {
+	w.t.Helper()
+	find := func() bool {
+		for _, c := range w.snapshot().Connections {
+			if v := of(&c); c.Conn == s.Cookie && v.Known {
+				ns = v.V
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case w.knowsTurns():
+		if !testkit.Until(settleTime, find) && !w.leavesOut() {
+			w.t.Errorf("nothing is told of %v", s.Local)
+		}
+	case find():
+		w.t.Errorf("bytes of %v are held, although nothing tells of bytes", s.Local)
+	}
+	return ns
+}
