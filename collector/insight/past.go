@@ -53,6 +53,8 @@ type mark struct {
 	fdErrors              uint64   // accepts that failed for want of a descriptor
 	waits                 []uint64 // by power of two
 	threads               []thread
+	work                  *model.Work // never nil
+	throttled             model.Opt[int64]
 }
 
 // thread is an acceptor at one moment.
@@ -166,6 +168,7 @@ func markOf(l *model.Listener, ts int64) mark {
 		synFull: l.SYNDrops[synFull] + l.SYNDrops[synLimit],
 		unknown: l.SYNDrops[unknown], finalACKs: sum(l.ACKDrops),
 		cookies: l.CookiesSent.V, cookiesOK: l.CookiesOK.V, reset: l.ResetWaiting, waits: l.WaitNS.Buckets,
+		work: workOf(l.Work), throttled: l.ThrottledNS,
 	}
 	if len(l.SYNDrops) == 0 && !l.Overflows.Known {
 		m.unknown = l.Drops.V
@@ -209,7 +212,7 @@ func (l *listener) last() mark {
 // ago returns the listener as it was that long ago. Where it was not watched then, counts were 0 and the time is when
 // it began.
 func (l *listener) ago(d time.Duration) mark {
-	return ago(l.marks, l.now.ts-int64(d), mark{ts: min(l.Opened, l.now.ts)}, func(m *mark) int64 { return m.ts })
+	return ago(l.marks, l.now.ts-int64(d), mark{ts: min(l.Opened, l.now.ts), work: &model.Work{}}, func(m *mark) int64 { return m.ts })
 }
 
 // ago returns the newest mark that is not younger than ts, or begin if there is none.

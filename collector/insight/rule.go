@@ -50,6 +50,14 @@ var rules = []rule{
 	slowAcceptor,
 	backlogCapped,
 	synCookies,
+	blockedHandler,
+	runQueueWait,
+	cpuThrottled,
+	slowReader,
+	nagleDelayedACK,
+	retransmits,
+	tinyIO,
+	noKeepAlive,
 }
 
 // apply returns what all rules find.

@@ -66,12 +66,17 @@ func present(f *model.Finding) bool { return !f.Until.Known }
 const (
 	atSYNQueue    = "SYN queue"
 	atAcceptQueue = "accept queue"
+	atRead        = "read"
+	atApplication = "application"
+	atWrite       = "write"
 )
 
 // stations says at which station a finding is marked.
 var stations = map[string]string{
 	"accept-queue-full": atAcceptQueue, "accept-queue-filling": atAcceptQueue, "slow-acceptor": atAcceptQueue, "nobody-accepts": atAcceptQueue,
 	"fd-limit": atAcceptQueue, "backlog-capped": atAcceptQueue, "syn-queue-full": atSYNQueue, "syn-cookies": atSYNQueue,
+	"no-keep-alive": atAcceptQueue, "blocked-handler": atApplication, "run-queue-wait": atApplication, "cpu-throttled": atApplication,
+	"slow-reader": atWrite, "nagle-delayed-ack": atWrite, "retransmits": atWrite, "tiny-io": atWrite,
 }
 
 // trouble reports whether a finding that is more than a note holds of that station of the listener.
