@@ -92,17 +92,17 @@ func waitingFor(on string) (words, remedy string) {
 		return fmt.Sprintf("for the downstream %s (in %s)", target, call),
 			fmt.Sprintf("Look at %s: why does it take so long? Ask it less often (cache, batch), ask several things at once, and set a timeout.", target)
 	case call == "futex":
-		return "in futex: for a lock, a condition, or a sleep of the language's runtime",
+		return "in futex (a lock, a condition, or a sleep of the language's runtime)",
 			"Find the lock (perf lock, a mutex profile) and hold it for less, or split it. Where a runtime sleeps, look at what the handler waits for: a timer, a channel, a pool that is empty."
 	case strings.Contains(call, "nanosleep"):
 		return "since the handler sleeps in " + call, "Take the sleep out of the handler, or wait for the event itself instead of looking for it again and again."
 	case strings.HasPrefix(call, "epoll_") || strings.HasPrefix(call, "poll") || call == "ppoll" || call == "select" || call == "pselect6":
-		return fmt.Sprintf("in %s: for another socket or a timer", call),
+		return fmt.Sprintf("in %s (for another socket, or a timer)", call),
 			"Look at what the handler waits for: another server, a queue, a timer. Its thread was in an event loop meanwhile, so it is not the loop that is slow."
 	case call == "page_fault" || strings.Contains(call, "sync") || strings.HasPrefix(call, "pread") || strings.HasPrefix(call, "pwrite") || strings.HasPrefix(call, "open"):
 		return fmt.Sprintf("for the disk (in %s)", call), "Keep what is read often in memory, write without waiting (batch, or another thread syncs), or use a faster disk."
 	case call == "sendto" || call == "write" || call == "sendmsg" || call == "writev" || call == "sendfile":
-		return fmt.Sprintf("in %s, for room: somebody reads too slowly what it writes", call), "Bound how much is written to one reader before others are served, and give it a timeout."
+		return fmt.Sprintf("in %s (for room: somebody reads too slowly what it writes)", call), "Bound how much is written to one reader before others are served, and give it a timeout."
 	}
 	return "in " + on, fmt.Sprintf("Find out what the handler waits for in %s.", on)
 }

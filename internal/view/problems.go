@@ -75,7 +75,7 @@ const (
 var stations = map[string]string{
 	"accept-queue-full": atAcceptQueue, "accept-queue-filling": atAcceptQueue, "slow-acceptor": atAcceptQueue, "nobody-accepts": atAcceptQueue,
 	"fd-limit": atAcceptQueue, "backlog-capped": atAcceptQueue, "syn-queue-full": atSYNQueue, "syn-cookies": atSYNQueue,
-	"no-keep-alive": atAcceptQueue, "blocked-handler": atApplication, "run-queue-wait": atApplication, "cpu-throttled": atApplication,
+	"blocked-handler": atApplication, "run-queue-wait": atApplication, "cpu-throttled": atApplication,
 	"slow-reader": atWrite, "nagle-delayed-ack": atWrite, "retransmits": atWrite, "tiny-io": atWrite,
 }
 
