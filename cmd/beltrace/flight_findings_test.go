@@ -84,6 +84,15 @@ func listenEarlier(events []event.Event, by int64) []event.Event {
 			continue
 		}
 		e.TS += by
+		if e.Turn != nil {
+			t := *e.Turn
+			for _, ts := range []*int64{&t.ReadableTS, &t.WakingTS, &t.RunnableTS, &t.OncpuTS, &t.FirstTS, &t.LastTS, &t.SentTS, &t.AckedTS} {
+				if *ts != 0 {
+					*ts += by
+				}
+			}
+			e.Turn = &t
+		}
 		rest = append(rest, e)
 	}
 	if by > 0 {
