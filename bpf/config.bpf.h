@@ -20,6 +20,7 @@ const volatile bool emit_syn = false; /* a record for each SYN; else it is only 
 
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */
 const volatile __u32 reason_listen_overflow = 0;
+const volatile __u32 reason_no_socket = 0;
 
 #define MAX_REASONS 256
 

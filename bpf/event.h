@@ -168,7 +168,8 @@ struct sample_event {
 	struct queue_event q;
 	__u64 overflows;
 	__u64 refused;
-	__u64 acks; /* final ACKs, for a full accept queue */
+	__u64 acks;	   /* final ACKs */
+	__u64 cookie_acks; /* of them, those on a SYN cookie */
 	__u64 cookies_sent;
 	__u64 cookies_ok;
 	__u32 young;
@@ -241,7 +242,7 @@ _Static_assert(sizeof(struct accept_event) == 144, "struct accept_event");
 _Static_assert(sizeof(struct close_event) == 160, "struct close_event");
 _Static_assert(sizeof(struct queue_event) == 144, "struct queue_event");
 _Static_assert(sizeof(struct mark_event) == 152, "struct mark_event");
-_Static_assert(sizeof(struct sample_event) == 200, "struct sample_event");
+_Static_assert(sizeof(struct sample_event) == 208, "struct sample_event");
 _Static_assert(sizeof(struct drop_event) == 136, "struct drop_event");
 _Static_assert(sizeof(struct accept_error_event) == 128, "struct accept_error_event");
 
@@ -254,6 +255,7 @@ enum tally_what {
 	TALLY_COOKIE_OK,    /* connections */
 	TALLY_UNREACHED,    /* SYNs that did not reach a listener; code: enum skb_drop_reason */
 	TALLY_ACCEPT_ERROR, /* code: errno */
+	TALLY_COOKIE_ACK,   /* of TALLY_ACK, those on a SYN cookie: the socket counts each once, not twice */
 };
 
 /*

@@ -281,6 +281,7 @@ type KernelSampleEvent struct {
 	Overflows       uint64
 	Refused         uint64
 	Acks            uint64
+	CookieAcks      uint64
 	CookiesSent     uint64
 	CookiesOk       uint64
 	Young           uint32
@@ -371,6 +372,7 @@ const (
 	KernelTallyWhatTALLY_COOKIE_OK    KernelTallyWhat = 4
 	KernelTallyWhatTALLY_UNREACHED    KernelTallyWhat = 5
 	KernelTallyWhatTALLY_ACCEPT_ERROR KernelTallyWhat = 6
+	KernelTallyWhatTALLY_COOKIE_ACK   KernelTallyWhat = 7
 )
 
 type KernelThread struct {
@@ -613,6 +615,7 @@ const (
 	KernelVarInConnect             = "in_connect"
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
+	KernelVarReasonNoSocket        = "reason_no_socket"
 	KernelVarSchedOn               = "sched_on"
 	KernelVarSelfTgid              = "self_tgid"
 	KernelVarUnreachedReason       = "unreached_reason"
@@ -814,6 +817,7 @@ type KernelVariableSpecs struct {
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
+	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
 	UnreachedReason      *ebpf.VariableSpec `ebpf:"unreached_reason"`
@@ -907,6 +911,7 @@ type KernelVariables struct {
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
+	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
 	UnreachedReason      *ebpf.Variable `ebpf:"unreached_reason"`

@@ -16,7 +16,7 @@ static __always_inline int ack_refused(struct sock *listener, struct sk_buff *sk
 	if (!info || !info->watched || (call && call->skb == (__u64)skb))
 		return 0;
 	q = queues_of(listener);
-	refuse(listener, info, STAGE_ACK, q.accept > q.limit ? CAUSE_ACCEPT_QUEUE : CAUSE_OTHER, skb, &q);
+	refuse(listener, info, STAGE_ACK, was_full(&q) ? CAUSE_ACCEPT_QUEUE : CAUSE_OTHER, skb, &q);
 	return 0;
 }
 
@@ -54,12 +54,36 @@ int BPF_PROG(ack6_fexit_old, struct sock *listener, struct sk_buff *skb, void *r
 	return child || is_ipv4(skb) ? 0 : ack_refused(listener, skb);
 }
 
+static __always_inline void cookie_ack(struct sock *listener, struct sock_info *info)
+{
+	struct tally_key key = {.id = info->id, .what = TALLY_COOKIE_ACK};
+	struct tally *t = tally_of(&key, listener, info);
+
+	if (t)
+		tally_count(t);
+}
+
+/*
+ * An ACK that came for a request in the SYN queue says so; one on a SYN cookie (cookie_v4_check, cookie_v6_check) says
+ * that it found no socket, as others do, but none of those names a listener.
+ */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(ack_freed, struct sk_buff *skb, void *location, __u32 reason, struct sock *listener)
 {
-	if (reason != reason_listen_overflow || !listener)
+	struct sock_info *info;
+	struct queues q;
+	bool cookie = reason == reason_no_socket;
+
+	if (!listener || (!cookie && reason != reason_listen_overflow))
 		return 0;
-	return ack_refused(listener, skb);
+	info = info_of(listener);
+	if (!info || !info->watched || info->role != ROLE_LISTENER)
+		return 0;
+	q = queues_of(listener);
+	if (cookie)
+		cookie_ack(listener, info);
+	refuse(listener, info, STAGE_ACK, cookie && !was_full(&q) ? CAUSE_OTHER : CAUSE_ACCEPT_QUEUE, skb, &q);
+	return 0;
 }
 
 static __always_inline int cookie_accepted(struct sock *listener)

@@ -32,6 +32,12 @@ static __always_inline struct queues queues_of(struct sock *listener)
 	return q;
 }
 
+/* Whether the accept queue was full a moment ago: another CPU may have accepted one since. */
+static __always_inline bool was_full(const struct queues *q)
+{
+	return q->accept >= q->limit;
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -95,7 +101,7 @@ static __always_inline __u16 syn_cause(struct sock *listener, const struct queue
 	if (q->accept > q->limit)
 		return CAUSE_ACCEPT_QUEUE;
 	if (cookies)
-		return CAUSE_OTHER;
+		return was_full(q) ? CAUSE_ACCEPT_QUEUE : CAUSE_OTHER;
 	if (most - (int)q->syn < most >> 2)
 		return CAUSE_SYN_BACKLOG;
 	return q->syn == q->limit ? CAUSE_SYN_QUEUE : CAUSE_OTHER;

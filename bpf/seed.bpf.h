@@ -138,10 +138,16 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 /* Once each: first those that the accept queue refused, then the others. */
 static __always_inline void sample_refusals(struct sample_event *e, __u64 id)
 {
-	struct tally_key key = {.id = id, .code = CAUSE_ACCEPT_QUEUE, .what = TALLY_ACK};
+	struct tally_key key = {.id = id};
 
 	if (counts_acks) {
+		key.what = TALLY_COOKIE_ACK;
+		e->cookie_acks = tally_total(&key);
+		key.what = TALLY_ACK;
+		key.code = CAUSE_OTHER;
 		e->acks = tally_total(&key);
+		key.code = CAUSE_ACCEPT_QUEUE;
+		e->acks += tally_total(&key);
 		e->q.e.has |= HAS_ACKS;
 	}
 	if (!counts_refusals)

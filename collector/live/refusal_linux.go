@@ -42,23 +42,6 @@ func (s *Session) fidelity(probe, fact string) model.Fidelity {
 	return model.Unknown
 }
 
-// refusedByCount tells how many SYNs a listener refused where only its counter of drops shows them: it counts each SYN
-// once and each final ACK twice. One count behind the other is not to be trusted, so only what two samples in a row make
-// out is told, unless this one is the last.
-func (s *Session) refusedByCount(st *listenerState, e *event.Event, acks uint64, last bool) {
-	drops := e.SkDrops - min(e.SkDrops, st.before)
-	syns := drops - min(drops, 2*acks+s.refusedUnreached(e.ListenerConn))
-	settled := min(syns, st.last)
-	if last {
-		settled = syns
-	}
-	st.last = syns
-	if settled > st.told {
-		s.pending = append(s.pending, unexplained(e, event.StageSYN, settled-st.told))
-		st.told = settled
-	}
-}
-
 // unexplained makes a grouped refusal of the listener of a sample, or of the end of a listener.
 func unexplained(of *event.Event, stage string, count uint64) event.Event {
 	e := *of
@@ -104,7 +87,12 @@ func (s *Session) nameReasons(spec *ebpf.CollectionSpec) error {
 	if err := spec.Variables["unreached_reason"].Set(marked(s.decoder.reasons, unreached)); err != nil {
 		return fmt.Errorf("set unreached_reason: %w", err)
 	}
-	return spec.Variables["reason_listen_overflow"].Set(numberOf(s.decoder.reasons, "TCP_LISTEN_OVERFLOW"))
+	for variable, reason := range map[string]string{"reason_listen_overflow": "TCP_LISTEN_OVERFLOW", "reason_no_socket": "NO_SOCKET"} {
+		if err := spec.Variables[variable].Set(numberOf(s.decoder.reasons, reason)); err != nil {
+			return fmt.Errorf("set %s: %w", variable, err)
+		}
+	}
+	return nil
 }
 
 // unreached are the reasons that end a SYN on its way to a listener.

@@ -4,6 +4,7 @@ package live
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"beltrace/bpf"
@@ -47,8 +48,8 @@ func TestHalfFull(t *testing.T) {
 	}
 }
 
-// sampled is a sample of a listener whose socket has counted that many drops.
-func sampled(drops uint64) *event.Event {
+// dropped is a sample of a listener whose socket has counted that many drops.
+func dropped(drops uint64) *event.Event {
 	e := &event.Event{Kind: event.Queue, ListenerConn: 9, SkDrops: drops}
 	return e.Set(event.FieldListenerConn, event.FieldSkDrops)
 }
@@ -56,7 +57,7 @@ func sampled(drops uint64) *event.Event {
 // What one read of the counter says is believed when the next one says so too: it counts an ACK before the ACK is known
 // to be refused.
 func TestRefusedByCount(t *testing.T) {
-	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}}
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, spaces: spaces{known: map[uint32]*space{}, searched: monotonic()}}
 	st := &listenerState{before: 100}
 	steps := []struct {
 		drops, acks, told uint64 // told: in all, after this step
@@ -71,7 +72,7 @@ func TestRefusedByCount(t *testing.T) {
 		{130, 1, 28, true}, // the last read is believed
 	}
 	for i, step := range steps {
-		s.refusedByCount(st, sampled(step.drops), step.acks, step.last)
+		s.settle([]claim{s.claim(st, dropped(step.drops), step.acks, 0, step.last)})
 		if st.told != step.told {
 			t.Errorf("step %d: %d told, want %d", i, st.told, step.told)
 		}
@@ -85,6 +86,63 @@ func TestRefusedByCount(t *testing.T) {
 	}
 	if sum != 28 {
 		t.Errorf("the events say %d", sum)
+	}
+}
+
+// Together the listeners of a namespace refused no more than it has counted: what is not certainly one's is somebody's.
+func TestShare(t *testing.T) {
+	for _, c := range []struct {
+		room          uint64
+		claimed, each []uint64
+		somewhere     uint64
+	}{
+		{10, []uint64{7}, []uint64{7}, 0},
+		{10, []uint64{4, 6}, []uint64{4, 6}, 0},
+		{23, []uint64{59}, []uint64{23}, 0},
+		{0, []uint64{3, 4}, []uint64{0, 0}, 0},
+		{100, []uint64{98, 5}, []uint64{95, 2}, 3},
+		{10, []uint64{50, 50}, []uint64{0, 0}, 10},
+	} {
+		each, somewhere := share(c.room, c.claimed)
+		if !slices.Equal(each, c.each) || somewhere != c.somewhere {
+			t.Errorf("%d for %v: %v and %d of somebody, want %v and %d", c.room, c.claimed, each, somewhere, c.each, c.somewhere)
+		}
+	}
+}
+
+// What the namespace has not counted was no refusal: it is neither told nor claimed again.
+func TestSettleWithinTheNamespace(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, listeners: map[uint64]*listenerState{}}
+	sp := &space{have: event.MaskOf(event.FieldListenDrops)}
+	s.spaces.known = map[uint32]*space{0: sp}
+	a, b := s.listener(1), s.listener(2)
+	for i, step := range []struct {
+		drops, acks  uint64    // of the namespace, when this round's samples were taken
+		a, b         [2]uint64 // sk_drops, refused ACKs
+		toldA, toldB uint64
+	}{
+		{9, 2, [2]uint64{40, 2}, [2]uint64{0, 0}, 0, 0},
+		{9, 2, [2]uint64{40, 2}, [2]uint64{3, 0}, 7, 0}, // 7 SYNs and 2 ACKs; the other 29 were none
+		{12, 2, [2]uint64{40, 2}, [2]uint64{3, 0}, 7, 3},
+		{12, 2, [2]uint64{60, 2}, [2]uint64{3, 0}, 7, 3},
+		{12, 2, [2]uint64{60, 2}, [2]uint64{3, 0}, 7, 3},
+	} {
+		sp.now.ListenDrops, sp.acks = step.drops, step.acks
+		s.settle([]claim{s.claim(a, dropped(step.a[0]), step.a[1], 0, false), s.claim(b, dropped(step.b[0]), step.b[1], 0, false)})
+		if a.told != step.toldA || b.told != step.toldB {
+			t.Errorf("step %d: %d and %d told, want %d and %d", i, a.told, b.told, step.toldA, step.toldB)
+		}
+	}
+	if a.vain != 49 || b.vain != 0 || sp.syns != 10 {
+		t.Errorf("in vain %d and %d, told %d in all", a.vain, b.vain, sp.syns)
+	}
+}
+
+// On a SYN cookie a refused ACK counts once.
+func TestClaimOfCookies(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}}
+	if c := s.claim(&listenerState{}, dropped(14), 6, 4, true); c.count != 6 {
+		t.Errorf("14 drops, 2 ACKs for requests, 4 on cookies: %d SYNs, want 6", c.count)
 	}
 }
 

@@ -21,8 +21,10 @@ const busyPeriod = 100 * time.Millisecond
 // listenerState is what samples leave for the next one.
 type listenerState struct {
 	before uint64 // sk_drops when the watch began
-	last   uint64 // SYN refusals that the last sample's sk_drops made out
-	told   uint64 // of them, in grouped events
+	last   uint64 // SYNs that the last sample's sk_drops made out
+	told   uint64 // of them, refusals told in grouped events
+	vain   uint64 // of them, what was none, or may have been another listener's
+	acks   uint64 // final ACKs refused
 	drops  uint64 // sk_drops at the last sample
 	busy   bool
 	netns  uint32
@@ -94,6 +96,7 @@ func (s *Session) samplePlaces(busyOnly bool) []string {
 
 // queueSamples decodes what the iterator wrote.
 func (s *Session) queueSamples(raw []byte, busyOnly bool) {
+	var all []sampled
 	for size := int(unsafe.Sizeof(bpf.KernelSampleEvent{})); len(raw) >= size; raw = raw[size:] {
 		var e event.Event
 		r := record[bpf.KernelSampleEvent](raw)
@@ -111,15 +114,40 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 			s.spaces.of(e.NetNS).moved = true
 		}
 		s.busy = s.busy || st.busy
-		if bpf.KernelEventHas(r.Q.E.Has)&bpf.KernelEventHasHAS_ACKS != 0 {
-			if !busyOnly {
-				s.refusedByCount(st, &e, r.Acks, s.final)
-			}
-			e.Drops = st.told + r.Acks
+		st.drops = e.SkDrops
+		all = append(all, sampled{event: e, state: st, raw: r})
+	}
+	s.queueSampled(all, busyOnly)
+}
+
+// sampled is what an iterator says of a listener.
+type sampled struct {
+	event event.Event
+	state *listenerState
+	raw   *bpf.KernelSampleEvent
+}
+
+// counts reports whether the sample says how many final ACKs were refused.
+func counts(r *bpf.KernelSampleEvent) bool {
+	return bpf.KernelEventHas(r.Q.E.Has)&bpf.KernelEventHasHAS_ACKS != 0
+}
+
+// queueSampled queues the samples behind what they show as refused.
+func (s *Session) queueSampled(all []sampled, busyOnly bool) {
+	var made []claim
+	for i := range all {
+		if r := all[i].raw; !busyOnly && counts(r) {
+			made = append(made, s.claim(all[i].state, &all[i].event, r.Acks, r.CookieAcks, s.final))
+		}
+	}
+	s.settle(made)
+	for i := range all {
+		e := &all[i].event
+		if counts(all[i].raw) {
+			e.Drops = all[i].state.told + all[i].raw.Acks
 			e.Set(event.FieldDrops)
 		}
-		st.drops = e.SkDrops
-		s.pending = append(s.pending, e)
+		s.pending = append(s.pending, *e)
 	}
 }
 
@@ -150,7 +178,10 @@ func (s *Session) endListener(e *event.Event, skDrops uint64) {
 	if s.fidelity(probes.SYNDrop, probes.FactSYNDrops) == model.Derived {
 		of := end
 		of.SkDrops, of.ListenerConn = skDrops, e.Conn
-		s.refusedByCount(s.listener(e.Conn), of.Set(event.FieldListenerConn), s.refusedACKs(e.Conn), true)
+		acks, byCookie := s.refusedACKs(e.Conn)
+		last := s.claim(s.listener(e.Conn), of.Set(event.FieldListenerConn), acks, byCookie, true)
+		s.settle([]claim{last})
+		s.spaces.of(e.NetNS).ended += acks
 	}
 	s.forgetTallies(e.Conn)
 	delete(s.listeners, e.Conn)

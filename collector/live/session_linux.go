@@ -129,6 +129,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.countRefusals(); err != nil {
 		return err
 	}
+	s.spaces.begin(c.NetNS) // before the listeners' counters are read, which then have nothing that these have not
 	if err := s.arm(); err != nil {
 		return err
 	}
@@ -138,7 +139,6 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.watchBlockedAcceptors(); err != nil {
 		return err
 	}
-	s.spaces.begin(c.NetNS)
 	s.loader.release()
 	s.heedNeeds(monotonic())
 	s.publishSets()

@@ -31,6 +31,9 @@ type space struct {
 	told     event.Space // as the last event has it
 	toldHave event.Mask
 	refused  uint64 // ListenDrops at the last read
+	syns     uint64 // refused SYNs told from counts
+	acks     uint64 // final ACKs that its listeners had refused before the last read
+	ended    uint64 // of them, those of listeners that have ended
 	carried  uint64 // of it, what is new in that read and not told
 	listens  bool   // a watched listener is in it
 	moved    bool   // one of them counted a drop since the last read
@@ -148,17 +151,29 @@ func (s *Session) readSpaces(ts int64) {
 
 func (s *Session) readSpace(sp *space, ino uint32, ts int64) {
 	sp.waited = 0
-	if path := s.spaces.path(ino, sp.pid); path != "" {
-		if now, err := counters(path); err == nil {
-			sp.count(&now)
-		}
-	}
+	s.readCounters(sp, ino)
 	if sp.now != sp.told || sp.have != sp.toldHave {
 		s.pending = append(s.pending, sp.event(ino, ts))
 		sp.told, sp.toldHave = sp.now, sp.have
 	}
 	s.refusedSomewhere(sp, ino, ts)
 	sp.moved = false
+}
+
+// readCounters reads a namespace's counters, and where drops are worked out from them what else they have.
+func (s *Session) readCounters(sp *space, ino uint32) {
+	path := s.spaces.path(ino, sp.pid)
+	if path == "" {
+		return
+	}
+	acks := sp.acks
+	if sp.moved {
+		acks = s.acksIn(ino) // before the counters, which then have them all
+	}
+	if now, err := counters(path); err == nil {
+		sp.count(&now)
+		sp.acks = acks
+	}
 }
 
 // refusedSomewhere tells what the namespace's listeners refused together, where nothing says which of them did: what was
@@ -175,8 +190,7 @@ func (s *Session) refusedSomewhere(sp *space, ino uint32, ts int64) {
 	if count == 0 || s.fidelity(probes.SYNDrop, probes.FactDrops) != model.Unknown {
 		return
 	}
-	e := event.Event{TS: ts, Kind: event.SYNDrop, NetNS: ino, Proto: "tcp", Reason: event.ReasonUnknown, Count: count}
-	s.pending = append(s.pending, *e.Set(event.FieldNetNS, event.FieldProto, event.FieldReason, event.FieldCount))
+	s.pending = append(s.pending, unplaced(ino, ts, count))
 }
 
 func (sp *space) event(ino uint32, ts int64) event.Event {

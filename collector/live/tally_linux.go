@@ -83,13 +83,18 @@ func (s *Session) forgetTallies(listener uint64) {
 	}
 }
 
-// refusedACKs is how many final ACKs a listener refused for a full accept queue, at the last read.
-func (s *Session) refusedACKs(listener uint64) uint64 {
-	k := bpf.KernelTallyKey{Id: listener, Code: uint16(bpf.KernelDropCauseCAUSE_ACCEPT_QUEUE), What: uint8(bpf.KernelTallyWhatTALLY_ACK)}
-	if state := s.tallies[k]; state != nil {
-		return state.total
+// refusedACKs is how many final ACKs a listener refused, at the last read; byCookie: of them, those on a SYN cookie.
+func (s *Session) refusedACKs(listener uint64) (acks, byCookie uint64) {
+	for k, state := range s.tallies {
+		switch {
+		case k.Id != listener:
+		case k.What == uint8(bpf.KernelTallyWhatTALLY_ACK):
+			acks += state.total
+		case k.What == uint8(bpf.KernelTallyWhatTALLY_COOKIE_ACK):
+			byCookie += state.total
+		}
 	}
-	return 0
+	return acks, byCookie
 }
 
 // refusedUnreached is how many SYNs a listener's socket itself refused without looking at its queues: its counter of drops

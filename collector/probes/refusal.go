@@ -65,10 +65,11 @@ func synDropProbe() Probe {
 				Progs: []string{"cookie4_kprobe", "cookie6_kprobe", "syn_kretprobe", "syn_kprobe"},
 			},
 			{
-				How: Iter, At: "sk_drops, less the refused ACKs", After: LastACK, Serves: Tracepoint, Needs: Tracepoint,
+				How: Iter, At: "sk_drops, less the refused ACKs, at most ListenDrops", After: LastACK, Serves: Tracepoint, Needs: Tracepoint,
 				Fidelity: model.Derived, Facts: unknown(FactOverflows, FactCookies),
-				Note: "refused SYNs are told once a second, by their number, without a reason; what comes for a request that waits in the SYN queue " +
-					"already (its SYN again, or a RST) is counted as well",
+				Note: "refused SYNs are told once a second, by their number, without a reason. sk_drops also counts what comes for a request that " +
+					"waits in the SYN queue already (its SYN again, or a RST): of it no more is told than the network namespace has refused, " +
+					"and where several listeners may have, it is told of the namespace",
 			},
 			{
 				How: Proc, At: "net/netstat ListenDrops", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Unknown,
