@@ -34,7 +34,7 @@ type Route struct {
 	Listener string                  `json:"listener"` // the server's address
 	Protocol string                  `json:"protocol"`
 	Method   string                  `json:"method,omitempty"`
-	Route    string                  `json:"route"`
+	Route    string                  `json:"route,omitempty"`
 	Count    uint64                  `json:"count"`
 	Errors   uint64                  `json:"errors"` // status 500 and above, and those that were cut off
 	TotalNS  Distribution            `json:"total_ns"`

@@ -33,10 +33,10 @@ const (
 type Snapshot struct {
 	Schema int                    `json:"schema"`
 	TS     int64                  `json:"ts"` // CLOCK_MONOTONIC
-	Host   string                 `json:"host"`
-	Kernel string                 `json:"kernel"`
-	Arch   string                 `json:"arch"`
-	Tier   string                 `json:"tier"` // lowest among the required probes in use: full, kprobe, tracepoint, none
+	Host   string                 `json:"host,omitempty"`
+	Kernel string                 `json:"kernel,omitempty"`
+	Arch   string                 `json:"arch,omitempty"`
+	Tier   string                 `json:"tier,omitempty"` // lowest among the required probes in use: full, kprobe, tracepoint, none
 	Probes map[string]ProbeStatus `json:"probes"`
 	Lost   map[string]uint64      `json:"lost"` // by place; empty when nothing was lost
 
@@ -80,7 +80,7 @@ type Totals struct {
 
 // ProbeStatus is how one probe is served on this kernel.
 type ProbeStatus struct {
-	Hook     string   `json:"hook"` // mechanism and place, "" when no hook worked
+	Hook     string   `json:"hook,omitempty"` // mechanism and place; absent when no hook worked
 	Fidelity Fidelity `json:"fidelity"`
 }
 
@@ -111,8 +111,8 @@ type Listener struct {
 	Accepted     uint64              `json:"accepted"`
 	WaitNS       Distribution        `json:"wait_ns"`
 	HandshakeNS  Distribution        `json:"handshake_ns"`
-	SYNDrops     map[string]uint64   `json:"syn_drops"` // refused SYNs and final ACKs, by reason
-	ACKDrops     map[string]uint64   `json:"ack_drops"` // of them, final ACKs: those clients believe that they are connected
+	SYNDrops     map[string]uint64   `json:"syn_drops,omitzero"` // refused SYNs and final ACKs, by reason; absent where they are unknown
+	ACKDrops     map[string]uint64   `json:"ack_drops,omitzero"` // of them, final ACKs: those clients believe that they are connected
 	Overflows    Opt[uint64]         `json:"overflows,omitzero"`
 	Drops        Opt[uint64]         `json:"drops,omitzero"`        // all refusals, each once
 	SkDrops      Opt[uint64]         `json:"sk_drops,omitzero"`     // the socket's own counter, which counts a dropped ACK twice
@@ -152,9 +152,9 @@ type QueueSample struct {
 type Acceptor struct {
 	PID     uint32            `json:"pid"`
 	TID     uint32            `json:"tid"`
-	Comm    string            `json:"comm"`
+	Comm    string            `json:"comm,omitempty"`
 	Accepts uint64            `json:"accepts"`
-	Errors  map[string]uint64 `json:"errors"` // failed calls, by errno's name; EAGAIN is no error
+	Errors  map[string]uint64 `json:"errors,omitzero"` // failed calls, by errno's name; EAGAIN is no error
 	// Between is what the thread did since it is watched, its waits in accept included. Known while its scheduling is watched.
 	Between Opt[Times] `json:"between,omitzero"`
 	// OpenFDs and FDLimit are the process's, when an accept failed for want of a descriptor.

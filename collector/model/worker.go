@@ -21,7 +21,7 @@ const (
 type Worker struct {
 	PID       uint32      `json:"pid"`
 	TID       uint32      `json:"tid"`
-	Comm      string      `json:"comm"`
+	Comm      string      `json:"comm,omitempty"`
 	Role      string      `json:"role"`
 	Accepts   uint64      `json:"accepts"`
 	Exchanges Opt[uint64] `json:"exchanges,omitzero"`

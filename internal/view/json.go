@@ -12,7 +12,8 @@ import (
 	"beltrace/collector/model"
 )
 
-// JSON writes the snapshot as one object on one line: what --once --json prints. Empty lists are [], empty maps {}.
+// JSON writes the snapshot as one object on one line: what --once --json prints. Empty lists are [], empty maps {}; what
+// is not known is left out.
 func JSON(w io.Writer, s *model.Snapshot) error {
 	out := *s
 	out.Probes = orEmpty(s.Probes)
@@ -87,17 +88,25 @@ func writeList[T any](w io.Writer, text *bytes.Buffer, enc *json.Encoder, list [
 
 // complete returns the listener with its empty lists and maps made. The snapshot itself is shared and stays as it is.
 func complete(l model.Listener) model.Listener {
-	l.SYNDrops = orEmpty(l.SYNDrops)
-	l.ACKDrops = orEmpty(l.ACKDrops)
+	l.SYNDrops = ifKnown(l.SYNDrops, l.Fidelity["syn_drops"])
+	l.ACKDrops = ifKnown(l.ACKDrops, l.Fidelity["ack_drops"])
 	l.Fidelity = orEmpty(l.Fidelity)
 	acceptors := make([]model.Acceptor, len(l.Acceptors))
 	for i, a := range l.Acceptors {
-		a.Errors = orEmpty(a.Errors)
+		a.Errors = ifKnown(a.Errors, l.Fidelity["accept_error"])
 		a.Between.V.BlockedNS = orEmpty(a.Between.V.BlockedNS)
 		acceptors[i] = a
 	}
 	l.Acceptors = acceptors
 	return l
+}
+
+// ifKnown returns the counts, or nothing where that there are none only means that nobody saw them.
+func ifKnown(m map[string]uint64, f model.Fidelity) map[string]uint64 {
+	if len(m) == 0 && f == model.Unknown {
+		return nil
+	}
+	return orEmpty(m)
 }
 
 func orNone[T any](list []T) []T {
