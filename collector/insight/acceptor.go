@@ -160,7 +160,7 @@ var fdLimit = rule{
 		var s sentence
 		s.add("", "accept failed %s in the last 10 s: %s", timesIn(recent), strings.Join(names, " and "))
 		if limit.Known {
-			s.add(", ", "%d of %d file descriptors are open", open.V, limit.V)
+			s.add(", ", "%s", descriptors(uint64(open.V), limit.V))
 			e.numbers["open_fds"], e.numbers["fd_limit"] = float64(open.V), float64(limit.V)
 		}
 		if l.AcceptQueue.V > 0 {
@@ -177,6 +177,14 @@ func (l *listener) failed(errno string) (n uint64) {
 		n += a.Errors[errno]
 	}
 	return n
+}
+
+// descriptors says how many there are. A limit bounds the numbers of new ones: what was open before it was set stays.
+func descriptors(open, limit uint64) string {
+	if open > limit {
+		return fmt.Sprintf("%d file descriptors are open and the limit is %d: %d were open before it was set", open, limit, open-limit)
+	}
+	return fmt.Sprintf("%d of %d file descriptors are open", open, limit)
 }
 
 func timesIn(n uint64) string {
