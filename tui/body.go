@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,8 +82,18 @@ func (u *ui) emptyText(t *view.Table) string {
 	if len(u.snap.Filters) == 0 {
 		return u.page().Empty
 	}
+	if u.opt.Output != nil { // a command or demo was started to be watched: there is no filter to drop
+		what, _, _ := strings.Cut(u.page().Empty, ":")
+		text := what + ": only the processes of " + view.Clean(u.opt.Title) + " are watched"
+		if more := slices.DeleteFunc(slices.Clone(u.snap.Filters), isPID); len(more) > 0 {
+			text += ", by " + view.Clean(strings.Join(more, " "))
+		}
+		return text
+	}
 	return u.page().Empty + ", or drop the filter " + view.Clean(strings.Join(u.snap.Filters, " "))
 }
+
+func isPID(filter string) bool { return strings.HasPrefix(filter, "--pid ") }
 
 // drawOpened paints a record's detail. If the record is gone, the last that was known of it stays.
 func (u *ui) drawOpened(p painter, a area, o *opened) {

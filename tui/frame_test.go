@@ -97,6 +97,7 @@ func TestFrames(t *testing.T) {
 		{"sorted", showing(viewtest.Busy()), "3ssssS"},
 		{"frozen", showing(viewtest.Busy()), " "},
 		{"empty", showing(filtered), "2"},
+		{"empty_run", running(filtered), "2"},
 		{"starting", showing(nil), ""},
 		{"lesson", withLesson(), "2"},
 		{"output", withOutput(), "2"},
@@ -119,6 +120,13 @@ func withLesson() Options {
 			{State: "waiting", Text: "the queue drains when the server accepts"}, {State: "unproven", Text: "which SYN was refused"}},
 		Again: func() {}}
 	o.Lesson = func() *LessonView { return lesson }
+	return o
+}
+
+// running is the dashboard of run.
+func running(s *model.Snapshot) Options {
+	o := showing(s)
+	o.Title, o.Output = "run ./my-server", func() []string { return nil }
 	return o
 }
 
