@@ -28,12 +28,31 @@ func (a *app) main(args []string) int {
 	ctx, stop := a.signals()
 	defer stop()
 	root := a.rootCmd()
+	help := &checked{Writer: a.out} // nobody else looks whether a help text could be written
+	root.SetOut(help)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = help.err
+	}
 	if line := errorLine(err); line != "" {
 		fmt.Fprintln(a.err, "beltrace:", line)
 	}
 	return exitCode(err)
+}
+
+// checked keeps the first error of its writes.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // signalled is the cause of a context that a signal ended.

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -79,7 +80,7 @@ func (a *app) demoCmd() *cobra.Command {
 	fs := c.Flags()
 	fs.BoolVar(&f.headless, "headless", false, "no dashboard: print tables and claims, then end")
 	fs.BoolVar(&f.json, "json", false, "print the claims as one JSON object, then end")
-	fs.BoolVar(&f.serveOnly, "serve-only", false, "only serve, and print the address; needs no privileges")
+	fs.BoolVar(&f.serveOnly, "serve-only", false, "only serve, and print the address (--json: as an object); needs no privileges")
 	fs.StringVar(&f.listen, "listen", "", "`address` or port of the server (default: a free port on loopback)")
 	fs.StringVar(&f.tier, "tier", "", "use no hook above this `tier`: full, kprobe or tracepoint")
 	fs.MarkHidden("tier")
@@ -102,13 +103,21 @@ func (a *app) demo(ctx context.Context, f *demoFlags, name string, args []string
 	r := &demoRunner{demo: d, listen: listen, args: args}
 	r.log = func(role, line string) { a.say("demo %s: %s", role, line) }
 	if f.serveOnly {
-		return a.serveDemo(ctx, r)
+		return a.serveDemo(ctx, r, f.json)
 	}
 	return a.watchDemo(ctx, f, r)
 }
 
+// serving is what --serve-only --json prints.
+type serving struct {
+	Demo   string `json:"demo"`
+	Title  string `json:"title"`
+	Server string `json:"server"` // where it listens
+	PID    int    `json:"pid"`
+}
+
 // serveDemo runs the server alone until ctx ends.
-func (a *app) serveDemo(ctx context.Context, r *demoRunner) error {
+func (a *app) serveDemo(ctx context.Context, r *demoRunner, asJSON bool) error {
 	defer r.Stop()
 	if err := r.StartServer(); err != nil {
 		return err
@@ -120,7 +129,7 @@ func (a *app) serveDemo(ctx context.Context, r *demoRunner) error {
 	if !watchable {
 		a.say("no kernel evidence here: %s has no Linux kernel to watch; make vm has one, and a replay shows the lesson", runtime.GOOS)
 	}
-	if _, err := fmt.Fprintln(a.out, r.state.Addr()); err != nil {
+	if err := a.tellServer(r, asJSON); err != nil {
 		return err
 	}
 	select {
@@ -129,6 +138,15 @@ func (a *app) serveDemo(ctx context.Context, r *demoRunner) error {
 	case <-r.server.Ended:
 		return r.died(r.server)
 	}
+}
+
+// tellServer prints where the server listens.
+func (a *app) tellServer(r *demoRunner, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(serving{r.demo.Name, r.demo.Lesson.Title, r.state.Addr(), r.server.PID})
+	}
+	_, err := fmt.Fprintln(a.out, r.state.Addr())
+	return err
 }
 
 // watchDemo runs server and client and watches them.

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -136,6 +137,21 @@ func TestDemoProcesses(t *testing.T) {
 		}
 		if !refused(addr) {
 			t.Error("the server is still there")
+		}
+	})
+	t.Run("serves, and says so in JSON", func(t *testing.T) {
+		p, line := serve(t, binary, nil, "connect-accept", "--json")
+		var said map[string]any
+		if err := json.Unmarshal([]byte(line), &said); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		addr, _ := said["server"].(string)
+		if said["demo"] != "connect-accept" || refused(addr) || said["pid"] != float64(p.child()) {
+			t.Errorf("said %s; its child is %d", line, p.child())
+		}
+		p.cmd.Process.Signal(os.Interrupt)
+		if code, stderr := p.wait(); code != exitDone {
+			t.Errorf("exit %d\n%s", code, stderr)
 		}
 	})
 	t.Run("killed, it leaves no child", func(t *testing.T) {

@@ -90,6 +90,14 @@ func (p *flightPlan) what() string {
 	return strings.Join(p.on, " or ")
 }
 
+// silence says that it has not fired.
+func (p *flightPlan) silence() string {
+	if len(p.on) == 0 {
+		return "no finding fired"
+	}
+	return p.what() + " did not fire"
+}
+
 // shortDuration writes 1m instead of 1m0s.
 func shortDuration(d time.Duration) string {
 	s := d.String()
@@ -198,7 +206,7 @@ func (f *flight) End() error {
 		err = f.written(true)
 	}
 	if f.files == 0 {
-		f.say("%s did not fire: nothing is written", f.what())
+		f.say("%s: nothing is written", f.silence())
 	}
 	return err
 }

@@ -228,6 +228,12 @@ func TestFlightOfNothing(t *testing.T) {
 	if want := []string{"accept-queue-full did not fire: nothing is written"}; !slices.Equal(f.said, want) {
 		t.Errorf("said %q", f.said)
 	}
+	p.on = nil
+	f = newFlightTest(t, p)
+	f.end()
+	if want := []string{"no finding fired: nothing is written"}; !slices.Equal(f.said, want) {
+		t.Errorf("said %q", f.said)
+	}
 }
 
 // TestFlightBudget: memory is bounded, and that it shortens the minute is said.

@@ -31,7 +31,6 @@ func (a *app) rootCmd() *cobra.Command {
 	root.ValidArgsFunction = nil
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCmd())

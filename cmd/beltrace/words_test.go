@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,22 @@ func TestUnreadOutput(t *testing.T) {
 	w.Close()
 	if _, err := (stdout{w}).WriteString("x"); err == nil || errors.Is(err, errUnread) {
 		t.Errorf("write to a closed file: %v", err)
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestUnwrittenOutput: what could not be written is a failure, with its reason, for everything that only prints.
+func TestUnwrittenOutput(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "trace"}, {"demo", "--help"}, {"version"}, {"demo"}, {"completion", "zsh"}} {
+		var stderr bytes.Buffer
+		a := &app{in: os.Stdin, out: fullDisk{}, err: &stderr}
+		if code := a.main(args); code != exitFailed || stderr.String() != "beltrace: no space left on device\n" {
+			t.Errorf("%v: exit %d, %q", args, code, stderr.String())
+		}
 	}
 }
 
