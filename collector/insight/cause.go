@@ -134,11 +134,24 @@ func (c *cause) between() string {
 	case c.sleeps():
 		return fmt.Sprintf("%s accepts, then sleeps in %s: %s", name, c.in, part)
 	case c.way == blocked:
-		return fmt.Sprintf("%s accepts, then is blocked in %s: %s", name, c.in, part)
+		return fmt.Sprintf("%s accepts, then %s: %s", name, c.held(), part)
 	case c.way == runqueue:
 		return fmt.Sprintf("%s is ready to run but waits for a CPU: %s", name, part)
 	}
 	return fmt.Sprintf("%s accepts, then runs on a CPU: %s", name, part)
+}
+
+// held says what keeps the thread, which is not always a system call.
+func (c *cause) held() string {
+	switch c.in {
+	case "stopped":
+		return "is stopped by a signal"
+	case "throttled":
+		return "has used up its cgroup's CPU quota"
+	case "page_fault":
+		return "waits for a page of its memory"
+	}
+	return "is blocked in " + c.in
 }
 
 func (c *cause) name() string {
@@ -159,8 +172,10 @@ func (l *listener) idleWho() string {
 		return fmt.Sprintf("%s calls accept, and it fails for want of a file descriptor", c.name())
 	case c.way == "":
 		return fmt.Sprintf("%s used to accept; what it does now is not known (its scheduling is not watched)", c.name())
+	case c.waitsForWork() && l.AcceptQueue.Known && l.AcceptQueue.V == 0:
+		return fmt.Sprintf("%s has accepted all that waited, and waits for more in %s", c.name(), c.in)
 	case c.way == blocked:
-		return fmt.Sprintf("%s, which used to accept, is blocked in %s (%.0f %% of its time)", c.name(), c.in, c.share*100)
+		return fmt.Sprintf("%s, which used to accept, %s (%.0f %% of its time)", c.name(), c.held(), c.share*100)
 	case c.way == runqueue:
 		return fmt.Sprintf("%s, which used to accept, waits for a CPU (%.0f %% of its time)", c.name(), c.share*100)
 	}
@@ -176,6 +191,10 @@ func (l *listener) remedy() string {
 		return "Give the process more file descriptors (RLIMIT_NOFILE), or close those that it leaks."
 	case c.sleeps():
 		return fmt.Sprintf("Take the %s out of the accept loop.", c.in) + more
+	case c.way == blocked && c.in == "stopped":
+		return "Let it go on (kill -CONT), and look for who stops it: a debugger, job control, a freezer."
+	case c.way == blocked && c.in == "throttled":
+		return "Raise the cgroup's CPU quota (cpu.max, CPUQuota= of its unit, the container's CPU limit), or give it less to do." + more
 	case c.waitsForWork():
 		return "Accept until EAGAIN each time the listener is ready, and let more threads do so." + more
 	case c.way == blocked:

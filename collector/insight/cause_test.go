@@ -30,6 +30,10 @@ func TestCause(t *testing.T) {
 			"tid 4711 is ready to run but waits for a CPU: 30 ms between two accepts (60 % of its time)", "more threads ready to run than CPUs", true},
 		{"does not take all", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"epoll_wait": 900 * ms}},
 			"tid 4711 accepts, then is blocked in epoll_wait: 45 ms between two accepts (90 % of its time)", "Accept until EAGAIN", true},
+		{"stopped", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"stopped": 900 * ms}},
+			"tid 4711 accepts, then is stopped by a signal: 45 ms between two accepts (90 % of its time)", "Let it go on", true},
+		{"throttled", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"throttled": 900 * ms}},
+			"tid 4711 accepts, then has used up its cgroup's CPU quota: 45 ms between two accepts (90 % of its time)", "Raise the cgroup's CPU quota", true},
 		{"unknown", model.Times{}, "tid 4711 accepts; what it does between two accepts is not known (its scheduling is not watched)", "Accept faster", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -48,6 +52,30 @@ func TestCause(t *testing.T) {
 				t.Errorf("numbers %v", f.Numbers)
 			}
 		})
+	}
+}
+
+// TestBurstIsOver: refusals count for ten seconds. An acceptor that has taken all and waits for more is not to blame.
+func TestBurstIsOver(t *testing.T) {
+	for _, c := range []struct {
+		waiting uint32
+		want    string
+	}{
+		{0, "tid 4711 has accepted all that waited, and waits for more in epoll_wait"},
+		{9, "tid 4711, which used to accept, is blocked in epoll_wait"},
+	} {
+		var g Engine
+		for half := range int64(18) {
+			s := slow(min(half, 4), model.Times{})
+			s.TS = half * int64(Period)
+			l := &s.Listeners[0]
+			l.AcceptQueue, l.SYNDrops, l.Overflows = model.Some(c.waiting), map[string]uint64{"accept_queue_full": uint64(min(half, 4))}, model.Some(uint64(min(half, 4)))
+			l.Acceptors[0].Between = model.Some(model.Times{WatchedNS: s.TS, BlockedNS: map[string]int64{"epoll_wait": s.TS}})
+			g.Tick(s)
+		}
+		if f := find(g.Findings(), "accept-queue-full"); f == nil || !strings.Contains(f.Text, c.want) {
+			t.Errorf("%d wait: %+v, want %q", c.waiting, f, c.want)
+		}
 	}
 }
 
