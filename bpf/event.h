@@ -222,7 +222,9 @@ struct turn_event {
 	__u64 sent;
 	__u64 acked;
 	__u64 latency;
-	__u64 preempted; /* the thread waited for a CPU since it read, besides what offcpu_events tell */
+	__u64 running;	/* of an answer: the CPU time of the thread that had read the request, since then; 0: not known */
+	__u64 runqueue; /* of its own thread, the time without a CPU since then, or, if another one had read it, since its last sleep */
+	__u64 other;	/* another one had read it: when this one last read a request or began an answer */
 	__u64 nagle;	 /* written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm) */
 	__u64 window;	 /* since the receiver's window was full */
 	__u32 calls;
@@ -285,8 +287,8 @@ struct tally {
 
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
-_Static_assert(sizeof(struct thread_event) == 400, "struct thread_event");
-_Static_assert(sizeof(struct turn_event) == 512, "struct turn_event");
+_Static_assert(sizeof(struct thread_event) == 416, "struct thread_event");
+_Static_assert(sizeof(struct turn_event) == 528, "struct turn_event");
 
 /* A process that holds a socket open, found at start. */
 struct owner {

@@ -25,6 +25,7 @@ struct flow {
 	__u8 known_in;
 	__u8 known_out;
 	__u8 pad[6];
+	struct serving serving;
 	struct turn_event turn;	  /* the present one, as it will be written */
 	__u8 slack[2 * HEAD_LEN]; /* behind the head: so far the verifier thinks that a copy may reach */
 };
@@ -191,7 +192,8 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 	t->dir = dir;
 	t->calls = 0;
 	t->head_len = 0;
-	t->readable = t->sent = t->acked = t->preempted = 0;
+	t->readable = t->sent = t->acked = 0;
+	t->running = t->runqueue = t->other = 0;
 	if (dir == TURN_IN)
 		t->nagle = t->window = 0; /* of the last turn out */
 	t->nr = c->nr;
@@ -242,12 +244,10 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 		finish_turn(sk, flow);
 		begin_turn(flow, TURN_IN, before, &c);
 		flow->turn.readable = flow->readable;
-	} else if (flow->turn.last_tid != (__u32)bpf_get_current_pid_tgid()) {
-		thread_hands_over(flow->turn.last_tid, info->id);
 	}
-	if (info->role == ROLE_SERVER)
-		thread_has_request(info->id);
 	take_bytes(flow, before, p.in, moved, &c);
+	if (info->role == ROLE_SERVER)
+		thread_takes(&flow->serving, info->id, flow->turn.last);
 	flow->in_pos = p.in;
 	if (!p.unread)
 		flow->readable = 0;
@@ -262,7 +262,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_get(sk, info);
 	struct turn_event *t;
-	__u64 before, preempted;
+	__u64 before;
 
 	if (!flow || !info)
 		return 0;
@@ -279,9 +279,9 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	t = &flow->turn;
 	if (t->dir != TURN_OUT) {
 		finish_turn(sk, flow);
-		preempted = t->dir ? thread_answers(t->last_tid, info->id) : 0;
 		begin_turn(flow, TURN_OUT, before, &c);
-		t->preempted = preempted;
+		if (info->role == ROLE_SERVER)
+			thread_answers(&flow->serving, info->id, t);
 	}
 	take_bytes(flow, before, p.out, moved, &c);
 	flow->out_pos = p.out;
@@ -349,12 +349,14 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 /* The connection ends: what was not told is. */
 static __always_inline void end_flow(struct sock *sk)
 {
+	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_of(sk);
 	__u64 key = (__u64)sk;
 
 	if (!flow)
 		return;
 	finish_turn(sk, flow);
+	thread_loses(&flow->serving, info ? info->id : 0);
 	bpf_map_delete_elem(&flows, &key);
 }
 

@@ -207,8 +207,16 @@ type KernelFlow struct {
 	KnownIn  uint8
 	KnownOut uint8
 	Pad      [6]uint8
-	Turn     KernelTurnEvent
-	Slack    [512]uint8
+	Serving  struct {
+		_        structs.HostLayout
+		Read     uint64
+		Running  uint64
+		Runqueue uint64
+		Tid      uint32
+		Pad      uint32
+	}
+	Turn  KernelTurnEvent
+	Slack [512]uint8
 }
 
 type KernelLastAck struct {
@@ -395,10 +403,13 @@ type KernelThread struct {
 	Left       uint64
 	Waking     uint64
 	Runnable   uint64
+	Queued     uint64
+	Moved      uint64
 	Serves     uint64
-	Preempted  uint64
 	Target     uint64
 	Fd         int32
+	Asked      uint32
+	Pad2       uint32
 	Begun      uint32
 }
 
@@ -438,36 +449,38 @@ const (
 )
 
 type KernelTurnEvent struct {
-	_         structs.HostLayout
-	E         KernelEvent
-	Pos       uint64
-	Bytes     uint64
-	Readable  uint64
-	Waking    uint64
-	Runnable  uint64
-	Oncpu     uint64
-	First     uint64
-	Last      uint64
-	Sent      uint64
-	Acked     uint64
-	Latency   uint64
-	Preempted uint64
-	Nagle     uint64
-	Window    uint64
-	Calls     uint32
-	LastTid   uint32
-	Fd        int32
-	Nr        uint16
-	HeadLen   uint16
-	Dir       uint8
-	Pad       [7]uint8
-	Head      [256]uint8
+	_        structs.HostLayout
+	E        KernelEvent
+	Pos      uint64
+	Bytes    uint64
+	Readable uint64
+	Waking   uint64
+	Runnable uint64
+	Oncpu    uint64
+	First    uint64
+	Last     uint64
+	Sent     uint64
+	Acked    uint64
+	Latency  uint64
+	Running  uint64
+	Runqueue uint64
+	Other    uint64
+	Nagle    uint64
+	Window   uint64
+	Calls    uint32
+	LastTid  uint32
+	Fd       int32
+	Nr       uint16
+	HeadLen  uint16
+	Dir      uint8
+	Pad      [7]uint8
+	Head     [256]uint8
 }
 
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [392]byte
+	_     [408]byte
 }
 
 // Names of all BPF objects in the ELF.

@@ -93,6 +93,8 @@ static __always_inline struct thread *thread_add(struct task_struct *task, __u8 
 	if (thread_of(tid))
 		return 0;
 	t.first = t.since = bpf_ktime_get_ns();
+	if (state == THREAD_RUNQUEUE)
+		t.runnable = t.since;
 	t.pid = BPF_CORE_READ(task, tgid);
 	bpf_probe_read_kernel(t.comm, sizeof(t.comm), &BPF_CORE_READ(task, group_leader)->comm);
 	if (bpf_map_update_elem(&threads, &tid, &t, BPF_NOEXIST)) {
@@ -161,22 +163,20 @@ static __always_inline void wait_target(struct thread *t, bool modern)
 	t->target = (__u64)sock_of_fd(fd);
 }
 
-/* Tells a time off CPU of a thread that has a request to answer. */
+/* Tells a sleep of a thread that has requests to answer. */
 static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
 {
 	struct sock *sk = (struct sock *)t->target;
 	struct offcpu_event *e;
 	__u64 runnable;
 
-	if (t->runnable <= t->left && t->state != THREAD_BLOCKED) { /* preempted: too often for a record each */
-		t->preempted += now - t->left;
+	if (t->runnable <= t->left && t->state != THREAD_BLOCKED) /* preempted */
 		return;
-	}
 	e = event_new(EVENT_OFFCPU, sizeof(*e));
 	if (!e)
 		return;
 	e->e.ts = now;
-	e->e.conn = t->serves;
+	e->e.conn = t->asked == 1 ? t->serves : 0;
 	e->e.pid = t->pid;
 	e->e.tid = tid;
 	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
@@ -215,7 +215,7 @@ static __always_inline void leaves_cpu(struct thread *t, struct task_struct *tas
 		thread_waits(t, task, now);
 		return;
 	}
-	if (t->serves)
+	if (t->asked)
 		wait_target(t, modern);
 	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern), now);
 }
@@ -228,7 +228,7 @@ static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 		t->migrations += 1;
 	t->cpu = cpu;
 	thread_becomes(t, THREAD_RUNNING, 0, now);
-	if (t->serves && t->left)
+	if (t->asked && t->left)
 		tell_offcpu(t, tid, now);
 }
 
@@ -267,6 +267,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	struct thread *t = thread_of(task->pid);
 
 	if (t && t->state == THREAD_BLOCKED) {
+		t->queued = t->runqueue;
 		thread_waits(t, task, bpf_ktime_get_ns());
 		t->runnable = t->since;
 	}

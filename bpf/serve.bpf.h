@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Which thread has a request to answer, from its last byte read to the first one of the answer. */
+/*
+ * Which thread has a request to answer, from its last byte read to the first one of the answer. A thread may have many,
+ * as an event loop does. What it does meanwhile its sums tell, and each of its sleeps what it waits for.
+ */
 #ifndef BELTRACE_SERVE_BPF_H
 #define BELTRACE_SERVE_BPF_H
+
+/* Of a connection: who has its request to answer, and what that thread had done when it read it. */
+struct serving {
+	__u64 read; /* when */
+	__u64 running;
+	__u64 runqueue;
+	__u32 tid; /* 0: nobody */
+	__u32 pad;
+};
 
 /* Since when the current thread runs, and what brought it there. */
 static __always_inline void thread_stamps(struct turn_event *t)
@@ -11,45 +23,78 @@ static __always_inline void thread_stamps(struct turn_event *t)
 	if (!thread || thread->state != THREAD_RUNNING)
 		return;
 	t->oncpu = thread->since;
-	if (thread->runnable > thread->left)
-		t->runnable = thread->runnable;
-	if (thread->waking > thread->left)
+	t->runnable = thread->runnable;
+	if (thread->waking <= thread->runnable) /* else of a wake-up that found it awake */
 		t->waking = thread->waking;
 }
 
-/* The current thread has a request to answer: what keeps it from the CPU until it has is told, time by time. */
-static __always_inline void thread_has_request(__u64 conn)
+/* How long a thread has been on a CPU. */
+static __always_inline __u64 thread_ran(struct thread *t, __u64 now)
 {
-	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
+	return t->running + (t->state == THREAD_RUNNING && now > t->since ? now - t->since : 0);
+}
 
-	if (thread && thread->serves != conn) {
-		thread->serves = conn;
-		thread->preempted = 0;
-	} else if (!thread) {
+/* The thread has the request no more. */
+static __always_inline void thread_loses(struct serving *s, __u64 conn)
+{
+	struct thread *t = s->tid ? thread_of(s->tid) : 0;
+
+	s->tid = 0;
+	if (!t)
+		return;
+	if (t->asked)
+		__sync_fetch_and_add(&t->asked, -1);
+	if (t->serves == conn)
+		t->serves = 0;
+}
+
+/* The current thread read a part of a request. The last one to do so serves it: a Go server reads on two. */
+static __always_inline void thread_takes(struct serving *s, __u64 conn, __u64 now)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *t = thread_of(tid);
+
+	if (!t)
 		thread_serves();
+	if (s->tid != tid) {
+		thread_loses(s, conn);
+		if (!t)
+			return;
+		__sync_fetch_and_add(&t->asked, 1);
+		s->tid = tid;
 	}
+	if (!t)
+		return;
+	t->serves = conn;
+	t->moved = now;
+	s->read = now;
+	s->running = thread_ran(t, now);
+	s->runqueue = t->runqueue;
 }
 
-static __always_inline __u64 thread_answers(__u32 reader, __u64 conn)
+/* The current thread begins to answer. */
+static __always_inline void thread_answers(struct serving *s, __u64 conn, struct turn_event *turn)
 {
-	struct thread *thread = thread_of(reader);
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *t = thread_of(tid), *reader = t;
 
-	if (!thread || thread->serves != conn)
-		return 0;
-	/* Another one answers, and the reader still sleeps: as with goroutines. */
-	if (thread->state == THREAD_BLOCKED && thread->left)
-		tell_offcpu(thread, reader, bpf_ktime_get_ns());
-	thread->serves = 0;
-	return reader == (__u32)bpf_get_current_pid_tgid() ? thread->preempted : 0;
-}
-
-/* Another thread reads the rest of a request, as a Go server does: it is the one that serves. */
-static __always_inline void thread_hands_over(__u32 reader, __u64 conn)
-{
-	struct thread *thread = thread_of(reader);
-
-	if (thread && thread->serves == conn)
-		thread->serves = 0;
+	if (s->tid && s->tid != tid) { /* it may sleep still, as with goroutines */
+		reader = thread_of(s->tid);
+		if (reader && reader->state != THREAD_RUNNING && reader->left)
+			tell_offcpu(reader, s->tid, turn->first);
+		if (reader && reader->moved == s->read)
+			turn->running = thread_ran(reader, turn->first) - s->running;
+	}
+	if (t && s->tid == tid) {
+		turn->running = thread_ran(t, turn->first) - s->running;
+		turn->runqueue = t->runqueue - s->runqueue;
+	} else if (t) {
+		turn->runqueue = t->runqueue - t->queued;
+		turn->other = t->moved;
+	}
+	if (t)
+		t->moved = turn->first;
+	thread_loses(s, conn);
 }
 
 #endif

@@ -53,6 +53,7 @@ type Collector struct {
 
 	exchanges exchangeLog
 	routes    routes
+	sleeps    sleeps
 	derived   []event.Event // that Add made, until Derived takes them
 }
 

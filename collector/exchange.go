@@ -3,8 +3,6 @@
 package collector
 
 import (
-	"slices"
-
 	"beltrace/collector/event"
 	"beltrace/collector/lens"
 	"beltrace/collector/model"
@@ -12,23 +10,20 @@ import (
 
 const (
 	maxAsks = 1024 // requests of one connection that wait for their response
-	maxOffs = 64   // times off CPU of one request that are told apart
 )
 
 // flow is the conversation on one connection: what was said, and which requests have no answer yet. Bytes are joined by
 // their position in the stream, whatever thread moved them.
 type flow struct {
-	lens     lens.Lens
-	dirs     [2]half
-	last     lens.Dir // who spoke last
-	spoke    bool
-	asks     []*ask // oldest first
-	begun    uint64 // requests that have begun
-	offs     []off  // times off CPU of threads that serve it; a turn is told after those that happened meanwhile
-	offsLost bool   // there were more
-	doubt    bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
-	http     bool   // a message of HTTP was seen
-	resync   bool   // something was missed: nothing is paired until a request begins after an answer
+	lens   lens.Lens
+	dirs   [2]half
+	last   lens.Dir // who spoke last
+	spoke  bool
+	asks   []*ask // oldest first
+	begun  uint64 // requests that have begun
+	doubt  bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
+	http   bool   // a message of HTTP was seen
+	resync bool   // something was missed: nothing is paired until a request begins after an answer
 }
 
 // half is one direction of a flow.
@@ -45,7 +40,9 @@ type half struct {
 type moves struct {
 	readable, waking, runnable, oncpu, first, last, sent, acked, latency int64
 
-	preempted int64 // of the application's time the thread waited for a CPU, besides its offs
+	running, runqueue int64 // of the thread that answers: see event.ThreadTimes
+	ran               bool  // running is known
+	other             int64 // and event.Moves.OtherTS
 
 	pid, tid, lastTID uint32
 	comm              string
@@ -65,13 +62,6 @@ type ask struct {
 	guess    bool
 }
 
-// off is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to.
-type off struct {
-	tid                uint32
-	from, runnable, to int64
-	on                 string
-}
-
 // movesOf reads the moments that an event names.
 func movesOf(e *event.Event) moves {
 	t := e.Turn
@@ -80,12 +70,12 @@ func movesOf(e *event.Event) moves {
 		first: t.FirstTS, last: t.LastTS, sent: t.SentTS, acked: t.AckedTS, latency: t.LatencyNS,
 		pid: e.PID, tid: e.TID, comm: e.Comm,
 	}
-	m.lastTID = t.LastTID
+	m.lastTID, m.other = t.LastTID, t.OtherTS
 	if e.Kind != event.Turn { // one call
 		m.first, m.last, m.lastTID = e.TS, e.TS, e.TID
 	}
 	if e.Thread != nil {
-		m.preempted = e.Thread.RunqueueNS
+		m.running, m.runqueue, m.ran = e.Thread.RunningNS, e.Thread.RunqueueNS, e.Known(event.FieldRunningNS)
 	}
 	m.last = max(m.first, m.last)
 	return m
@@ -322,36 +312,4 @@ func (f *flow) refresh(dir lens.Dir) {
 	if a := h.ask; dir == lens.Response && a != nil {
 		a.out.last, a.out.sent, a.out.acked = h.turn.last, h.turn.sent, h.turn.acked
 	}
-}
-
-// offcpu takes a time that a thread was off CPU while it served the connection.
-func (c *Collector) offcpu(e *event.Event) {
-	x := c.conns[e.Conn]
-	if x == nil || !e.Known(event.FieldConn) || e.Turn == nil {
-		return
-	}
-	if x.flow == nil {
-		x.flow = &flow{}
-	}
-	var wait int64
-	if e.Thread != nil {
-		wait = e.Thread.RunqueueNS
-	}
-	runnable := e.TS - wait
-	o := off{e.TID, runnable - e.Turn.OffNS, runnable, e.TS, e.Turn.On}
-	if e.Turn.Target != "" {
-		o.on += " " + e.Turn.Target
-	}
-	f := x.flow
-	if len(f.offs) >= maxOffs {
-		f.offsLost = true
-		return
-	}
-	f.offs = append(f.offs, o)
-}
-
-// forgetOffs drops the times off CPU that ended before ts: they are in an exchange that is concluded.
-func (f *flow) forgetOffs(ts int64) {
-	f.offs = slices.DeleteFunc(f.offs, func(o off) bool { return o.to <= ts })
-	f.offsLost = false
 }

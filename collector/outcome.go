@@ -22,7 +22,6 @@ func (c *Collector) settleAsks(x *conn) {
 	f := x.flow
 	for len(f.asks) > 0 && f.asks[0].done {
 		c.endAsk(x, f.asks[0], false)
-		f.forgetOffs(f.asks[0].out.first)
 		f.asks = f.asks[1:]
 	}
 	if len(f.asks) == 0 {
@@ -138,7 +137,7 @@ func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
 	if !a.answered {
 		return p, confidence
 	}
-	if by := application(p, x.flow, a); by != "" {
+	if by := c.application(p, a); by != "" {
 		confidence = by
 	}
 	p.until(a.out.last, phaseWrite)
@@ -168,57 +167,6 @@ func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
 	}
 	return p
 }
-
-// application shares the time between the last byte read and the first one written among what the threads did. It
-// returns the confidence that this has, or nothing if the time stays unobserved.
-func application(p *partition, f *flow, a *ask) string {
-	until := a.out.first - a.out.latency
-	if a.in.oncpu == 0 || f.offsLost { // threads are not watched
-		p.until(until, phaseUnobserved)
-		return ""
-	}
-	if a.out.tid == 0 || a.out.tid == a.in.lastTID {
-		var parts []stretch
-		for _, o := range f.offs {
-			if o.tid == a.in.lastTID {
-				parts = append(parts, stretch{phaseAppBlocked + o.on, within(o.from, o.runnable, p.at, until)},
-					stretch{phaseAppRunqueue, within(o.runnable, o.to, p.at, until)})
-			}
-		}
-		parts = append(parts, stretch{phaseAppRunqueue, a.out.preempted})
-		p.share(until, parts, phaseAppRunning)
-		return byThread
-	}
-	return handedOver(p, f, a, until)
-}
-
-// handedOver is the application's time when another thread answered than the one that read, as with goroutines: up to
-// the moment when the reader left its CPU it worked on the request, and so did the writer since it came back to one. In
-// between nobody that is known did.
-func handedOver(p *partition, f *flow, a *ask, until int64) string {
-	for _, o := range f.offs {
-		if o.tid != a.in.lastTID || o.from < a.read {
-			continue
-		}
-		p.until(o.from, phaseAppRunning)
-		if a.out.oncpu > o.from && a.out.oncpu <= until {
-			wake := a.out.runnable
-			if wake == 0 || wake < o.from {
-				wake = a.out.oncpu
-			}
-			p.until(wake, phaseAppBlocked+o.on)
-			p.until(a.out.oncpu, phaseAppRunqueue)
-			p.until(until, phaseAppRunning)
-			return byGuess
-		}
-		break
-	}
-	p.until(until, phaseUnobserved)
-	return byStream
-}
-
-// within returns how much of [from, to) lies in [lo, hi).
-func within(from, to, lo, hi int64) int64 { return max(min(to, hi)-max(from, lo), 0) }
 
 // exchanged counts an exchange and hands its event on.
 func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {

@@ -91,6 +91,7 @@ const (
 	FieldAckedTS
 	FieldNagleNS
 	FieldWindowNS
+	FieldOtherTS
 	FieldMessages
 	FieldOffNS
 	FieldOn
@@ -212,6 +213,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldAckedTS:           {"acked_ts", func(e *Event) any { return &e.turn().AckedTS }},
 	FieldNagleNS:           {"nagle_ns", func(e *Event) any { return &e.turn().NagleNS }},
 	FieldWindowNS:          {"window_ns", func(e *Event) any { return &e.turn().WindowNS }},
+	FieldOtherTS:           {"other_ts", func(e *Event) any { return &e.turn().OtherTS }},
 	FieldMessages:          {"messages", func(e *Event) any { return &e.turn().Messages }},
 	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
 	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},

@@ -54,8 +54,8 @@ const (
 	// Turn: the bytes that moved in one direction until the other side spoke. One that goes on is written with what it
 	// has so far when its first call returned, and again, with the same Pos, when it is over.
 	Turn
-	// Offcpu: a thread that had read a request and not answered yet was not on a CPU. The event's time is that of its
-	// return to one.
+	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
+	// CPU; its connection is absent when the thread had several requests to answer.
 	Offcpu
 	// Exchange: a request was answered. It is derived from turns, from the server's socket, or from the client's if the
 	// server is not watched.
@@ -106,7 +106,7 @@ var kindTable = [kinds]kindInfo{
 	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
 	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
 	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
-	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunqueueNS, FieldMessages}},
+	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunningNS, FieldRunqueueNS, FieldOtherTS, FieldMessages}},
 	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
 	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},

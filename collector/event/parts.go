@@ -20,6 +20,8 @@ type Space struct {
 }
 
 // ThreadTimes is what a watched thread did since it is watched, as the scheduler counts it. The parts add up to WatchedNS.
+// Of a turn that answers: what its thread did since it read the request. If another thread had read it, RunningNS is that
+// one's, if it served nobody else, and RunqueueNS that of the one that answers, since its last sleep.
 type ThreadTimes struct {
 	WatchedNS  int64            // how long it is watched
 	RunningNS  int64            // on a CPU
@@ -49,6 +51,7 @@ type Moves struct {
 	AckedTS    int64     // and acknowledged (snd_una passed it)
 	NagleNS    int64     // so long written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm)
 	WindowNS   int64     // so long written bytes stayed since the receiver's window was full: it reads too slowly
+	OtherTS    int64     // of an answer by another thread than the one that read the request: when it last read one or began an answer
 	Messages   []Message // the beginnings and ends of messages within them, as the lens found them
 	OffNS      int64     // of a thread: asleep
 	On         string    // in what: the system call's name, or another word for what is none

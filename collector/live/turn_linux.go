@@ -18,15 +18,18 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 	t := &event.Moves{
 		Pos: r.Pos, Calls: uint64(r.Calls), LastTID: r.LastTid, Direction: event.DirIn,
 		ReadableTS: int64(r.Readable), WakingTS: int64(r.Waking), RunnableTS: int64(r.Runnable), OncpuTS: int64(r.Oncpu),
-		FirstTS: int64(r.First), LastTS: int64(r.Last), SentTS: int64(r.Sent), AckedTS: int64(r.Acked),
+		FirstTS: int64(r.First), LastTS: int64(r.Last), SentTS: int64(r.Sent), AckedTS: int64(r.Acked), OtherTS: int64(r.Other),
 	}
 	if bpf.KernelTurnDir(r.Dir) == bpf.KernelTurnDirTURN_OUT {
 		t.Direction, t.NagleNS, t.WindowNS = event.DirOut, int64(r.Nagle), int64(r.Window)
 	}
 	e.Turn = t
-	if r.Preempted != 0 {
-		e.Thread = &event.ThreadTimes{RunqueueNS: int64(r.Preempted)}
+	if r.Running != 0 || r.Runqueue != 0 {
+		e.Thread = &event.ThreadTimes{RunningNS: int64(r.Running), RunqueueNS: int64(r.Runqueue)}
 		e.Set(event.FieldRunqueueNS)
+	}
+	if r.Running != 0 {
+		e.Set(event.FieldRunningNS)
 	}
 	e.Set(event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldLastTID, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
 	for _, m := range []struct {
@@ -34,7 +37,7 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 		ts int64
 	}{
 		{event.FieldReadableTS, t.ReadableTS}, {event.FieldWakingTS, t.WakingTS}, {event.FieldRunnableTS, t.RunnableTS},
-		{event.FieldOncpuTS, t.OncpuTS}, {event.FieldSentTS, t.SentTS}, {event.FieldAckedTS, t.AckedTS},
+		{event.FieldOncpuTS, t.OncpuTS}, {event.FieldSentTS, t.SentTS}, {event.FieldAckedTS, t.AckedTS}, {event.FieldOtherTS, t.OtherTS},
 		{event.FieldNagleNS, t.NagleNS}, {event.FieldWindowNS, t.WindowNS},
 	} {
 		if m.ts != 0 {

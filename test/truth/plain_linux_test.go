@@ -170,3 +170,29 @@ func opAsk(a askArgs) (out []fetched, err error) {
 	}
 	return out, nil
 }
+
+type togetherArgs struct {
+	Listener socket
+	N        int
+	For      time.Duration
+}
+
+// opTogether reads a request of each of n connections and answers them all after a while, as an event loop does.
+func opTogether(a togetherArgs) (_ bool, err error) {
+	fds := make([]int, a.N)
+	for i := range fds {
+		if fds[i], _, err = unix.Accept4(a.Listener.FD, unix.SOCK_CLOEXEC); err != nil {
+			return false, err
+		}
+		defer unix.Close(fds[i])
+		if _, _, err = unix.Recvfrom(fds[i], make([]byte, 4096), 0); err != nil {
+			return false, err
+		}
+	}
+	err = wholly(a.For, sleep)
+	for _, fd := range fds {
+		_, last := unix.Write(fd, []byte(plainHead+"done"))
+		err = errors.Join(err, last)
+	}
+	return true, err
+}

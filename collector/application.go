@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"beltrace/collector/event"
+)
+
+const (
+	maxSleeps   = 128  // sleeps of one thread that are kept
+	maxSleepers = 2048 // threads of which some are
+)
+
+// sleep is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to.
+type sleep struct {
+	from, runnable, to int64
+	on                 string
+}
+
+// sleeps are the last ones of each thread that has requests to answer. A turn is told after those that happened before it.
+type sleeps struct{ young, old map[uint32]*threadSleeps }
+
+type threadSleeps struct {
+	all  []sleep // a ring once it is full
+	next int
+}
+
+// offcpu takes a sleep of a thread.
+func (c *Collector) offcpu(e *event.Event) {
+	if e.Turn == nil || !e.Known(event.FieldTID) {
+		return
+	}
+	var wait int64
+	if e.Thread != nil {
+		wait = e.Thread.RunqueueNS
+	}
+	runnable := e.TS - wait
+	s := sleep{runnable - e.Turn.OffNS, runnable, e.TS, e.Turn.On}
+	if e.Turn.Target != "" {
+		s.on += " " + e.Turn.Target
+	}
+	c.sleeps.thread(e.TID).add(s)
+}
+
+// thread returns the sleeps of a thread. Of more threads than the bound those that slept longest ago are forgotten.
+func (s *sleeps) thread(tid uint32) *threadSleeps {
+	t := s.young[tid]
+	if t != nil {
+		return t
+	}
+	if s.young == nil || len(s.young) >= maxSleepers/2 {
+		s.young, s.old = map[uint32]*threadSleeps{}, s.young
+	}
+	if t = s.old[tid]; t == nil {
+		t = &threadSleeps{}
+	}
+	s.young[tid] = t
+	return t
+}
+
+func (t *threadSleeps) add(s sleep) {
+	if n := len(t.all); n > 0 {
+		if last := &t.all[(t.next+n-1)%n]; last.from == s.from { // it was told before it ended
+			*last = s
+			return
+		}
+	}
+	if len(t.all) < maxSleeps {
+		t.all = append(t.all, s)
+		return
+	}
+	t.all[t.next] = s
+	t.next = (t.next + 1) % maxSleeps
+}
+
+// in returns the sleeps that overlap a time, the first one first, and whether there may have been more.
+func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, more bool) {
+	t := s.young[tid]
+	if t == nil {
+		t = s.old[tid]
+	}
+	if t == nil {
+		return nil, false
+	}
+	for i := range t.all {
+		x := t.all[(t.next+i)%len(t.all)]
+		if x.to > from && x.from < to {
+			out = append(out, x)
+		}
+	}
+	return out, len(t.all) == maxSleeps && t.all[t.next].from > from
+}
+
+// first returns the first sleep that began within a time; nil: none is known.
+func (s *sleeps) first(tid uint32, from, to int64) *sleep {
+	all, _ := s.in(tid, from, to)
+	for i := range all {
+		if all[i].from >= from {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// application shares the time between the last byte read and the first one written among what the threads did. It
+// returns the confidence that this has, or nothing if the time stays unobserved.
+func (c *Collector) application(p *partition, a *ask) string {
+	until := a.out.first - a.out.latency
+	switch {
+	case a.in.oncpu == 0: // threads are not watched
+		p.until(until, phaseUnobserved)
+		return ""
+	case a.out.tid == 0 || a.out.tid == a.in.lastTID:
+		return c.ownWork(p, a, until)
+	}
+	return c.handedOver(p, a, until)
+}
+
+// ownWork is the application's time when the thread answers that has read: its sums say how much of what, its sleeps in
+// what it slept.
+func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
+	all, more := c.sleeps.in(a.in.lastTID, p.at, until)
+	if more && !a.out.ran {
+		p.until(until, phaseUnobserved)
+		return ""
+	}
+	asleep := until - p.at - a.out.running - a.out.runqueue
+	var parts []stretch
+	for _, s := range all {
+		ns := within(s.from, s.runnable, p.at, until)
+		asleep -= ns
+		parts = append(parts, stretch{phaseAppBlocked + s.on, ns})
+		if !a.out.ran {
+			parts = append(parts, stretch{phaseAppRunqueue, within(s.runnable, s.to, p.at, until)})
+		}
+	}
+	parts = append(parts, stretch{phaseAppRunqueue, a.out.runqueue})
+	if a.out.ran {
+		parts = append(parts, stretch{phaseAppBlocked + "unknown", asleep})
+	}
+	p.share(until, parts, phaseAppRunning)
+	return byThread
+}
+
+// handedOver is the application's time when another thread answered than the one that read, as with goroutines: as long as
+// the reader served nobody else and did not sleep it worked on the request, and so did the writer since it is awake and
+// serves nobody else. In between nobody that is known did.
+func (c *Collector) handedOver(p *partition, a *ask, until int64) string {
+	if a.out.oncpu == 0 || a.out.runnable == 0 { // since when it is awake is not known
+		p.until(until, phaseUnobserved)
+		return byStream
+	}
+	begins := min(max(a.out.runnable, a.out.other), until)
+	if a.out.ran {
+		left, on := begins, phaseUnobserved
+		if s := c.sleeps.first(a.in.lastTID, a.read, begins); s != nil {
+			left = s.from
+			if a.out.runnable >= a.out.other {
+				on = phaseAppBlocked + s.on
+			}
+		}
+		p.share(left, []stretch{{phaseAppRunning, a.out.running}}, phaseAppRunqueue)
+		p.until(begins, on)
+	}
+	p.until(begins, phaseUnobserved)
+	p.share(until, []stretch{{phaseAppRunqueue, a.out.runqueue}}, phaseAppRunning)
+	return byGuess
+}
+
+// within returns how much of [from, to) lies in [lo, hi).
+func within(from, to, lo, hi int64) int64 { return max(min(to, hi)-max(from, lo), 0) }
