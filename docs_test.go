@@ -50,7 +50,11 @@ func eventsPage(t *testing.T) []byte {
 			in[f] = []string{"any"}
 		}
 		if len(in[f]) > 0 {
-			fmt.Fprintf(&b, "| `%v` | %s | %s |\n", f, strings.Join(in[f], ", "), cell(commentOf(t, fields, f.String())))
+			name := f.String()
+			if f == event.FieldInsideNS || f == event.FieldLoopKind { // their names mean something else in other kinds
+				name = map[event.Field]string{event.FieldInsideNS: "inside_ns", event.FieldLoopKind: "loop_kind"}[f]
+			}
+			fmt.Fprintf(&b, "| `%v` | %s | %s |\n", f, strings.Join(in[f], ", "), cell(commentOf(t, fields, name)))
 		}
 	}
 	return b.Bytes()
@@ -178,5 +182,6 @@ func eventFields(t *testing.T) map[string]string {
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Moves"))
 	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "Outcome"))
 	maps.Copy(all, fieldComments(t, "collector/event/uring.go", "Uring"))
+	maps.Copy(all, fieldComments(t, "collector/event/parts.go", "LoopTimes"))
 	return all
 }

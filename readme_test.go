@@ -59,6 +59,8 @@ var facts = [][2]string{
 	{probes.FactClose, "the end of a connection, with its totals"},
 	{probes.FactThreads, "what a thread does: running, waiting for a CPU, blocked"},
 	{probes.FactBlockedOn, "in which system call it is blocked"},
+	{probes.FactEpoll, "what an epoll loop finds at each wait, how long it waits and works"},
+	{probes.FactPoll, "the same of loops that wait in poll and select"},
 	{probes.FactTurn, "the bytes of each turn: ready, read, written, sent, acknowledged"},
 	{probes.FactMark, "notes of cooperating servers (demos)"},
 }

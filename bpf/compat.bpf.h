@@ -204,6 +204,29 @@ static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
 	return nr < 0 || nr > MAX_SYSCALL ? SYSCALL_NONE : nr;
 }
 
+/* The first two arguments of that call. False: they cannot be read. */
+static __always_inline bool task_arguments(struct task_struct *task, bool modern, __u64 *first, __u64 *second)
+{
+	struct pt_regs *regs, copy;
+
+	if (modern) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(task);
+		*first = REG_ARG1(regs);
+		*second = REG_ARG2(regs);
+		return true;
+	}
+#if defined(__TARGET_ARCH_x86)
+	regs = (struct pt_regs *)(task->stack + 16384) - 1;
+#else
+	regs = task->stack + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
+#endif
+	if (bpf_probe_read_kernel(&copy, sizeof(copy), regs))
+		return false;
+	*first = REG_ARG1(&copy);
+	*second = REG_ARG2(&copy);
+	return true;
+}
+
 /* The first argument of that call, at its end too: on arm64 the return value has taken the register's place by then. */
 struct pt_regs___orig_x0 {
 	__u64 orig_x0;
@@ -232,6 +255,9 @@ static __always_inline int call_fd(struct pt_regs *regs)
 #define NR_EPOLL_WAIT 232
 #define NR_PPOLL 271
 #define NR_EPOLL_PWAIT 281
+#define NR_EPOLL_PWAIT2 441
+#define NR_SELECT 23
+#define NR_PSELECT6 270
 #define NR_LISTEN 50
 #define NR_ACCEPT 43
 #define NR_ACCEPT4 288
@@ -249,6 +275,9 @@ static __always_inline int call_fd(struct pt_regs *regs)
 #define NR_EPOLL_WAIT -3
 #define NR_PPOLL 73
 #define NR_EPOLL_PWAIT 22
+#define NR_EPOLL_PWAIT2 441
+#define NR_SELECT -4
+#define NR_PSELECT6 72
 #define NR_LISTEN 201
 #define NR_ACCEPT 202
 #define NR_ACCEPT4 242

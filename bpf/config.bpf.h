@@ -18,6 +18,8 @@ const volatile bool copies = false;   /* programs are attached several times: a 
 const volatile bool payload = false;  /* the first bytes of turns may be looked at */
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
+const volatile bool emit_waits = false; /* a record for each wait of an epoll loop; else they are only counted */
+
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */
 const volatile __u32 reason_listen_overflow = 0;
 const volatile __u32 reason_no_socket = 0;
@@ -37,6 +39,7 @@ bool in_connect;  /* connect() is hooked at its entry: it was called */
 
 bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
 bool counts_acks;     /* only refused final ACKs are */
+bool loops_on;	      /* the hooks at waits are: loops are added as they are met */
 bool sched_on;	      /* the scheduler's hooks are attached: threads are added as they are met */
 
 #endif

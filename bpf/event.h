@@ -26,6 +26,8 @@ enum event_kind {
 	EVENT_THREAD,
 	EVENT_TURN,
 	EVENT_OFFCPU,
+	EVENT_WAIT,
+	EVENT_STALL,
 };
 
 enum turn_dir {
@@ -205,6 +207,7 @@ struct mark_event {
 };
 
 #include "thread.h"
+#include "loop.h"
 
 #define HEAD_LEN 256 /* a power of two */
 
@@ -324,6 +327,11 @@ union wire {
 	struct thread_event thread;
 	struct turn_event turn;
 	struct offcpu_event offcpu;
+	struct wait_event wait;
+	struct stall_event stall;
+	struct loop_key loop_key;
+	struct loop loop;
+	struct loop_list loop_list;
 	enum turn_dir dir;
 	struct owner owner;
 	struct tally_key tally_key;
@@ -337,7 +345,9 @@ union wire {
 	enum tally_what what;
 	enum event_has has;
 	enum thread_state state;
-	enum thread_wait wait;
+	enum thread_wait in;
+	enum loop_kind loop_kind;
+	enum wait_knows knows;
 	enum lost_where where;
 };
 

@@ -242,6 +242,7 @@ struct pt_regs {
 #define REG_ARG2(r) ((r)->si)
 #define REG_ARG3(r) ((r)->dx)
 #define REG_ARG4(r) ((r)->cx)
+#define REG_CALL4(r) ((r)->r10) /* of a system call */
 #define REG_RET(r) ((r)->ax)
 #define REG_GO1(r) ((r)->ax) /* Go's register ABI (ABIInternal) */
 #define REG_GO2(r) ((r)->bx)
@@ -255,6 +256,7 @@ struct pt_regs {
 #define REG_ARG2(r) ((r)->regs[1])
 #define REG_ARG3(r) ((r)->regs[2])
 #define REG_ARG4(r) ((r)->regs[3])
+#define REG_CALL4(r) ((r)->regs[3])
 #define REG_RET(r) ((r)->regs[0])
 #define REG_GO1(r) ((r)->regs[0])
 #define REG_GO2(r) ((r)->regs[1])

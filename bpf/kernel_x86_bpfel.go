@@ -184,6 +184,8 @@ const (
 	KernelEventKindEVENT_THREAD       KernelEventKind = 14
 	KernelEventKindEVENT_TURN         KernelEventKind = 15
 	KernelEventKindEVENT_OFFCPU       KernelEventKind = 16
+	KernelEventKindEVENT_WAIT         KernelEventKind = 17
+	KernelEventKindEVENT_STALL        KernelEventKind = 18
 )
 
 type KernelEventSide uint32
@@ -223,6 +225,63 @@ type KernelLastAck struct {
 	_        structs.HostLayout
 	Listener uint64
 	Skb      uint64
+}
+
+type KernelLoop struct {
+	_        structs.HostLayout
+	Done     uint32
+	Pid      uint32
+	Since    uint64
+	Entered  uint64
+	Returned uint64
+	Blocked  uint64
+	Busy     uint64
+	Waits    uint64
+	Empty    uint64
+	Failed   uint64
+	Polls    uint64
+	Ready    [40]uint32
+	Most     uint32
+	Max      uint32
+	Comm     [16]uint8
+	Kind     uint32
+	Begun    uint32
+}
+
+type KernelLoopKey struct {
+	_   structs.HostLayout
+	Tid uint32
+	Fd  int32
+}
+
+type KernelLoopKind uint32
+
+const (
+	KernelLoopKindLOOP_NONE   KernelLoopKind = 0
+	KernelLoopKindLOOP_EPOLL  KernelLoopKind = 1
+	KernelLoopKindLOOP_POLL   KernelLoopKind = 2
+	KernelLoopKindLOOP_SELECT KernelLoopKind = 3
+)
+
+type KernelLoopList struct {
+	_     structs.HostLayout
+	Ts    uint64
+	N     uint32
+	Known uint32
+	Bytes [1024]uint8
+}
+
+type KernelLoopThread struct {
+	_         structs.HostLayout
+	Fd        int32
+	Knows     uint32
+	Timeout   int64
+	Listed    uint64
+	Stall     uint64
+	StallWhat uint32
+	Inside    uint8
+	Epoll     uint8
+	Pad       uint16
 }
 
 type KernelLostWhere uint32
@@ -340,6 +399,16 @@ const (
 	KernelSockRoleROLE_SERVER   KernelSockRole = 2
 	KernelSockRoleROLE_LISTENER KernelSockRole = 3
 )
+
+type KernelStallEvent struct {
+	_      structs.HostLayout
+	E      KernelEvent
+	OffNs  uint64
+	What   uint32
+	Fd     int32
+	Behind uint32
+	Pad    uint32
+}
 
 type KernelSynCall struct {
 	_        structs.HostLayout
@@ -477,10 +546,30 @@ type KernelTurnEvent struct {
 	Head     [256]uint8
 }
 
+type KernelWaitEvent struct {
+	_         structs.HostLayout
+	E         KernelEvent
+	Blocked   uint64
+	Busy      uint64
+	TimeoutMs int64
+	Fd        int32
+	Ret       int32
+	Max       uint32
+	Knows     uint32
+}
+
+type KernelWaitKnows uint32
+
+const (
+	KernelWaitKnowsKNOWS_BLOCKED KernelWaitKnows = 1
+	KernelWaitKnowsKNOWS_BUSY    KernelWaitKnows = 2
+	KernelWaitKnowsKNOWS_TIMEOUT KernelWaitKnows = 4
+)
+
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [408]byte
+	_     [920]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -494,9 +583,13 @@ const (
 	KernelMapFlows                 = "flows"
 	KernelMapLastAcks              = "last_acks"
 	KernelMapListeners             = "listeners"
+	KernelMapLoopLists             = "loop_lists"
+	KernelMapLoopThreads           = "loop_threads"
+	KernelMapLoops                 = "loops"
 	KernelMapLost                  = "lost"
 	KernelMapMoving                = "moving"
 	KernelMapNoFlow                = "no_flow"
+	KernelMapNoList                = "no_list"
 	KernelMapOwnIds                = "own_ids"
 	KernelMapPlaces                = "places"
 	KernelMapRequests              = "requests"
@@ -554,13 +647,35 @@ const (
 	KernelProgCookieKretprobe      = "cookie_kretprobe"
 	KernelProgDataReadyKprobe      = "data_ready_kprobe"
 	KernelProgDestroySock          = "destroy_sock"
+	KernelProgEpollFentry          = "epoll_fentry"
+	KernelProgEpollFentryOld       = "epoll_fentry_old"
+	KernelProgEpollFexit           = "epoll_fexit"
+	KernelProgEpollKprobe          = "epoll_kprobe"
+	KernelProgEpollKprobeOld       = "epoll_kprobe_old"
+	KernelProgEpollKretprobe       = "epoll_kretprobe"
+	KernelProgEpollPwait2Enter     = "epoll_pwait2_enter"
+	KernelProgEpollPwait2Exit      = "epoll_pwait2_exit"
+	KernelProgEpollPwaitEnter      = "epoll_pwait_enter"
+	KernelProgEpollPwaitExit       = "epoll_pwait_exit"
+	KernelProgEpollWaitEnter       = "epoll_wait_enter"
+	KernelProgEpollWaitExit        = "epoll_wait_exit"
 	KernelProgFirstAccept          = "first_accept"
 	KernelProgFirstAccept4         = "first_accept4"
 	KernelProgFirstAccept4Old      = "first_accept4_old"
 	KernelProgFirstAcceptOld       = "first_accept_old"
 	KernelProgMark                 = "mark"
+	KernelProgPollEnter            = "poll_enter"
+	KernelProgPollExit             = "poll_exit"
+	KernelProgPollFentry           = "poll_fentry"
+	KernelProgPollFexit            = "poll_fexit"
+	KernelProgPollKprobe           = "poll_kprobe"
+	KernelProgPollKretprobe        = "poll_kretprobe"
+	KernelProgPpollEnter           = "ppoll_enter"
+	KernelProgPpollExit            = "ppoll_exit"
 	KernelProgProcessExit          = "process_exit"
 	KernelProgProcessFork          = "process_fork"
+	KernelProgPselect6Enter        = "pselect6_enter"
+	KernelProgPselect6Exit         = "pselect6_exit"
 	KernelProgQueueAddFentry       = "queue_add_fentry"
 	KernelProgQueueAddFentryOld    = "queue_add_fentry_old"
 	KernelProgQueueAddKprobe       = "queue_add_kprobe"
@@ -588,12 +703,20 @@ const (
 	KernelProgSchedWakeup          = "sched_wakeup"
 	KernelProgSchedWakeupNew       = "sched_wakeup_new"
 	KernelProgSchedWaking          = "sched_waking"
+	KernelProgSeedLoops            = "seed_loops"
+	KernelProgSeedLoopsOld         = "seed_loops_old"
 	KernelProgSeedOwners           = "seed_owners"
 	KernelProgSeedTcp              = "seed_tcp"
 	KernelProgSeedTcpOld           = "seed_tcp_old"
 	KernelProgSeedThreads          = "seed_threads"
 	KernelProgSeedThreadsOld       = "seed_threads_old"
 	KernelProgSegmentTp            = "segment_tp"
+	KernelProgSelectEnter          = "select_enter"
+	KernelProgSelectExit           = "select_exit"
+	KernelProgSelectFentry         = "select_fentry"
+	KernelProgSelectFexit          = "select_fexit"
+	KernelProgSelectKprobe         = "select_kprobe"
+	KernelProgSelectKretprobe      = "select_kretprobe"
 	KernelProgSendmsgKprobe        = "sendmsg_kprobe"
 	KernelProgSendmsgKretprobe     = "sendmsg_kretprobe"
 	KernelProgSendmsgKretprobeOld  = "sendmsg_kretprobe_old"
@@ -619,6 +742,7 @@ const (
 	KernelVarCountsAcks            = "counts_acks"
 	KernelVarCountsRefusals        = "counts_refusals"
 	KernelVarEmitSyn               = "emit_syn"
+	KernelVarEmitWaits             = "emit_waits"
 	KernelVarFilterComm            = "filter_comm"
 	KernelVarFilterCommName        = "filter_comm_name"
 	KernelVarFilterNetns           = "filter_netns"
@@ -626,6 +750,7 @@ const (
 	KernelVarFilterPort            = "filter_port"
 	KernelVarFilterPorts           = "filter_ports"
 	KernelVarInConnect             = "in_connect"
+	KernelVarLoopsOn               = "loops_on"
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarReasonNoSocket        = "reason_no_socket"
@@ -723,13 +848,35 @@ type KernelProgramSpecs struct {
 	CookieKretprobe      *ebpf.ProgramSpec `ebpf:"cookie_kretprobe"`
 	DataReadyKprobe      *ebpf.ProgramSpec `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	EpollFentry          *ebpf.ProgramSpec `ebpf:"epoll_fentry"`
+	EpollFentryOld       *ebpf.ProgramSpec `ebpf:"epoll_fentry_old"`
+	EpollFexit           *ebpf.ProgramSpec `ebpf:"epoll_fexit"`
+	EpollKprobe          *ebpf.ProgramSpec `ebpf:"epoll_kprobe"`
+	EpollKprobeOld       *ebpf.ProgramSpec `ebpf:"epoll_kprobe_old"`
+	EpollKretprobe       *ebpf.ProgramSpec `ebpf:"epoll_kretprobe"`
+	EpollPwait2Enter     *ebpf.ProgramSpec `ebpf:"epoll_pwait2_enter"`
+	EpollPwait2Exit      *ebpf.ProgramSpec `ebpf:"epoll_pwait2_exit"`
+	EpollPwaitEnter      *ebpf.ProgramSpec `ebpf:"epoll_pwait_enter"`
+	EpollPwaitExit       *ebpf.ProgramSpec `ebpf:"epoll_pwait_exit"`
+	EpollWaitEnter       *ebpf.ProgramSpec `ebpf:"epoll_wait_enter"`
+	EpollWaitExit        *ebpf.ProgramSpec `ebpf:"epoll_wait_exit"`
 	FirstAccept          *ebpf.ProgramSpec `ebpf:"first_accept"`
 	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
 	Mark                 *ebpf.ProgramSpec `ebpf:"mark"`
+	PollEnter            *ebpf.ProgramSpec `ebpf:"poll_enter"`
+	PollExit             *ebpf.ProgramSpec `ebpf:"poll_exit"`
+	PollFentry           *ebpf.ProgramSpec `ebpf:"poll_fentry"`
+	PollFexit            *ebpf.ProgramSpec `ebpf:"poll_fexit"`
+	PollKprobe           *ebpf.ProgramSpec `ebpf:"poll_kprobe"`
+	PollKretprobe        *ebpf.ProgramSpec `ebpf:"poll_kretprobe"`
+	PpollEnter           *ebpf.ProgramSpec `ebpf:"ppoll_enter"`
+	PpollExit            *ebpf.ProgramSpec `ebpf:"ppoll_exit"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
+	Pselect6Enter        *ebpf.ProgramSpec `ebpf:"pselect6_enter"`
+	Pselect6Exit         *ebpf.ProgramSpec `ebpf:"pselect6_exit"`
 	QueueAddFentry       *ebpf.ProgramSpec `ebpf:"queue_add_fentry"`
 	QueueAddFentryOld    *ebpf.ProgramSpec `ebpf:"queue_add_fentry_old"`
 	QueueAddKprobe       *ebpf.ProgramSpec `ebpf:"queue_add_kprobe"`
@@ -757,12 +904,20 @@ type KernelProgramSpecs struct {
 	SchedWakeup          *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
 	SchedWakeupNew       *ebpf.ProgramSpec `ebpf:"sched_wakeup_new"`
 	SchedWaking          *ebpf.ProgramSpec `ebpf:"sched_waking"`
+	SeedLoops            *ebpf.ProgramSpec `ebpf:"seed_loops"`
+	SeedLoopsOld         *ebpf.ProgramSpec `ebpf:"seed_loops_old"`
 	SeedOwners           *ebpf.ProgramSpec `ebpf:"seed_owners"`
 	SeedTcp              *ebpf.ProgramSpec `ebpf:"seed_tcp"`
 	SeedTcpOld           *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
 	SeedThreads          *ebpf.ProgramSpec `ebpf:"seed_threads"`
 	SeedThreadsOld       *ebpf.ProgramSpec `ebpf:"seed_threads_old"`
 	SegmentTp            *ebpf.ProgramSpec `ebpf:"segment_tp"`
+	SelectEnter          *ebpf.ProgramSpec `ebpf:"select_enter"`
+	SelectExit           *ebpf.ProgramSpec `ebpf:"select_exit"`
+	SelectFentry         *ebpf.ProgramSpec `ebpf:"select_fentry"`
+	SelectFexit          *ebpf.ProgramSpec `ebpf:"select_fexit"`
+	SelectKprobe         *ebpf.ProgramSpec `ebpf:"select_kprobe"`
+	SelectKretprobe      *ebpf.ProgramSpec `ebpf:"select_kretprobe"`
 	SendmsgKprobe        *ebpf.ProgramSpec `ebpf:"sendmsg_kprobe"`
 	SendmsgKretprobe     *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe"`
 	SendmsgKretprobeOld  *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe_old"`
@@ -796,9 +951,13 @@ type KernelMapSpecs struct {
 	Flows            *ebpf.MapSpec `ebpf:"flows"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
+	LoopLists        *ebpf.MapSpec `ebpf:"loop_lists"`
+	LoopThreads      *ebpf.MapSpec `ebpf:"loop_threads"`
+	Loops            *ebpf.MapSpec `ebpf:"loops"`
 	Lost             *ebpf.MapSpec `ebpf:"lost"`
 	Moving           *ebpf.MapSpec `ebpf:"moving"`
 	NoFlow           *ebpf.MapSpec `ebpf:"no_flow"`
+	NoList           *ebpf.MapSpec `ebpf:"no_list"`
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
@@ -821,6 +980,7 @@ type KernelVariableSpecs struct {
 	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
 	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
+	EmitWaits            *ebpf.VariableSpec `ebpf:"emit_waits"`
 	FilterComm           *ebpf.VariableSpec `ebpf:"filter_comm"`
 	FilterCommName       *ebpf.VariableSpec `ebpf:"filter_comm_name"`
 	FilterNetns          *ebpf.VariableSpec `ebpf:"filter_netns"`
@@ -828,6 +988,7 @@ type KernelVariableSpecs struct {
 	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
+	LoopsOn              *ebpf.VariableSpec `ebpf:"loops_on"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
@@ -864,9 +1025,13 @@ type KernelMaps struct {
 	Flows            *ebpf.Map `ebpf:"flows"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
+	LoopLists        *ebpf.Map `ebpf:"loop_lists"`
+	LoopThreads      *ebpf.Map `ebpf:"loop_threads"`
+	Loops            *ebpf.Map `ebpf:"loops"`
 	Lost             *ebpf.Map `ebpf:"lost"`
 	Moving           *ebpf.Map `ebpf:"moving"`
 	NoFlow           *ebpf.Map `ebpf:"no_flow"`
+	NoList           *ebpf.Map `ebpf:"no_list"`
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
@@ -889,9 +1054,13 @@ func (m *KernelMaps) Close() error {
 		m.Flows,
 		m.LastAcks,
 		m.Listeners,
+		m.LoopLists,
+		m.LoopThreads,
+		m.Loops,
 		m.Lost,
 		m.Moving,
 		m.NoFlow,
+		m.NoList,
 		m.OwnIds,
 		m.Places,
 		m.Requests,
@@ -915,6 +1084,7 @@ type KernelVariables struct {
 	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`
 	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
+	EmitWaits            *ebpf.Variable `ebpf:"emit_waits"`
 	FilterComm           *ebpf.Variable `ebpf:"filter_comm"`
 	FilterCommName       *ebpf.Variable `ebpf:"filter_comm_name"`
 	FilterNetns          *ebpf.Variable `ebpf:"filter_netns"`
@@ -922,6 +1092,7 @@ type KernelVariables struct {
 	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
+	LoopsOn              *ebpf.Variable `ebpf:"loops_on"`
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`
@@ -981,13 +1152,35 @@ type KernelPrograms struct {
 	CookieKretprobe      *ebpf.Program `ebpf:"cookie_kretprobe"`
 	DataReadyKprobe      *ebpf.Program `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.Program `ebpf:"destroy_sock"`
+	EpollFentry          *ebpf.Program `ebpf:"epoll_fentry"`
+	EpollFentryOld       *ebpf.Program `ebpf:"epoll_fentry_old"`
+	EpollFexit           *ebpf.Program `ebpf:"epoll_fexit"`
+	EpollKprobe          *ebpf.Program `ebpf:"epoll_kprobe"`
+	EpollKprobeOld       *ebpf.Program `ebpf:"epoll_kprobe_old"`
+	EpollKretprobe       *ebpf.Program `ebpf:"epoll_kretprobe"`
+	EpollPwait2Enter     *ebpf.Program `ebpf:"epoll_pwait2_enter"`
+	EpollPwait2Exit      *ebpf.Program `ebpf:"epoll_pwait2_exit"`
+	EpollPwaitEnter      *ebpf.Program `ebpf:"epoll_pwait_enter"`
+	EpollPwaitExit       *ebpf.Program `ebpf:"epoll_pwait_exit"`
+	EpollWaitEnter       *ebpf.Program `ebpf:"epoll_wait_enter"`
+	EpollWaitExit        *ebpf.Program `ebpf:"epoll_wait_exit"`
 	FirstAccept          *ebpf.Program `ebpf:"first_accept"`
 	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
 	Mark                 *ebpf.Program `ebpf:"mark"`
+	PollEnter            *ebpf.Program `ebpf:"poll_enter"`
+	PollExit             *ebpf.Program `ebpf:"poll_exit"`
+	PollFentry           *ebpf.Program `ebpf:"poll_fentry"`
+	PollFexit            *ebpf.Program `ebpf:"poll_fexit"`
+	PollKprobe           *ebpf.Program `ebpf:"poll_kprobe"`
+	PollKretprobe        *ebpf.Program `ebpf:"poll_kretprobe"`
+	PpollEnter           *ebpf.Program `ebpf:"ppoll_enter"`
+	PpollExit            *ebpf.Program `ebpf:"ppoll_exit"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
+	Pselect6Enter        *ebpf.Program `ebpf:"pselect6_enter"`
+	Pselect6Exit         *ebpf.Program `ebpf:"pselect6_exit"`
 	QueueAddFentry       *ebpf.Program `ebpf:"queue_add_fentry"`
 	QueueAddFentryOld    *ebpf.Program `ebpf:"queue_add_fentry_old"`
 	QueueAddKprobe       *ebpf.Program `ebpf:"queue_add_kprobe"`
@@ -1015,12 +1208,20 @@ type KernelPrograms struct {
 	SchedWakeup          *ebpf.Program `ebpf:"sched_wakeup"`
 	SchedWakeupNew       *ebpf.Program `ebpf:"sched_wakeup_new"`
 	SchedWaking          *ebpf.Program `ebpf:"sched_waking"`
+	SeedLoops            *ebpf.Program `ebpf:"seed_loops"`
+	SeedLoopsOld         *ebpf.Program `ebpf:"seed_loops_old"`
 	SeedOwners           *ebpf.Program `ebpf:"seed_owners"`
 	SeedTcp              *ebpf.Program `ebpf:"seed_tcp"`
 	SeedTcpOld           *ebpf.Program `ebpf:"seed_tcp_old"`
 	SeedThreads          *ebpf.Program `ebpf:"seed_threads"`
 	SeedThreadsOld       *ebpf.Program `ebpf:"seed_threads_old"`
 	SegmentTp            *ebpf.Program `ebpf:"segment_tp"`
+	SelectEnter          *ebpf.Program `ebpf:"select_enter"`
+	SelectExit           *ebpf.Program `ebpf:"select_exit"`
+	SelectFentry         *ebpf.Program `ebpf:"select_fentry"`
+	SelectFexit          *ebpf.Program `ebpf:"select_fexit"`
+	SelectKprobe         *ebpf.Program `ebpf:"select_kprobe"`
+	SelectKretprobe      *ebpf.Program `ebpf:"select_kretprobe"`
 	SendmsgKprobe        *ebpf.Program `ebpf:"sendmsg_kprobe"`
 	SendmsgKretprobe     *ebpf.Program `ebpf:"sendmsg_kretprobe"`
 	SendmsgKretprobeOld  *ebpf.Program `ebpf:"sendmsg_kretprobe_old"`
@@ -1091,13 +1292,35 @@ func (p *KernelPrograms) Close() error {
 		p.CookieKretprobe,
 		p.DataReadyKprobe,
 		p.DestroySock,
+		p.EpollFentry,
+		p.EpollFentryOld,
+		p.EpollFexit,
+		p.EpollKprobe,
+		p.EpollKprobeOld,
+		p.EpollKretprobe,
+		p.EpollPwait2Enter,
+		p.EpollPwait2Exit,
+		p.EpollPwaitEnter,
+		p.EpollPwaitExit,
+		p.EpollWaitEnter,
+		p.EpollWaitExit,
 		p.FirstAccept,
 		p.FirstAccept4,
 		p.FirstAccept4Old,
 		p.FirstAcceptOld,
 		p.Mark,
+		p.PollEnter,
+		p.PollExit,
+		p.PollFentry,
+		p.PollFexit,
+		p.PollKprobe,
+		p.PollKretprobe,
+		p.PpollEnter,
+		p.PpollExit,
 		p.ProcessExit,
 		p.ProcessFork,
+		p.Pselect6Enter,
+		p.Pselect6Exit,
 		p.QueueAddFentry,
 		p.QueueAddFentryOld,
 		p.QueueAddKprobe,
@@ -1125,12 +1348,20 @@ func (p *KernelPrograms) Close() error {
 		p.SchedWakeup,
 		p.SchedWakeupNew,
 		p.SchedWaking,
+		p.SeedLoops,
+		p.SeedLoopsOld,
 		p.SeedOwners,
 		p.SeedTcp,
 		p.SeedTcpOld,
 		p.SeedThreads,
 		p.SeedThreadsOld,
 		p.SegmentTp,
+		p.SelectEnter,
+		p.SelectExit,
+		p.SelectFentry,
+		p.SelectFexit,
+		p.SelectKprobe,
+		p.SelectKretprobe,
 		p.SendmsgKprobe,
 		p.SendmsgKretprobe,
 		p.SendmsgKretprobeOld,

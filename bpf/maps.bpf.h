@@ -103,6 +103,27 @@ struct {
 	__type(value, __u8);
 } servers SEC(".maps");
 
+/* A thread that has event loops. */
+struct loop_thread {
+	__s32 fd;      /* of the loop whose wait it is in, or was last; see struct loop_key */
+	__u32 knows;   /* enum wait_knows, of this wait */
+	__s64 timeout; /* ms */
+	__u64 listed;  /* when it was kept what its poll waits for */
+	__u64 stall;   /* its longest sleep since it returned, in another call; 0: none was long */
+	__u32 stall_what;
+	__u8 inside; /* it waits */
+	__u8 epoll;  /* it has an epoll instance: a poll is a call that blocks */
+	__u16 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_THREADS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct loop_thread);
+} loop_threads SEC(".maps");
+
 /* How far a connect() has come. */
 enum connect_stage {
 	CONNECT_ENTERED,

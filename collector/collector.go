@@ -39,6 +39,7 @@ type Collector struct {
 	spaces    map[uint32]*space // by network namespace
 
 	workers map[thread]*worker
+	loops   map[loopID]*loop
 
 	total  model.Totals
 	events uint64
@@ -74,9 +75,9 @@ func New(opt Options) *Collector {
 		conns: map[uint64]*conn{}, pairs: map[uint64]*conn{},
 		open: list{which: inState}, closed: list{which: inState},
 		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
-		workers: map[thread]*worker{},
-		lost:    map[string]uint64{},
-		rate:    rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
+		workers: map[thread]*worker{}, loops: map[loopID]*loop{},
+		lost: map[string]uint64{},
+		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
 		log: eventLog{size: budget.Events},
 	}
 }
@@ -144,6 +145,10 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.readable(e)
 	case event.Offcpu:
 		c.offcpu(e)
+	case event.Loop:
+		c.loop(e)
+	case event.LoopBlocked:
+		c.loopBlocked(e)
 	case event.Thread:
 		c.thread(e)
 	case event.Mark:

@@ -201,7 +201,9 @@ func (l *eventLog) add(e *event.Event) {
 }
 
 // isSample reports whether events of that kind state what is, and not what happens.
-func isSample(k event.Kind) bool { return k == event.Queue || k == event.NetNS || k == event.Thread }
+func isSample(k event.Kind) bool {
+	return k == event.Queue || k == event.NetNS || k == event.Thread || k == event.Loop
+}
 
 // snapshot returns the newest events in words, the newest last. Lines once made are never changed.
 func (l *eventLog) snapshot() []model.EventLine {

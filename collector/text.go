@@ -57,6 +57,10 @@ func text(e *event.Event) string {
 		if e.Known(event.FieldID) {
 			b.say("request " + strconv.FormatUint(e.ID, 10))
 		}
+	case event.EpollWait:
+		b.waitText(e)
+	case event.LoopBlocked:
+		b.loopBlockedText(e)
 	case event.Lost:
 		b.say(plural(max(e.Count, 1), "event") + " lost: " + e.Where)
 	}

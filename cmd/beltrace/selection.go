@@ -40,7 +40,8 @@ func (s *selection) Pick(e *event.Event) bool {
 	if e.Kind == event.Lost {
 		return true
 	}
-	if e.Kind == event.Thread {
+	switch e.Kind {
+	case event.Thread, event.Loop, event.LoopBlocked, event.EpollWait:
 		return s.thread(e)
 	}
 	if !s.socket(e) {
@@ -52,7 +53,7 @@ func (s *selection) Pick(e *event.Event) bool {
 	return true
 }
 
-// thread picks the threads of processes that are selected, or that serve sockets which are.
+// thread picks the threads, and the loops, of processes that are selected, or that serve sockets which are.
 func (s *selection) thread(e *event.Event) bool {
 	return s.served[e.PID] || len(s.ports) == 0 && s.byOwner(e)
 }

@@ -53,7 +53,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	if err != nil {
 		return err
 	}
-	c.SYN, c.Want = kinds.has(event.SYN), setsFor(kinds)
+	c.SYN, c.Waits, c.Want = kinds.has(event.SYN), kinds.has(event.EpollWait), setsFor(kinds)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
 		return err

@@ -96,6 +96,23 @@ const (
 	FieldOffNS
 	FieldOn
 	FieldTarget
+	FieldEpFD
+	FieldReady
+	FieldMax
+	FieldTimeoutMS
+	FieldInsideNS
+	FieldBusyNS
+	FieldLoopKind
+	FieldWaits
+	FieldWakeups
+	FieldMost
+	FieldEmpty
+	FieldPolls
+	FieldFailed
+	FieldFDs
+	FieldSockets
+	FieldModes
+	FieldInterest
 	FieldProtocol
 	FieldSummary
 	FieldPhases
@@ -218,6 +235,23 @@ var fieldTable = [fields]fieldInfo{
 	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
 	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},
 	FieldTarget:            {"target", func(e *Event) any { return &e.turn().Target }},
+	FieldEpFD:              {"epfd", func(e *Event) any { return &e.loop().EpFD }},
+	FieldReady:             {"ready", func(e *Event) any { return &e.loop().Ready }},
+	FieldMax:               {"max", func(e *Event) any { return &e.loop().Max }},
+	FieldTimeoutMS:         {"timeout_ms", func(e *Event) any { return &e.loop().TimeoutMS }},
+	FieldInsideNS:          {"blocked_ns", func(e *Event) any { return &e.loop().InsideNS }},
+	FieldBusyNS:            {"busy_ns", func(e *Event) any { return &e.loop().BusyNS }},
+	FieldLoopKind:          {"kind", func(e *Event) any { return &e.loop().LoopKind }},
+	FieldWaits:             {"waits", func(e *Event) any { return &e.loop().Waits }},
+	FieldWakeups:           {"wakeups", func(e *Event) any { return &e.loop().Wakeups }},
+	FieldMost:              {"most", func(e *Event) any { return &e.loop().Most }},
+	FieldEmpty:             {"empty", func(e *Event) any { return &e.loop().Empty }},
+	FieldPolls:             {"polls", func(e *Event) any { return &e.loop().Polls }},
+	FieldFailed:            {"failed", func(e *Event) any { return &e.loop().Failed }},
+	FieldFDs:               {"fds", func(e *Event) any { return &e.loop().FDs }},
+	FieldSockets:           {"sockets", func(e *Event) any { return &e.loop().Sockets }},
+	FieldModes:             {"modes", func(e *Event) any { return &e.loop().Modes }},
+	FieldInterest:          {"interest", func(e *Event) any { return &e.loop().Interest }},
 	FieldProtocol:          {"protocol", func(e *Event) any { return &e.result().Protocol }},
 	FieldSummary:           {"summary", func(e *Event) any { return &e.result().Summary }},
 	FieldPhases:            {"phases", func(e *Event) any { return &e.result().Phases }},

@@ -21,6 +21,9 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, e.Kind.String()...)
 	b = append(b, '"')
 	for f := range e.Has.All() {
+		if !e.Kind.hasField(f) {
+			continue
+		}
 		b = append(b, fieldKeys[f]...)
 		b = appendValue(b, fieldTable[f].at(e))
 	}
@@ -128,7 +131,7 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 	}
 	for f := Field(0); f < fields; f++ {
 		value, ok := raw[fieldTable[f].name]
-		if !ok || isNull(value) {
+		if !ok || isNull(value) || !kind.hasField(f) {
 			continue
 		}
 		if err := setValue(fieldTable[f].at(e), value); err != nil {
@@ -137,6 +140,18 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 		e.Set(f)
 	}
 	return nil
+}
+
+// hasField reports whether a key means this field in events of the kind: blocked_ns of a thread tells its waits apart, that of a
+// loop is a time.
+func (k Kind) hasField(f Field) bool {
+	switch f {
+	case FieldBlockedNS:
+		return k != EpollWait && k != Loop
+	case FieldInsideNS:
+		return k == EpollWait || k == Loop
+	}
+	return true
 }
 
 // isNull reports whether a value is JSON's null, which means the same as its absence.

@@ -57,6 +57,17 @@ const (
 	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
 	// CPU; its connection is absent when the thread had several requests to answer.
 	Offcpu
+	// EpollWait: a wait of an epoll loop returned (epoll_wait, epoll_pwait, epoll_pwait2). Written only when asked for. BlockedNS is
+	// the time inside the call, BusyNS that from the return of the one before to this call.
+	EpollWait
+	// Loop: what a thread found so far in its waits for many descriptors at once: by epoll, poll or select. Written once a
+	// second for those that did something. A poll of one descriptor that is no listener is none, nor is one of a thread that
+	// waits in epoll.
+	Loop
+	// LoopBlocked: between two waits of its event loop a thread slept for 5 ms or more in another call. Of several sleeps it is
+	// the longest; Ready says how many descriptors had become ready when the loop came back, which is the event's
+	// time.
+	LoopBlocked
 	// Exchange: a request was answered. It is derived from turns, from the server's socket, or from the client's if the
 	// server is not watched.
 	Exchange
@@ -108,6 +119,9 @@ var kindTable = [kinds]kindInfo{
 	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
 	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunningNS, FieldRunqueueNS, FieldOtherTS, FieldMessages}},
 	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
+	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},
+	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldPhase}},
+	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldReady}},
 	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},
 	UringComplete: {"uring_complete", "an operation of a ring is complete", []Field{FieldRing, FieldOp, FieldUserData, FieldRes, FieldLatencyNS, FieldHow}},
@@ -134,7 +148,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, EpollWait, Loop, LoopBlocked, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -31,6 +31,42 @@ type ThreadTimes struct {
 	Migrations uint64           // times that it came back on another CPU
 }
 
+// LoopTimes is what a thread found in its waits for many descriptors at once, in one wait or since it is watched.
+type LoopTimes struct {
+	LoopKind  string           // epoll, poll, select
+	EpFD      int32            // of an epoll loop: the descriptor of its instance
+	Ready     uint32           // descriptors that were ready: what a wait returned; behind a sleep: when the loop came back
+	Max       uint32           // the most that a wait may return (epoll_wait's maxevents; of poll: how many it asks about)
+	TimeoutMS int64            // how long a wait may last, ms; -1: for ever
+	InsideNS  int64            // time inside the call, of one wait or of all
+	BusyNS    int64            // from the return of a wait to the next call, blocking calls included; of one or of all
+	Waits     uint64           // waits that returned
+	Wakeups   map[string]int64 // of them, by how many descriptors were ready, from 1 on; from 32 on by powers of two: 32 means 32 to 63
+	Most      uint32           // the most that were ready at once
+	Empty     uint64           // waits that returned without a ready descriptor
+	Polls     uint64           // of them, those with a timeout of 0: they were not to wait
+	Failed    uint64           // waits that ended with an error: mostly a signal (EINTR)
+	FDs       uint32           // descriptors that it waits for
+	Sockets   uint32           // of them, sockets
+	Modes     map[string]int64 // of them, how many are watched edge-triggered (edge), by one waiter only (exclusive), once (oneshot), or as long as they are ready (level)
+	Interest  map[string]int64 // the events that it waits for (EPOLLIN and so on), by descriptor; the first 64
+}
+
+// Kinds of event loops.
+const (
+	LoopEpoll  = "epoll"
+	LoopPoll   = "poll"
+	LoopSelect = "select"
+)
+
+// Modes in which an epoll instance watches a descriptor.
+const (
+	ModeLevel     = "level"
+	ModeEdge      = "edge"
+	ModeExclusive = "exclusive"
+	ModeOneshot   = "oneshot"
+)
+
 // Moves are bytes that moved in one direction, between two changes of direction or in one call, with the moments that
 // belong to them (CLOCK_MONOTONIC). A moment that was not seen is absent.
 type Moves struct {
@@ -97,6 +133,13 @@ func (e *Event) turn() *Moves {
 		e.Turn = &Moves{}
 	}
 	return e.Turn
+}
+
+func (e *Event) loop() *LoopTimes {
+	if e.Loop == nil {
+		e.Loop = &LoopTimes{}
+	}
+	return e.Loop
 }
 
 func (e *Event) result() *Outcome {

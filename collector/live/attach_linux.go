@@ -84,13 +84,36 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if p.Name == probes.FirstAccept {
 		return a, nil // attached when there is somebody to wait for
 	}
-	if !c.alwaysOn(p.Set) {
-		return a, nil // attached when somebody needs it
+	if !c.alwaysOn(p.Set) { // attached when somebody needs it: then there is no other hook to try
+		return a, s.tryLater(a, c)
 	}
 	if err := s.attachHook(a, c); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// tryLater reports whether a hook that is to be attached later can be. Typed tracepoints can if their programs are loaded;
+// for system calls it is enough that they have a tracepoint: to attach there slows down every process for a moment.
+func (s *Session) tryLater(a *attached, c Config) error {
+	switch a.hook.How {
+	case probes.Fentry, probes.KprobeMech:
+		err := s.attachHook(a, c)
+		a.detach()
+		return err
+	case probes.ClassicTP:
+		for _, name := range a.hook.Progs {
+			_, at, _ := strings.Cut(s.loader.spec.Programs[name].SectionName, "/")
+			group, point, ok := strings.Cut(at, "/")
+			if !ok {
+				continue
+			}
+			if _, err := tracepointID(group, point); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // attachHook attaches the programs of a hook and their further copies.

@@ -91,6 +91,10 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.offcpu(record[bpf.KernelOffcpuEvent](raw), e)
 	case bpf.KernelEventKindEVENT_TURN:
 		ok = d.turn(record[bpf.KernelTurnEvent](raw), e)
+	case bpf.KernelEventKindEVENT_WAIT:
+		ok = d.wait(record[bpf.KernelWaitEvent](raw), e)
+	case bpf.KernelEventKindEVENT_STALL:
+		ok = d.stall(record[bpf.KernelStallEvent](raw), e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
 	case bpf.KernelEventKindEVENT_THREAD:
@@ -112,7 +116,9 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Conn = h.Conn
 		e.Set(event.FieldConn)
 	}
-	if e.Kind != event.Mark && e.Kind != event.Thread {
+	switch e.Kind {
+	case event.Mark, event.Thread, event.EpollWait, event.LoopBlocked:
+	default:
 		e.Proto = "tcp"
 		e.Set(event.FieldProto)
 	}

@@ -65,6 +65,7 @@ func (s *Session) heedNeeds(now int64) {
 	}
 	if s.reseed.Swap(false) {
 		s.seedThreads()
+		s.seedLoops()
 	}
 }
 
@@ -86,10 +87,20 @@ func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 	}
 	d.broken = d.broken || !found
 	d.on = on && !d.broken
-	if d.on && set == probes.Sched {
-		s.beginThreads()
+	if d.on {
+		s.begin(set)
 	}
 	s.publishSets()
+}
+
+// begin lets the programs of a set that is attached now find what is there already.
+func (s *Session) begin(set probes.Set) {
+	switch set {
+	case probes.Sched:
+		s.beginThreads()
+	case probes.Loops:
+		s.beginLoops()
+	}
 }
 
 // forget clears what the programs of a set keep, before they are detached: when they come back it would be wrong.
@@ -97,6 +108,8 @@ func (s *Session) forget(set probes.Set) {
 	switch set {
 	case probes.Sched:
 		s.endThreads()
+	case probes.Loops:
+		s.endLoops()
 	case probes.Data:
 		m := s.maps[bpf.KernelMapFlows]
 		var k uint64
@@ -132,7 +145,11 @@ func (s *Session) beginThreads() {
 
 // seedThreads lets the iterator add the threads that are wanted and not watched yet.
 func (s *Session) seedThreads() {
-	a := s.hooks[probes.Threads]
+	s.hooks[probes.Threads].iterate()
+}
+
+// iterate runs the iterators of a hook.
+func (a *attached) iterate() {
 	if a == nil {
 		return
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	Group      string       // what Members lists, as a command-line word: --container NAME
 	Tier       probes.Tier  // "": the best that works; else hooks above it are not tried
 	SYN        bool         // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
+	Waits      bool         // a record for each wait of an epoll loop (trace epoll_wait); else they are only counted
 	Want       []probes.Set // sets on demand that are needed from the start to the end
 	Cheap      bool         // sets on demand are attached only while somebody needs them, also with a filter
 	NoPayload  bool         // no byte of any message is copied

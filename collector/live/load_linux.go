@@ -35,6 +35,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 		"filter_pids":  c.byProcess(),
 		"filter_comm":  c.Comm != "",
 		"emit_syn":     c.SYN,
+		"emit_waits":   c.Waits,
 		"copies":       leavesOutRuns(kernel),
 		"payload":      !c.NoPayload,
 	}

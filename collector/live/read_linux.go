@@ -153,6 +153,9 @@ func (s *Session) periodic() {
 	if d := s.demands[probes.Sched]; d.on {
 		s.sampleThreads(s.final)
 	}
+	if s.demands[probes.Loops].on {
+		s.sampleLoops(s.final)
+	}
 	if cost, ok := s.meter.estimate(s.began, s.hooks, s.demands[probes.Sched].on); ok {
 		s.cost.Store(&cost)
 	}

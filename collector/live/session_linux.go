@@ -53,6 +53,7 @@ type Session struct {
 	meter   meter
 	cost    atomic.Pointer[model.Cost]
 	threads threadReader
+	loops   loopReader
 	demands map[probes.Set]*demand // sets that are attached while they are needed
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched
 	sets    atomic.Pointer[[]string]
@@ -118,7 +119,10 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.describe(c)
-	s.demands = map[probes.Set]*demand{probes.Sched: {always: c.alwaysOn(probes.Sched)}}
+	s.demands = map[probes.Set]*demand{}
+	for _, set := range []probes.Set{probes.Sched, probes.Loops} {
+		s.demands[set] = &demand{always: c.alwaysOn(set)}
+	}
 	s.copies = leavesOutRuns(s.info.Kernel)
 	if err := s.attachAll(ctx, c); err != nil {
 		return err

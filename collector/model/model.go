@@ -44,7 +44,7 @@ type Snapshot struct {
 	Connections []Connection `json:"connections"` // open ones first, then the closed ones, the last ended first
 	Exchanges   []Exchange   `json:"exchanges"`   // the last ones first
 	Routes      []Route      `json:"routes"`
-	Loops       []struct{}   `json:"loops"`
+	Loops       []Loop       `json:"loops"` // by process, thread and descriptor
 	Rings       []struct{}   `json:"rings"`
 	Workers     []Worker     `json:"workers"`
 	Findings    []Finding    `json:"findings"`

@@ -67,12 +67,13 @@ const (
 	Lifecycle Set = "lifecycle" // connections come and go: always on
 	Marks     Set = "marks"     // notes of cooperating servers
 	Sched     Set = "sched"     // what threads do: attached while somebody needs it, or with a filter
+	Loops     Set = "loops"     // waits of event loops: attached as the one before
 	Data      Set = "data"      // bytes read and written, turn by turn
 )
 
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
-func (s Set) OnDemand() bool { return s == Sched || s == Data }
+func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data }
 
 // Hook is one way to serve a probe.
 type Hook struct {

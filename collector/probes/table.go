@@ -22,6 +22,8 @@ const (
 	Mark        = "mark"
 	Children    = "children"
 	Threads     = "threads"
+	Epoll       = "epoll"
+	Poll        = "poll"
 	Bytes       = "bytes"
 	Splice      = "splice"
 )
@@ -53,6 +55,8 @@ const (
 	FactMark        = "mark"
 	FactThreads     = "threads"
 	FactBlockedOn   = "blocked_on"
+	FactEpoll       = "epoll_wait"
+	FactPoll        = "poll"
 	FactTurn        = "turn"
 )
 
@@ -61,7 +65,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), markProbe(), bytesProbe(), spliceProbe(),
+		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(),
 	}
 }
 
@@ -262,7 +266,7 @@ func queueProbe() Probe {
 func threadsProbe() Probe {
 	at := "sched_switch, sched_waking, sched_wakeup, sched_wakeup_new, sched_process_exec, sched_process_exit; iter task"
 	return Probe{
-		Name: Threads, Set: Sched, Yields: []event.Kind{event.Thread, event.Offcpu}, Facts: []string{FactThreads, FactBlockedOn},
+		Name: Threads, Set: Sched, Yields: []event.Kind{event.Thread, event.Offcpu, event.LoopBlocked}, Facts: []string{FactThreads, FactBlockedOn},
 		Why: "what the threads of servers do: running, waiting for a CPU, blocked and in which system call",
 		Hooks: []Hook{
 			{

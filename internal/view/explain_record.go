@@ -151,4 +151,7 @@ var eventTexts = map[string]string{
 	event.Queue.String():         "A sample of the listener's two queues, read from its socket (sk_ack_backlog and the request queue's length). Between two samples anything may have happened.",
 	event.Mark.String():          "A cooperating server noted a moment of its own code; a uprobe on an empty function carried it here.",
 	event.Lost.String():          "Events were produced faster than they could be taken, or a budget was used up. Counts from here on may be too small; the number lost is exact.",
+	event.EpollWait.String():     "epoll_wait returned to an event loop (do_epoll_wait): with as many descriptors as were ready, at most as many as it asked for, or with none because its timeout was over. Until it calls again, whatever becomes ready waits (ep_poll_callback puts it on the ready list).",
+	event.Loop.String():          "What a thread found so far in its waits for many descriptors (do_epoll_wait, do_sys_poll, core_sys_select): how many were ready at once, how long it waited, and how long it worked in between.",
+	event.LoopBlocked.String():   "Between two waits the thread of an event loop slept in a system call (sched_switch). Meanwhile nobody looked at the descriptors that became ready: a loop serves all of them with one thread.",
 }

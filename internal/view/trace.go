@@ -88,6 +88,12 @@ func What(e *event.Event) string {
 		return operationWords(e)
 	case event.Ring:
 		return ringWords(e)
+	case event.EpollWait:
+		return waitWords(e)
+	case event.Loop:
+		return loopWords(e)
+	case event.LoopBlocked:
+		return loopBlockedWords(e)
 	}
 	var out []string
 	for _, f := range e.Kind.Own() {

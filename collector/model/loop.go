@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+// Loop is a thread that waits for whichever of many descriptors is ready first: by epoll, poll or select. Its counts and
+// times are those since it is watched.
+type Loop struct {
+	PID     uint32            `json:"pid"`
+	TID     uint32            `json:"tid"`
+	Comm    string            `json:"comm"`
+	EpFD    Opt[int32]        `json:"epfd,omitzero"` // of an epoll loop
+	Kind    string            `json:"kind"`          // epoll, poll, select
+	State   string            `json:"state"`         // StateLooping, StateClosed
+	Waits   uint64            `json:"waits"`         // that returned: empty, failed, and those that Ready counts
+	Ready   Distribution      `json:"ready"`         // descriptors that were ready, of the waits that found any; from 32 on the lower end of its power of two
+	Empty   uint64            `json:"empty"`         // waits without a ready descriptor
+	Polls   uint64            `json:"polls"`         // of them, those that were not to wait (timeout 0)
+	Failed  uint64            `json:"failed"`        // waits that a signal ended
+	Blocked int64             `json:"blocked_ns"`    // inside waits
+	Busy    int64             `json:"busy_ns"`       // between them
+	Watched int64             `json:"watched_ns"`
+	Max     Opt[uint32]       `json:"max,omitzero"`     // the most that a wait may return
+	FDs     Opt[uint32]       `json:"fds,omitzero"`     // descriptors that it waits for
+	Sockets Opt[uint32]       `json:"sockets,omitzero"` // of them, sockets; 0: a runtime's own loop
+	Modes   map[string]uint64 `json:"modes,omitempty"`  // of an epoll loop: how many are level, edge, exclusive, oneshot
+	// Stalls are turns in which the thread slept for 5 ms or more in another call, Stall the longest of these sleeps. Known
+	// while its scheduling is watched.
+	Stalls uint64     `json:"stalls"`
+	Stall  Opt[Stall] `json:"stall,omitzero"`
+	Ended  Opt[int64] `json:"ended,omitzero"` // when it was seen to have ended, CLOCK_MONOTONIC
+
+	Wakeups   []ReadyCount     `json:"-"` // what Ready summarises, by number
+	Interest  map[int32]uint32 `json:"-"` // events that it waits for, by descriptor; bounded
+	LastStall Opt[Stall]       `json:"-"`
+}
+
+// StateLooping is the state of a loop that goes on.
+const StateLooping = "open"
+
+// ReadyCount is how often so many descriptors were ready; from 32 on, that many to twice as many.
+type ReadyCount struct {
+	Ready uint32
+	Count uint64
+}
+
+// Stall is a sleep of a loop's thread between two waits.
+type Stall struct {
+	TS    int64  `json:"ts"`     // when the loop came back
+	OffNS int64  `json:"off_ns"` // asleep
+	On    string `json:"on"`     // in which call
+	Ready uint32 `json:"ready"`  // descriptors that were ready when it came back
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
+
+func epollProbe() Probe {
+	const (
+		first = "of a loop that waits already when it begins, the first return is not seen"
+		calls = "how long a loop waits that did so already is not known"
+		old   = "; no helper for user registers (before 5.15): whose wait it is that has begun before is looked for at the top of the kernel stack"
+	)
+	return Probe{
+		Name: Epoll, Set: Loops, Yields: []event.Kind{event.EpollWait, event.Loop, event.LoopBlocked}, Facts: []string{FactEpoll},
+		Why: "what event loops find: how many descriptors are ready at each return of epoll_wait, how long they wait and work",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: "do_epoll_wait", Serves: Full, Needs: Full, Fidelity: model.Exact, Note: first,
+				Progs: []string{"epoll_fexit", "epoll_fentry", "seed_loops"},
+			},
+			{
+				How: Fentry, At: "do_epoll_wait", Serves: Full, Needs: Full, Fidelity: model.Exact, Note: first + old,
+				Progs: []string{"epoll_fexit", "epoll_fentry_old", "seed_loops_old"},
+			},
+			{
+				How: KprobeMech, At: "do_epoll_wait", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: first,
+				Progs: []string{"epoll_kretprobe", "epoll_kprobe", "seed_loops"},
+			},
+			{
+				How: KprobeMech, At: "do_epoll_wait", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: first + old,
+				Progs: []string{"epoll_kretprobe", "epoll_kprobe_old", "seed_loops_old"},
+			},
+			epollCalls(calls, "seed_loops", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+			epollCalls(calls+old, "seed_loops_old", "epoll_wait", "epoll_pwait"),
+			epollCalls(calls, "seed_loops", "epoll_pwait", "epoll_pwait2"), // arm64
+			epollCalls(calls+old, "seed_loops_old", "epoll_pwait"),
+		},
+	}
+}
+
+// epollCalls is the hook at the system calls of epoll that an architecture and a kernel have.
+func epollCalls(note, seed string, calls ...string) Hook {
+	h := callsHook(calls...)
+	h.Note = note
+	h.Progs = append(h.Progs, seed)
+	return h
+}
+
+// callsHook is a hook at the beginning and the end of system calls.
+func callsHook(calls ...string) Hook {
+	h := Hook{How: ClassicTP, Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact}
+	for _, c := range calls {
+		h.Progs = append(h.Progs, c+"_exit")
+		if h.At != "" {
+			h.At += ", "
+		}
+		h.At += "sys_enter_" + c
+	}
+	for _, c := range calls {
+		h.Progs = append(h.Progs, c+"_enter")
+	}
+	h.At = "syscalls/" + h.At + " and their sys_exit"
+	return h
+}
+
+func pollProbe() Probe {
+	return Probe{
+		Name: Poll, Set: Loops, Yields: []event.Kind{event.Loop}, Facts: []string{FactPoll},
+		Why: "the same of loops that wait in poll or select",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: "do_sys_poll, core_sys_select", Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"poll_fexit", "select_fexit", "poll_fentry", "select_fentry"},
+			},
+			{
+				How: KprobeMech, At: "do_sys_poll, core_sys_select", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"poll_kretprobe", "select_kretprobe", "poll_kprobe", "select_kprobe"},
+			},
+			callsHook("poll", "ppoll", "select", "pselect6"),
+			callsHook("ppoll", "pselect6"), // arm64
+		},
+	}
+}
