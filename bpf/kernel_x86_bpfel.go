@@ -278,10 +278,12 @@ type KernelLoopThread struct {
 	Timeout   int64
 	Listed    uint64
 	Stall     uint64
+	StallAt   uint64
 	StallWhat uint32
 	Inside    uint8
 	Epoll     uint8
-	Pad       uint16
+	Polls     uint8
+	Pad       uint8
 }
 
 type KernelLostWhere uint32

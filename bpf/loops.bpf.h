@@ -4,7 +4,8 @@
  * is a record only when somebody asks for it.
  *
  * A poll of one descriptor that is no listener is a call that blocks, not a loop; and so is any poll or select of a thread
- * that has an epoll instance.
+ * that waits in epoll, unless it makes several without going back there: Go's threads look into the runtime's epoll instance
+ * before they do something else.
  */
 #ifndef BELTRACE_LOOPS_BPF_H
 #define BELTRACE_LOOPS_BPF_H
@@ -116,7 +117,22 @@ static __always_inline int epoll_enters(int fd, __u32 max, __s64 timeout, __u32 
 	if (!lt)
 		return 0;
 	lt->epoll = 1;
+	lt->polls = 0;
 	return wait_begins(lt, LOOP_EPOLL, fd, max, timeout, knows);
+}
+
+#define POLLS_OF_HANDLER 3
+
+/* Whether a poll or select is one of many, and not a call of an epoll loop's handler. */
+static __always_inline bool is_loop(struct loop_thread *lt)
+{
+	if (!lt->epoll)
+		return true;
+	lt->polls += 1;
+	if (lt->polls <= POLLS_OF_HANDLER)
+		return false;
+	lt->epoll = 0;
+	return true;
 }
 
 static __always_inline bool is_listener(const void *ufds)
@@ -157,7 +173,7 @@ static __always_inline int poll_enters(const void *ufds, __u32 n)
 	if (!n)
 		return 0;
 	lt = loop_thread_get();
-	if (!lt || lt->epoll || (n == 1 && !is_listener(ufds)))
+	if (!lt || (n == 1 && !is_listener(ufds)) || !is_loop(lt))
 		return 0;
 	list_poll(lt, ufds, n);
 	return wait_begins(lt, LOOP_POLL, -LOOP_POLL, n, 0, 0);
@@ -182,7 +198,7 @@ static __always_inline int select_enters(int n, const void *in, const void *out,
 	if (n <= 0)
 		return 0;
 	lt = loop_thread_get();
-	if (!lt || lt->epoll)
+	if (!lt || !is_loop(lt))
 		return 0;
 	now = bpf_ktime_get_ns();
 	list = bpf_map_lookup_elem(&no_list, &zero);
@@ -299,7 +315,7 @@ static __always_inline int wait_returns(long ret)
 		busy = l->entered - l->returned;
 		lt->knows |= KNOWS_BUSY;
 	}
-	if (lt->stall)
+	if (lt->stall && l->returned && lt->stall_at >= l->returned)
 		tell_stall(l, lt, ret, now);
 	lt->stall = 0;
 	l->begun += 1;

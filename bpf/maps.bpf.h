@@ -105,15 +105,17 @@ struct {
 
 /* A thread that has event loops. */
 struct loop_thread {
-	__s32 fd;      /* of the loop whose wait it is in, or was last; see struct loop_key */
-	__u32 knows;   /* enum wait_knows, of this wait */
-	__s64 timeout; /* ms */
-	__u64 listed;  /* when it was kept what its poll waits for */
-	__u64 stall;   /* its longest sleep since it returned, in another call; 0: none was long */
+	__s32 fd;	/* of the loop whose wait it is in, or was last; see struct loop_key */
+	__u32 knows;	/* enum wait_knows, of this wait */
+	__s64 timeout;	/* ms */
+	__u64 listed;	/* when it was kept what its poll waits for */
+	__u64 stall;	/* its longest sleep since it returned, in another call; 0: none was long */
+	__u64 stall_at; /* when it began */
 	__u32 stall_what;
 	__u8 inside; /* it waits */
-	__u8 epoll;  /* it has an epoll instance: a poll is a call that blocks */
-	__u16 pad;
+	__u8 epoll;  /* it waits in epoll: a poll is a call that blocks */
+	__u8 polls;  /* that it made since */
+	__u8 pad;
 };
 
 struct {

@@ -230,6 +230,7 @@ static __always_inline void note_stall(struct thread *t, __u32 tid, __u64 ns)
 	if (!lt || lt->inside || ns <= lt->stall || t->slot >= THREAD_WAITS)
 		return;
 	lt->stall = ns;
+	lt->stall_at = t->left;
 	lt->stall_what = t->what[t->slot];
 }
 

@@ -16,6 +16,7 @@ import (
 // loopReader reads what the programs have added up of event loops.
 type loopReader struct {
 	seen   map[bpf.KernelLoopKey]*loopSeen
+	dead   map[uint32]bool // threads that were found to have ended in this round
 	round  uint64
 	keys   []bpf.KernelLoopKey
 	values []bpf.KernelLoop
@@ -44,22 +45,37 @@ func (s *Session) endLoops() {
 	s.loader.variables["loops_on"].Set(false)
 	s.sampleLoops(true)
 	for key := range s.loops.seen {
-		s.forgetLoop(key)
+		s.maps[bpf.KernelMapLoops].Delete(key)
 	}
 	clear(s.loops.seen)
+	for _, name := range []string{bpf.KernelMapLoopThreads, bpf.KernelMapLoopLists} {
+		for _, tid := range tidsOf(s.maps[name]) {
+			s.maps[name].Delete(tid)
+		}
+	}
 }
 
-func (s *Session) forgetLoop(key bpf.KernelLoopKey) {
-	s.maps[bpf.KernelMapLoops].Delete(key)
-	s.maps[bpf.KernelMapLoopThreads].Delete(key.Tid)
-	s.maps[bpf.KernelMapLoopLists].Delete(key.Tid)
+// tidsOf lists the keys of a map by thread.
+func tidsOf(m *ebpf.Map) []uint32 {
+	var out []uint32
+	var tid uint32
+	for err := m.NextKey(nil, &tid); err == nil; err = m.NextKey(tid, &tid) {
+		out = append(out, tid)
+	}
+	return out
+}
+
+// forgetThread forgets what is kept of a thread that has ended.
+func (s *Session) forgetThread(tid uint32) {
+	s.maps[bpf.KernelMapLoopThreads].Delete(tid)
+	s.maps[bpf.KernelMapLoopLists].Delete(tid)
 }
 
 // sampleLoops queues an event for each loop that did something since the last one; all: for every loop.
 func (s *Session) sampleLoops(all bool) {
 	r := &s.loops
 	if r.seen == nil {
-		r.seen = map[bpf.KernelLoopKey]*loopSeen{}
+		r.seen, r.dead = map[bpf.KernelLoopKey]*loopSeen{}, map[uint32]bool{}
 		r.keys, r.values = make([]bpf.KernelLoopKey, batch), make([]bpf.KernelLoop, batch)
 	}
 	r.round++
@@ -74,6 +90,10 @@ func (s *Session) sampleLoops(all bool) {
 			break
 		}
 	}
+	for tid := range r.dead { // after all of its loops
+		s.forgetThread(tid)
+	}
+	clear(r.dead)
 	for key, seen := range r.seen {
 		if seen.round != r.round {
 			delete(r.seen, key)
@@ -102,8 +122,12 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 	seen.told = now
 	seen.pause = min(2*seen.pause+int64(samplePeriod), int64(longestSilence))
 	e := event.Event{Kind: event.Loop, TS: now}
-	if !seen.interest.read(s, key, l.Pid, now) || !lives(key.Tid) {
-		s.forgetLoop(key)
+	dead := !lives(key.Tid)
+	if !seen.interest.read(s, key, l.Pid, now) || dead {
+		m.Delete(key)
+		if dead {
+			s.loops.dead[key.Tid] = true
+		}
 		e.Phase = event.PhaseEnd
 		e.Set(event.FieldPhase)
 		l.Entered, l.Returned = 0, 0 // when it ended is not known

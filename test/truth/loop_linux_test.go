@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/collector/event"
+	"beltrace/internal/testkit"
+)
+
+// loopArgs make a loop over Pairs socket pairs.
+type loopArgs struct {
+	Kind  string // epoll, poll, select
+	Pairs int
+	Waits []waitArgs
+}
+
+// waitArgs are one turn of a loop: so many descriptors are made ready, some time passes, then it waits.
+type waitArgs struct {
+	Ready   int
+	Late    time.Duration // they are made ready so long after the wait began
+	Sleep   time.Duration // before the wait, in nanosleep
+	Timeout int           // ms
+}
+
+// looped is what a loop knows about itself.
+type looped struct {
+	PID, TID uint32
+	EpFD     int
+	Waits    []waited
+}
+
+type waited struct {
+	Called, Returned int64
+	Ready            int
+	Slept            int64 // ns before the call
+}
+
+// pairs are socket pairs: what is written to one end makes the other one ready.
+type pairs struct{ near, far []int }
+
+// opLoop does as it is told.
+func opLoop(a loopArgs) (l looped, err error) {
+	l.PID, l.TID = uint32(os.Getpid()), uint32(unix.Gettid())
+	var p pairs
+	for range a.Pairs {
+		both, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			return l, err
+		}
+		p.near, p.far = append(p.near, both[0]), append(p.far, both[1])
+	}
+	wait, err := p.waiter(a.Kind, &l)
+	if err != nil {
+		return l, err
+	}
+	for _, w := range a.Waits {
+		if err := p.turn(w, wait, &l); err != nil {
+			return l, fmt.Errorf("%s: %w", a.Kind, err)
+		}
+	}
+	return l, nil
+}
+
+// turn makes descriptors ready, waits for them and reads them.
+func (p *pairs) turn(a waitArgs, wait func(ms int) (int, error), l *looped) error {
+	var late chan error
+	if a.Late > 0 {
+		late = make(chan error, 1)
+		time.AfterFunc(a.Late, func() { late <- p.wake(a.Ready) })
+	} else if err := p.wake(a.Ready); err != nil {
+		return err
+	}
+	var w waited
+	if a.Sleep > 0 {
+		before := testkit.Mono()
+		ts := unix.NsecToTimespec(int64(a.Sleep))
+		if err := unix.Nanosleep(&ts, nil); err != nil && err != unix.EINTR {
+			return err
+		}
+		w.Slept = testkit.Mono() - before
+	}
+	w.Called = testkit.Mono()
+	n, err := wait(a.Timeout)
+	w.Returned, w.Ready = testkit.Mono(), n
+	if err != nil {
+		return err
+	}
+	if late != nil {
+		if err := <-late; err != nil {
+			return err
+		}
+	}
+	for _, fd := range p.near {
+		unix.Read(fd, make([]byte, 16))
+	}
+	l.Waits = append(l.Waits, w)
+	return nil
+}
+
+// wake makes the first n descriptors ready. In an epoll instance that is in one go only if the loop does not wait.
+func (p *pairs) wake(n int) error {
+	for _, fd := range p.far[:n] {
+		if _, err := unix.Write(fd, []byte{1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waiter returns the call in which a loop of that kind waits.
+func (p *pairs) waiter(kind string, l *looped) (func(ms int) (int, error), error) {
+	switch kind {
+	case event.LoopPoll:
+		fds := make([]unix.PollFd, len(p.near))
+		for i, fd := range p.near {
+			fds[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+		}
+		return func(ms int) (int, error) { return again(func() (int, error) { return unix.Poll(fds, ms) }) }, nil
+	case event.LoopSelect:
+		return func(ms int) (int, error) {
+			return again(func() (int, error) {
+				var set unix.FdSet
+				top := 0
+				for _, fd := range p.near {
+					set.Set(fd)
+					top = max(top, fd)
+				}
+				var tv *unix.Timeval
+				if ms >= 0 {
+					t := unix.NsecToTimeval(int64(ms) * 1e6)
+					tv = &t
+				}
+				return unix.Select(top+1, &set, nil, nil, tv)
+			})
+		}, nil
+	}
+	var err error
+	if l.EpFD, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, err
+	}
+	for i, fd := range p.near {
+		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+		switch i { // one of each kind; the others are level-triggered
+		case 0:
+			ev.Events |= unix.EPOLLET
+		case 1:
+			ev.Events |= unix.EPOLLEXCLUSIVE
+		}
+		if err := unix.EpollCtl(l.EpFD, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+			return nil, err
+		}
+	}
+	events := make([]unix.EpollEvent, 64)
+	return func(ms int) (int, error) {
+		return again(func() (int, error) { return unix.EpollWait(l.EpFD, events, ms) })
+	}, nil
+}
+
+// again repeats what a signal interrupted, as loops do: Go's runtime sends some.
+func again(wait func() (int, error)) (int, error) {
+	for {
+		if n, err := wait(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
