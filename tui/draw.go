@@ -67,31 +67,32 @@ func (u *ui) drawHead(p painter, a area) {
 		p.line(inner, 0, view.Sides(left, right, inner.w))
 	}
 	x := inner.x
-	for _, l := range u.tabs(inner.w) {
+	tabs, gap := u.tabs(inner.w)
+	for _, l := range tabs {
 		p.line(area{x, a.y, a.w - x, a.h}, 1, l)
-		x += l.Width() + 1
+		x += l.Width() + gap
 	}
 	p.rule(a, 2)
 }
 
-// tabs are the pages' numbers and titles, short ones where the long ones do not fit.
-func (u *ui) tabs(width int) []view.Line {
+// tabs are the pages' numbers and titles with the gap between two, short ones and close together where the long ones do not fit.
+func (u *ui) tabs(width int) ([]view.Line, int) {
 	var long, short []view.Line
 	total := 0
 	for i := range u.pages {
 		p := &u.pages[i]
-		long = append(long, tab(p.Number, p.Title, i == u.at))
+		long = append(long, tab(p.Number, p.Title+" ", i == u.at))
 		short = append(short, tab(p.Number, cmp.Or(p.Short, p.Title), i == u.at))
 		total += long[i].Width() + 1
 	}
 	if total > width {
-		return short
+		return short, 0
 	}
-	return long
+	return long, 1
 }
 
 func tab(number int, title string, current bool) view.Line {
-	first, rest := fmt.Sprintf(" %d ", number), title+" "
+	first, rest := fmt.Sprintf(" %d ", number), title
 	if current {
 		return view.Line{{Text: first + rest, Style: view.Marked}}
 	}

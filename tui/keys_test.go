@@ -50,8 +50,8 @@ func TestPagesByKey(t *testing.T) {
 	d.until("SERVICE")
 	d.press("<BackTab>")
 	d.until("EVENT")
-	d.press("5")
-	d.until("there is no page 5", "EVENT")
+	d.press("6")
+	d.until("there is no page 6", "EVENT")
 }
 
 func TestStartPage(t *testing.T) {

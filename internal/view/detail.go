@@ -42,6 +42,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		if w := findWorker(in.Snap, key); w != nil {
 			return openWorker(in, w, width), true
 		}
+	case LoopRecord:
+		if l := findLoop(in.Snap, key); l != nil {
+			return openLoop(in, l, width), true
+		}
 	case ExchangeRecord:
 		if x := findExchange(in.Snap, key); x != nil {
 			return openExchange(in, x, width), true

@@ -35,6 +35,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if w := findWorker(in.Snap, key); w != nil {
 			return Clean(w.Comm) + " " + workerNumber(w), explainWorkerNow(in, w)
 		}
+	case LoopRecord:
+		if l := findLoop(in.Snap, key); l != nil {
+			return Clean(l.Comm) + " " + loopPlace(l), explainLoopNow(in, l)
+		}
 	case FindingRecord:
 		if f := findFinding(in.Snap, key); f != nil {
 			return f.ID + " " + f.Subject, explainFindingNow(f)

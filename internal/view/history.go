@@ -18,6 +18,7 @@ type point struct {
 	connsPerSec float64
 	refused     map[uint64]uint64 // by listener: refusals so far
 	threads     map[Key]model.Times
+	loops       map[Key]loopTimes
 }
 
 // Add takes note of a snapshot. One that is less than a second newer than the last is skipped; one that is older (a
@@ -41,6 +42,12 @@ func (h *History) Add(s *model.Snapshot) {
 	for i := range s.Workers {
 		if w := &s.Workers[i]; !w.Ended.Known {
 			p.threads[workerKey(workRow{Worker: w})] = w.Times
+		}
+	}
+	p.loops = make(map[Key]loopTimes, len(s.Loops))
+	for i := range s.Loops {
+		if l := &s.Loops[i]; !l.Ended.Known {
+			p.loops[keyOfLoop(l)] = timesOfLoop(l)
 		}
 	}
 	h.points = append(h.points, p)
@@ -76,6 +83,24 @@ func (h *History) did(w *model.Worker) model.Times {
 		}
 	}
 	return w.Times
+}
+
+func timesOfLoop(l *model.Loop) loopTimes { return loopTimes{l.Waits, l.Empty, l.Blocked, l.Busy} }
+
+// looped returns what a loop did in the last seconds that are remembered; without any, since it is watched.
+func (h *History) looped(l *model.Loop) loopTimes {
+	now := timesOfLoop(l)
+	if h == nil || len(h.points) == 0 {
+		return now
+	}
+	for _, p := range h.points[max(0, len(h.points)-1-lately):] {
+		then, ok := p.loops[keyOfLoop(l)]
+		less := loopTimes{now.waits - then.waits, now.empty - then.empty, now.blocked - then.blocked, now.busy - then.busy}
+		if ok && then.waits <= now.waits && less.blocked >= 0 && less.busy >= 0 && less.blocked+less.busy > 0 { // else it is watched anew
+			return less
+		}
+	}
+	return now
 }
 
 func lessTimes(now, then model.Times) model.Times {

@@ -62,6 +62,7 @@ const (
 	FindingRecord
 	WorkerRecord
 	ExchangeRecord
+	LoopRecord
 )
 
 // Input is everything that a page is made of.

@@ -29,17 +29,17 @@ func Text(w io.Writer, s *model.Snapshot) error {
 	for i := range s.Findings {
 		writeLine(b, findingLine(in, &s.Findings[i]))
 	}
-	for _, name := range []string{"listeners", "connections", "workers"} {
+	for _, name := range []string{"listeners", "connections", "loops", "workers"} {
 		page, _ := PageNamed(name)
 		in.Sort = page.Order
 		table := page.Table(in)
-		if name == "workers" && table.Total == 0 { // most often nobody asked
+		if (name == "workers" || name == "loops") && table.Total == 0 { // most often nobody asked
 			continue
 		}
 		fmt.Fprintln(b)
 		writeTable(b, page, table)
-		if name == "workers" {
-			for _, l := range workersFoot(in, textWidth, 0) {
+		if name == "workers" || name == "loops" {
+			for _, l := range page.Foot(in, textWidth, 0) {
 				writeLine(b, l)
 			}
 		}

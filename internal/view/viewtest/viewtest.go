@@ -42,6 +42,7 @@ func Busy() *model.Snapshot {
 	s.Events = events()
 	s.Findings, s.Namespaces, s.Workers = findings(), namespaces(), workers()
 	s.Exchanges, s.Routes = exchanges(), routes()
+	s.Loops = loops()
 	return s
 }
 

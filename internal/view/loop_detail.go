@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"beltrace/collector/model"
+)
+
+// interestListed is how many descriptors the detail of a loop lists.
+const interestListed = 32
+
+func findLoop(s *model.Snapshot, key Key) *model.Loop {
+	for i := range s.Loops {
+		if keyOfLoop(&s.Loops[i]) == key {
+			return &s.Loops[i]
+		}
+	}
+	return nil
+}
+
+func openLoop(in Input, l *model.Loop, width int) *Detail {
+	state := l.Kind + " loop"
+	if l.Ended.Known {
+		state += ", ended " + in.clock().Time(l.Ended.V)
+	}
+	did := loopRow{l, in.Hist.looped(l)}
+	d := &Detail{Title: Line{{Clean(l.Comm) + " ", Strong}, {loopNumber(l) + " " + loopPlace(l), Normal}, {"  " + Clean(state), Dim}}}
+	d.fact("waits", Span{Count(l.Waits), Strong}, Span{"  " + Rate(did.rate()) + "/s", Dim})
+	d.fact("empty", Span{Count(l.Empty), Normal}, Span{", with a timeout of 0: ", Dim}, Span{Count(l.Polls), Normal}, Span{"; ended by a signal: ", Dim}, Span{Count(l.Failed), Normal})
+	d.fact("time", Span{"busy " + Share(did.load()), Strong}, Span{"  " + Dur(l.Busy) + " between waits, " + Dur(l.Blocked) + " inside, of " + Dur(l.Watched), Dim})
+	d.fact("waits for", Span{optCount(l.FDs), Strong}, Span{" descriptors, ", Dim}, Span{optCount(l.Sockets), Normal}, Span{" of them sockets", Dim}, Span{loopOwnText(l), Dim})
+	if len(l.Modes) > 0 {
+		d.fact("watched", Span{loopModes(l), Normal})
+	}
+	d.fact("at once", Span{optCount(l.Max), Normal}, Span{" ready descriptors at most", Dim})
+	stallSection(d, in, l)
+	readySection(d, l, width)
+	waitersSection(d, in, l)
+	interestSection(d, in, l)
+	return d
+}
+
+func loopOwnText(l *model.Loop) string {
+	if ownLoop(l) {
+		return ": a runtime's own loop"
+	}
+	return ""
+}
+
+func stallSection(d *Detail, in Input, l *model.Loop) {
+	d.section("SLEEPS IN OTHER CALLS, of 5 ms or more: nothing is served meanwhile")
+	if !l.Stall.Known {
+		d.add(Styled("none seen", Dim))
+		return
+	}
+	d.fact("so far", Span{Count(l.Stalls), Strong})
+	for _, s := range []struct {
+		name string
+		of   model.Opt[model.Stall]
+	}{{"longest", l.Stall}, {"last", l.LastStall}} {
+		if v := s.of.V; s.of.Known {
+			d.fact(s.name, Span{Dur(v.OffNS), Strong}, Span{" in " + Clean(v.On), Normal}, Span{fmt.Sprintf(", %d ready behind it, %s", v.Ready, in.clock().Time(v.TS)), Dim})
+		}
+	}
+}
+
+// readySection draws how many descriptors were ready at a wake-up.
+func readySection(d *Detail, l *model.Loop, width int) {
+	d.section("READY AT A WAKE-UP")
+	if l.Ready.Count == 0 {
+		d.add(Styled("no wake-up with a ready descriptor yet", Dim))
+		return
+	}
+	d.add(Line{{"p50 ", Dim}, {optNumber(l.Ready.P50), Strong}, {"  p90 ", Dim}, {optNumber(l.Ready.P90), Normal}, {"  p99 ", Dim}, {optNumber(l.Ready.P99), Strong},
+		{"  max ", Dim}, {optNumber(l.Ready.Max), Normal}, {"  of " + Count(l.Ready.Count), Dim}})
+	var most uint64
+	for _, w := range l.Wakeups {
+		most = max(most, w.Count)
+	}
+	for _, w := range l.Wakeups {
+		name := fmt.Sprint(w.Ready)
+		if w.Ready >= 32 {
+			name = fmt.Sprintf("%d … %d", w.Ready, 2*w.Ready-1)
+		}
+		n := max(int(float64(w.Count)/float64(most)*float64(max(min(width-32, 50), 10))+0.5), 1)
+		d.add(Line{{fmt.Sprintf("%15s", name), Dim}, {" " + strings.Repeat("▇", n), Accent}, {" " + Count(w.Count), Normal}})
+	}
+}
+
+// waitersSection lists the other threads that wait on the same instance, and what the scheduler says of this one.
+func waitersSection(d *Detail, in Input, l *model.Loop) {
+	d.section("THREADS THAT WAIT ON IT")
+	for i := range in.Snap.Loops {
+		o := &in.Snap.Loops[i]
+		same := o == l || l.EpFD.Known && o.PID == l.PID && o.EpFD == l.EpFD && !o.Ended.Known
+		if !same {
+			continue
+		}
+		line := Line{{pad(loopNumber(o), factName), Strong}, {Count(o.Waits) + " waits", Normal}}
+		if w := findWorker(in.Snap, Key{Kind: WorkerRecord, ID: uint64(o.TID), Name: fmt.Sprint(o.PID)}); w != nil {
+			d.link(append(line, Span{"  " + w.Role, Dim}), workerKey(workRow{Worker: w}))
+			continue
+		}
+		d.add(line)
+	}
+}
+
+// eventNames are the events of poll and epoll (include/uapi/linux/eventpoll.h).
+var eventNames = []struct {
+	bit  uint32
+	name string
+}{
+	{0x1, "in"}, {0x2, "pri"}, {0x4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"}, {1 << 30, "oneshot"}, {1 << 31, "edge"},
+}
+
+// interestSection lists the descriptors, and which connection or listener each is, where that is known.
+func interestSection(d *Detail, in Input, l *model.Loop) {
+	d.section("DESCRIPTORS")
+	if len(l.Interest) == 0 {
+		d.add(Styled("not known", Dim))
+		return
+	}
+	at := map[int32]*model.Connection{}
+	for i := range in.Snap.Connections {
+		if c := &in.Snap.Connections[i]; c.FD.Known && c.PID == model.Some(l.PID) && c.State != model.StateClosed {
+			at[c.FD.V] = c
+		}
+	}
+	fds := slices.Sorted(maps.Keys(l.Interest))
+	for _, fd := range fds[:min(len(fds), interestListed)] {
+		line := Line{{pad(fmt.Sprintf("fd %d", fd), factName), Strong}, {pad(eventWords(l.Interest[fd]), 24), Normal}}
+		if c := at[fd]; c != nil {
+			d.link(append(line, Span{" " + address(c.Local) + " ← " + address(c.Remote), Dim}), Key{Kind: ConnectionRecord, ID: c.Conn})
+			continue
+		}
+		d.add(line)
+	}
+	if more := int(l.FDs.V) - min(len(fds), interestListed); l.FDs.Known && more > 0 {
+		d.add(Styled(fmt.Sprintf("and %d more", more), Dim))
+	}
+}
+
+// eventWords names the events that a descriptor is watched for. EPOLLERR and EPOLLHUP are always told: they are left out.
+func eventWords(events uint32) string {
+	var out []string
+	for _, e := range eventNames {
+		if events&e.bit != 0 {
+			out = append(out, e.name)
+		}
+	}
+	return orDash(strings.Join(out, " "))
+}
+
+// explainLoopNow says what the loop does most.
+func explainLoopNow(in Input, l *model.Loop) string {
+	r := loopRow{l, in.Hist.looped(l)}
+	switch {
+	case l.Ended.Known:
+		return "This loop has ended: its thread, or its epoll instance, is gone. " + explainLoop
+	case ownLoop(l):
+		return "It watches no socket: a runtime's own loop, for timers, signals, or to be woken by other threads (eventfd, pipes). " + explainLoop
+	case l.Stall.Known && l.Stall.V.Ready > 0:
+		return fmt.Sprintf("Its thread slept %s in %s, and %s ready when it came back: a call that blocks stops everything that this loop serves. ",
+			Dur(l.Stall.V.OffNS), Clean(l.Stall.V.On), Plural(int(l.Stall.V.Ready), "descriptor was", "descriptors were")) + explainLoopSleep
+	case r.load() >= 0.9:
+		return "It hardly ever waits: what becomes ready waits for the work before it. One thread is one CPU at most; more loops, or less work in handlers, would help. " + explainLoopBusy
+	}
+	return explainLoop
+}
