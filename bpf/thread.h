@@ -50,10 +50,10 @@ struct thread {
 	__u64 runnable;	     /* when it was last put on a run queue after a sleep */
 	__u64 queued;	     /* runqueue, when it last was put on a run queue after a sleep */
 	__u64 moved;	     /* when it last read a request or began an answer */
-	__u64 serves;	     /* the connection of the last of the requests that it has read and not answered; 0: not known */
-	__u64 target;	     /* the socket that it waits for meanwhile, its address */
-	__s32 fd;	     /* first argument of the call that it waits in meanwhile */
-	__u32 asked;	     /* how many requests it has read and not answered */
+	__u64 serves; /* the connection of the last of the requests that it has read and not answered; 0: not known */
+	__u64 target; /* the socket that it waits for meanwhile, its address */
+	__s32 fd;     /* first argument of the call that it waits in meanwhile */
+	__u32 asked;  /* how many requests it has read and not answered */
 	__u32 pad2;
 	__u32 begun; /* written first */
 };

@@ -67,7 +67,7 @@ func operations() map[string]operation {
 		"plain":    op(opPlain),
 		"ask":      op(opAsk),
 		"together": op(opTogether),
-		"loop":    op(opLoop),
+		"loop":     op(opLoop),
 	}
 }
 
