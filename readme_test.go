@@ -62,6 +62,7 @@ var facts = [][2]string{
 	{probes.FactEpoll, "what an epoll loop finds at each wait, how long it waits and works"},
 	{probes.FactPoll, "the same of loops that wait in poll and select"},
 	{probes.FactTurn, "the bytes of each turn: ready, read, written, sent, acknowledged"},
+	{probes.FactLatency, "how long each call was in TCP (`trace read,write`)"},
 	{probes.FactMark, "notes of cooperating servers (demos)"},
 }
 

@@ -29,6 +29,8 @@
 #include "unreached.bpf.h"
 #include "call.bpf.h"
 #include "serve.bpf.h"
+#include "move.bpf.h"
+#include "place.bpf.h"
 #include "io.bpf.h"
 #include "iohooks.bpf.h"
 #include "conn.bpf.h"

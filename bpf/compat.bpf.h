@@ -241,6 +241,8 @@ static __always_inline int call_fd(struct pt_regs *regs)
 #endif
 }
 
+#define NR_IO_URING_ENTER 426
+
 #if defined(__TARGET_ARCH_x86)
 #define NR_READ 0
 #define NR_WRITE 1
@@ -259,6 +261,9 @@ static __always_inline int call_fd(struct pt_regs *regs)
 #define NR_SELECT 23
 #define NR_PSELECT6 270
 #define NR_LISTEN 50
+#define NR_SPLICE 275
+#define NR_PREADV2 327
+#define NR_PWRITEV2 328
 #define NR_ACCEPT 43
 #define NR_ACCEPT4 288
 #else
@@ -279,6 +284,9 @@ static __always_inline int call_fd(struct pt_regs *regs)
 #define NR_SELECT -4
 #define NR_PSELECT6 72
 #define NR_LISTEN 201
+#define NR_SPLICE 76
+#define NR_PREADV2 286
+#define NR_PWRITEV2 287
 #define NR_ACCEPT 202
 #define NR_ACCEPT4 242
 #endif

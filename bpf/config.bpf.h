@@ -14,8 +14,11 @@ const volatile bool filter_pids = false; /* only processes in watched_pids */
 const volatile bool filter_comm = false;
 const volatile char filter_comm_name[16] = {};
 
-const volatile bool copies = false;   /* programs are attached several times: a change may be missed by one of them */
-const volatile bool payload = false;  /* the first bytes of turns may be looked at */
+const volatile bool copies = false;    /* programs are attached several times: a change may be missed by one of them */
+const volatile bool payload = false;   /* the first bytes of turns may be looked at */
+const volatile bool emit_read = false; /* a record for each call that moves bytes to the application */
+const volatile bool emit_write = false;
+const volatile bool emit_readable = false;
 const volatile bool emit_syn = false; /* a record for each SYN; else it is only stamped */
 
 const volatile bool emit_waits = false; /* a record for each wait of an epoll loop; else they are only counted */
@@ -40,6 +43,7 @@ bool in_connect;  /* connect() is hooked at its entry: it was called */
 bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
 bool counts_acks;     /* only refused final ACKs are */
 bool loops_on;	      /* the hooks at waits are: loops are added as they are met */
+bool details_on;      /* there are connections in details */
 bool sched_on;	      /* the scheduler's hooks are attached: threads are added as they are met */
 
 #endif

@@ -28,6 +28,9 @@ enum event_kind {
 	EVENT_OFFCPU,
 	EVENT_WAIT,
 	EVENT_STALL,
+	EVENT_READ,
+	EVENT_WRITE,
+	EVENT_READABLE,
 };
 
 enum turn_dir {
@@ -99,6 +102,7 @@ enum event_has {
 	HAS_REFUSALS = 1 << 18,	  /* overflows, refused, cookies_sent, cookies_ok */
 	HAS_ACKS = 1 << 19,	  /* acks */
 	HAS_SETTINGS = 1 << 20,	  /* of the network namespace */
+	HAS_CALL = 1 << 21,
 };
 
 #define COMM_LEN 16
@@ -240,6 +244,27 @@ struct turn_event {
 	__u8 head[HEAD_LEN]; /* the first bytes */
 };
 
+#define DETAIL_LEN 4096 /* of a call's bytes that may follow a move_event, less one */
+
+/* Bytes that one call moved, or that came (readable). Times are 0 where they were not seen. */
+struct move_event {
+	struct event e;
+	__u64 pos;
+	__u64 bytes;
+	__u64 latency; /* from the entry of TCP's function to its return */
+	__u64 readable;
+	__u64 waking;
+	__u64 runnable;
+	__u64 oncpu;
+	__u64 sent;
+	__u32 unread;
+	__s32 fd;
+	__u16 nr; /* of the system call */
+	__u16 head_len;
+	__u8 detail; /* user space wants each call of this connection: the first bytes follow */
+	__u8 pad[3];
+};
+
 /* The sizes that user space expects: a change here is a change of the wire. */
 _Static_assert(sizeof(struct event) == 120, "struct event");
 _Static_assert(sizeof(struct established_event) == 136, "struct established_event");
@@ -290,6 +315,7 @@ struct tally {
 
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
+_Static_assert(sizeof(struct move_event) == 200, "struct move_event");
 _Static_assert(sizeof(struct thread_event) == 416, "struct thread_event");
 _Static_assert(sizeof(struct turn_event) == 528, "struct turn_event");
 
@@ -326,6 +352,7 @@ union wire {
 	struct accept_error_event accept_error;
 	struct thread_event thread;
 	struct turn_event turn;
+	struct move_event move;
 	struct offcpu_event offcpu;
 	struct wait_event wait;
 	struct stall_event stall;

@@ -14,17 +14,19 @@
 
 /* What is known of the bytes of one connection. */
 struct flow {
-	__u64 in_pos;	/* payload bytes that the application has read */
-	__u64 out_pos;	/* that it has written */
-	__u64 readable; /* since when unread bytes are there; 0: none are */
-	__u64 told;	/* when the turn was last written */
-	__u64 probed;	/* the last segment came in */
-	__u64 hold;	/* written bytes are not sent: since when that was not looked at; 0: all are */
-	__u32 out_end;	/* sequence number behind what was written */
+	__u64 in_pos;	 /* payload bytes that the application has read */
+	__u64 out_pos;	 /* that it has written */
+	__u64 readable;	 /* since when unread bytes are there; 0: none are */
+	__u64 told;	 /* when the turn was last written */
+	__u64 probed;	 /* the last segment came in */
+	__u64 hold;	 /* written bytes are not sent: since when that was not looked at; 0: all are */
+	__u64 ready_pos; /* up to which bytes were told as readable */
+	__u32 out_end;	 /* sequence number behind what was written */
 	__u32 netns;
 	__u8 known_in;
 	__u8 known_out;
-	__u8 pad[6];
+	__u8 detail; /* user space wants each call */
+	__u8 pad[5];
 	struct serving serving;
 	struct turn_event turn;	  /* the present one, as it will be written */
 	__u8 slack[2 * HEAD_LEN]; /* behind the head: so far the verifier thinks that a copy may reach */
@@ -47,55 +49,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flow);
 } no_flow SEC(".maps");
-
-/* The positions of a socket. */
-struct place_in_stream {
-	__u64 in;     /* payload bytes read by the application */
-	__u64 out;    /* written by it */
-	__u32 unread; /* bytes that wait for it */
-	__u32 write_seq;
-	__u32 snd_nxt;
-	__u32 snd_una;
-};
-
-/* tcp_sock's bytes_received counts the FIN, and so does copied_seq once it was read. */
-static __always_inline void read_place(struct sock *sk, struct place_in_stream *p, bool typed)
-{
-	__u32 rcv_nxt, copied;
-	__u64 received, sent;
-	bool fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE_BIT & 1;
-
-	if (typed) {
-		struct tcp_sock *tp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
-
-		if (!tp)
-			return;
-		rcv_nxt = tp->rcv_nxt;
-		copied = tp->copied_seq;
-		received = tp->bytes_received;
-		sent = tp->bytes_sent - tp->bytes_retrans;
-		p->write_seq = tp->write_seq;
-		p->snd_nxt = tp->snd_nxt;
-		p->snd_una = tp->snd_una;
-	} else {
-		struct tcp_sock *tp = (struct tcp_sock *)sk;
-
-		rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
-		copied = BPF_CORE_READ(tp, copied_seq);
-		received = BPF_CORE_READ(tp, bytes_received);
-		sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
-		p->write_seq = BPF_CORE_READ(tp, write_seq);
-		p->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
-		p->snd_una = BPF_CORE_READ(tp, snd_una);
-	}
-	p->unread = rcv_nxt - copied;
-	p->in = received - p->unread;
-	if (fin && received && p->unread)
-		p->unread -= 1;
-	else if (fin && received)
-		p->in -= 1;
-	p->out = sent + (__u32)(p->write_seq - p->snd_nxt);
-}
 
 static __always_inline struct flow *flow_of(struct sock *sk)
 {
@@ -122,7 +75,10 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 		count_lost(LOST_MAP);
 		return 0;
 	}
-	return bpf_map_lookup_elem(&flows, &key);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow)
+		flow->netns = netns_of(sk);
+	return flow;
 }
 
 /* Writes the present turn. */
@@ -198,10 +154,9 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 		t->nagle = t->window = 0; /* of the last turn out */
 	t->nr = c->nr;
 	t->fd = c->fd;
-	if (c->known)
-		t->e.has |= HAS_FD;
+	t->e.has |= has_call(c);
 	t->waking = t->runnable = t->oncpu = 0;
-	thread_stamps(t);
+	thread_moments(&t->waking, &t->runnable, &t->oncpu);
 	t->first = bpf_ktime_get_ns();
 	flow->told = t->first;
 }
@@ -219,6 +174,34 @@ static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 po
 	t->last_tid = (__u32)bpf_get_current_pid_tgid();
 }
 
+/* Whether user space wants each call of the connection: asked for when its turns do not tell enough. */
+static __always_inline bool in_detail(struct sock *sk, struct flow *flow, struct sock_info *info)
+{
+	if (flow->detail)
+		return true;
+	if (!details_on || !bpf_map_lookup_elem(&details, &info->id))
+		return false;
+	if (flow->turn.dir)
+		tell_turn(sk, flow); /* what came before the first of them */
+	flow->detail = 1;
+	return true;
+}
+
+/* Tells of one call, and before it of bytes that no call was seen to move. */
+static __always_inline void tell_call(struct sock_info *info, struct flow *flow, struct bytes *b, __u64 moved,
+				      struct user_call *c)
+{
+	__u64 behind = b->pos + b->n;
+
+	if (moved && moved < b->n) {
+		b->n -= moved;
+		tell_bytes(info, flow->netns, b, 0);
+		b->pos += b->n;
+		b->n = behind - b->pos;
+	}
+	tell_bytes(info, flow->netns, b, c);
+}
+
 /* A call ended that may have moved bytes to the application. */
 static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bool modern)
 {
@@ -226,26 +209,35 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 	struct user_call c = {};
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_get(sk, info);
-	__u64 before;
+	struct bytes b = {.kind = EVENT_READ};
 
 	if (!flow || !info)
 		return 0;
 	read_place(sk, &p, typed);
 	if (!flow->known_in) {
+		look_at_call(&c, sk, false, modern);
+		if (c.peeks)
+			return 0;
 		flow->known_in = 1;
-		flow->netns = netns_of(sk);
 		flow->in_pos = p.in > moved ? p.in - moved : 0; /* what came before nobody watched */
 	}
-	before = flow->in_pos;
-	if (p.in <= before)
+	b.pos = flow->in_pos;
+	if (p.in <= b.pos)
 		return 0;
-	look_at_call(&c, modern);
+	look_at_call(&c, sk, false, modern);
+	b.detail = in_detail(sk, flow, info);
 	if (flow->turn.dir != TURN_IN) {
 		finish_turn(sk, flow);
-		begin_turn(flow, TURN_IN, before, &c);
+		begin_turn(flow, TURN_IN, b.pos, &c);
 		flow->turn.readable = flow->readable;
 	}
-	take_bytes(flow, before, p.in, moved, &c);
+	if (emit_read || b.detail) {
+		b.n = p.in - b.pos;
+		b.unread = p.unread;
+		b.readable = flow->readable;
+		tell_call(info, flow, &b, moved, &c);
+	}
+	take_bytes(flow, flow->in_pos, p.in, moved, &c);
 	if (info->role == ROLE_SERVER)
 		thread_takes(&flow->serving, info->id, flow->turn.last);
 	flow->in_pos = p.in;
@@ -261,29 +253,34 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	struct user_call c = {};
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_get(sk, info);
+	struct bytes b = {.kind = EVENT_WRITE};
 	struct turn_event *t;
-	__u64 before;
 
 	if (!flow || !info)
 		return 0;
 	read_place(sk, &p, typed);
 	if (!flow->known_out) {
 		flow->known_out = 1;
-		flow->netns = netns_of(sk);
 		flow->out_pos = p.out > moved ? p.out - moved : 0;
 	}
-	before = flow->out_pos;
-	if (p.out <= before)
+	b.pos = flow->out_pos;
+	if (p.out <= b.pos)
 		return 0;
-	look_at_call(&c, modern);
+	look_at_call(&c, sk, true, modern);
+	b.detail = in_detail(sk, flow, info);
 	t = &flow->turn;
 	if (t->dir != TURN_OUT) {
 		finish_turn(sk, flow);
-		begin_turn(flow, TURN_OUT, before, &c);
+		begin_turn(flow, TURN_OUT, b.pos, &c);
 		if (info->role == ROLE_SERVER)
 			thread_answers(&flow->serving, info->id, t);
 	}
-	take_bytes(flow, before, p.out, moved, &c);
+	if (emit_write || b.detail) {
+		b.n = p.out - b.pos;
+		b.sent = p.snd_nxt == p.write_seq ? bpf_ktime_get_ns() : 0;
+		tell_call(info, flow, &b, moved, &c);
+	}
+	take_bytes(flow, flow->out_pos, p.out, moved, &c);
 	flow->out_pos = p.out;
 	flow->out_end = p.write_seq;
 	t->acked = 0;
@@ -298,16 +295,21 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 static __always_inline int bytes_ready(struct sock *sk, bool typed)
 {
 	struct place_in_stream p = {};
+	struct sock_info *info = info_of(sk);
 	struct flow *flow;
 
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return 0;
-	flow = flow_get(sk, info_of(sk));
-	if (!flow || flow->readable)
+	flow = flow_get(sk, info);
+	if (!flow || !info || (flow->readable && !emit_readable))
 		return 0;
 	read_place(sk, &p, typed);
-	if (p.unread)
+	if (!p.unread)
+		return 0;
+	if (!flow->readable)
 		flow->readable = bpf_ktime_get_ns();
+	if (emit_readable)
+		tell_ready(info, flow->netns, &flow->ready_pos, p.in, p.unread);
 	return 0;
 }
 

@@ -3,8 +3,6 @@
 #ifndef BELTRACE_IOHOOKS_BPF_H
 #define BELTRACE_IOHOOKS_BPF_H
 
-#define MSG_PEEK 2
-
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(bytes_in_tp, struct sock *sk, int ret, int flags)
 {
@@ -49,7 +47,7 @@ SEC("fexit/tcp_recvmsg")
 int BPF_PROG(bytes_in_fexit_old, struct sock *sk, void *msg, __u64 len, int nonblock, int flags, void *addr_len,
 	     int ret)
 {
-	return ret > 0 ? bytes_in(sk, ret, true, false) : 0;
+	return ret > 0 && !(flags & MSG_PEEK) ? bytes_in(sk, ret, true, false) : 0;
 }
 
 SEC("fexit/tcp_sendmsg")
@@ -88,14 +86,14 @@ SEC("fexit/tcp_splice_read")
 int BPF_PROG(splice_fexit, struct socket *socket)
 {
 	struct sock *sk = tcp_of(BPF_CORE_READ(socket, sk));
-	return sk ? bytes_in(sk, 0, false, true) : 0;
+	return sk ? bytes_in(sk, returned(ctx), false, true) : 0;
 }
 
 SEC("fexit/tcp_splice_read")
-int BPF_PROG(splice_fexit_old, struct socket *socket)
+int BPF_PROG(splice_fexit_old, struct socket *socket, void *pos, void *pipe, __u64 len, unsigned int flags, long ret)
 {
 	struct sock *sk = tcp_of(BPF_CORE_READ(socket, sk));
-	return sk ? bytes_in(sk, 0, false, false) : 0;
+	return sk && ret > 0 ? bytes_in(sk, ret, false, false) : 0;
 }
 
 /* A thread inside a call that moves bytes: the socket, for return probes. */

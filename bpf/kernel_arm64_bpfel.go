@@ -64,6 +64,13 @@ type KernelConnectCall struct {
 	Raddr  [16]uint8
 }
 
+type KernelDetail struct {
+	_    structs.HostLayout
+	M    KernelMoveEvent
+	Head [8192]uint8
+	Busy uint64
+}
+
 type KernelDropCause uint32
 
 const (
@@ -162,6 +169,7 @@ const (
 	KernelEventHasHAS_REFUSALS     KernelEventHas = 262144
 	KernelEventHasHAS_ACKS         KernelEventHas = 524288
 	KernelEventHasHAS_SETTINGS     KernelEventHas = 1048576
+	KernelEventHasHAS_CALL         KernelEventHas = 2097152
 )
 
 type KernelEventKind uint32
@@ -186,6 +194,9 @@ const (
 	KernelEventKindEVENT_OFFCPU       KernelEventKind = 16
 	KernelEventKindEVENT_WAIT         KernelEventKind = 17
 	KernelEventKindEVENT_STALL        KernelEventKind = 18
+	KernelEventKindEVENT_READ         KernelEventKind = 19
+	KernelEventKindEVENT_WRITE        KernelEventKind = 20
+	KernelEventKindEVENT_READABLE     KernelEventKind = 21
 )
 
 type KernelEventSide uint32
@@ -204,11 +215,13 @@ type KernelFlow struct {
 	Told     uint64
 	Probed   uint64
 	Hold     uint64
+	ReadyPos uint64
 	OutEnd   uint32
 	Netns    uint32
 	KnownIn  uint8
 	KnownOut uint8
-	Pad      [6]uint8
+	Detail   uint8
+	Pad      [5]uint8
 	Serving  struct {
 		_        structs.HostLayout
 		Read     uint64
@@ -301,6 +314,25 @@ type KernelMarkEvent struct {
 	Id    uint64
 	Phase uint64
 	Name  [16]uint8
+}
+
+type KernelMoveEvent struct {
+	_        structs.HostLayout
+	E        KernelEvent
+	Pos      uint64
+	Bytes    uint64
+	Latency  uint64
+	Readable uint64
+	Waking   uint64
+	Runnable uint64
+	Oncpu    uint64
+	Sent     uint64
+	Unread   uint32
+	Fd       int32
+	Nr       uint16
+	HeadLen  uint16
+	Detail   uint8
+	Pad      [3]uint8
 }
 
 type KernelOffcpuEvent struct {
@@ -581,6 +613,9 @@ const (
 	KernelMapAccepts               = "accepts"
 	KernelMapBlockedAcceptors      = "blocked_acceptors"
 	KernelMapConnects              = "connects"
+	KernelMapDetail                = "detail"
+	KernelMapDetails               = "details"
+	KernelMapEntered               = "entered"
 	KernelMapEvents                = "events"
 	KernelMapFlows                 = "flows"
 	KernelMapLastAcks              = "last_acks"
@@ -684,6 +719,8 @@ const (
 	KernelProgQueuedFentry         = "queued_fentry"
 	KernelProgQueuedFentryOld      = "queued_fentry_old"
 	KernelProgQueuedKprobe         = "queued_kprobe"
+	KernelProgRecvBeginsFentry     = "recv_begins_fentry"
+	KernelProgRecvBeginsKprobe     = "recv_begins_kprobe"
 	KernelProgRecvmsgKprobe        = "recvmsg_kprobe"
 	KernelProgRecvmsgKretprobe     = "recvmsg_kretprobe"
 	KernelProgRecvmsgKretprobeOld  = "recvmsg_kretprobe_old"
@@ -719,6 +756,8 @@ const (
 	KernelProgSelectFexit          = "select_fexit"
 	KernelProgSelectKprobe         = "select_kprobe"
 	KernelProgSelectKretprobe      = "select_kretprobe"
+	KernelProgSendBeginsFentry     = "send_begins_fentry"
+	KernelProgSendBeginsKprobe     = "send_begins_kprobe"
 	KernelProgSendmsgKprobe        = "sendmsg_kprobe"
 	KernelProgSendmsgKretprobe     = "sendmsg_kretprobe"
 	KernelProgSendmsgKretprobeOld  = "sendmsg_kretprobe_old"
@@ -743,8 +782,12 @@ const (
 	KernelVarCopies                = "copies"
 	KernelVarCountsAcks            = "counts_acks"
 	KernelVarCountsRefusals        = "counts_refusals"
+	KernelVarDetailsOn             = "details_on"
+	KernelVarEmitRead              = "emit_read"
+	KernelVarEmitReadable          = "emit_readable"
 	KernelVarEmitSyn               = "emit_syn"
 	KernelVarEmitWaits             = "emit_waits"
+	KernelVarEmitWrite             = "emit_write"
 	KernelVarFilterComm            = "filter_comm"
 	KernelVarFilterCommName        = "filter_comm_name"
 	KernelVarFilterNetns           = "filter_netns"
@@ -885,6 +928,8 @@ type KernelProgramSpecs struct {
 	QueuedFentry         *ebpf.ProgramSpec `ebpf:"queued_fentry"`
 	QueuedFentryOld      *ebpf.ProgramSpec `ebpf:"queued_fentry_old"`
 	QueuedKprobe         *ebpf.ProgramSpec `ebpf:"queued_kprobe"`
+	RecvBeginsFentry     *ebpf.ProgramSpec `ebpf:"recv_begins_fentry"`
+	RecvBeginsKprobe     *ebpf.ProgramSpec `ebpf:"recv_begins_kprobe"`
 	RecvmsgKprobe        *ebpf.ProgramSpec `ebpf:"recvmsg_kprobe"`
 	RecvmsgKretprobe     *ebpf.ProgramSpec `ebpf:"recvmsg_kretprobe"`
 	RecvmsgKretprobeOld  *ebpf.ProgramSpec `ebpf:"recvmsg_kretprobe_old"`
@@ -920,6 +965,8 @@ type KernelProgramSpecs struct {
 	SelectFexit          *ebpf.ProgramSpec `ebpf:"select_fexit"`
 	SelectKprobe         *ebpf.ProgramSpec `ebpf:"select_kprobe"`
 	SelectKretprobe      *ebpf.ProgramSpec `ebpf:"select_kretprobe"`
+	SendBeginsFentry     *ebpf.ProgramSpec `ebpf:"send_begins_fentry"`
+	SendBeginsKprobe     *ebpf.ProgramSpec `ebpf:"send_begins_kprobe"`
 	SendmsgKprobe        *ebpf.ProgramSpec `ebpf:"sendmsg_kprobe"`
 	SendmsgKretprobe     *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe"`
 	SendmsgKretprobeOld  *ebpf.ProgramSpec `ebpf:"sendmsg_kretprobe_old"`
@@ -949,6 +996,9 @@ type KernelMapSpecs struct {
 	Accepts          *ebpf.MapSpec `ebpf:"accepts"`
 	BlockedAcceptors *ebpf.MapSpec `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.MapSpec `ebpf:"connects"`
+	Detail           *ebpf.MapSpec `ebpf:"detail"`
+	Details          *ebpf.MapSpec `ebpf:"details"`
+	Entered          *ebpf.MapSpec `ebpf:"entered"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	Flows            *ebpf.MapSpec `ebpf:"flows"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
@@ -981,8 +1031,12 @@ type KernelVariableSpecs struct {
 	Copies               *ebpf.VariableSpec `ebpf:"copies"`
 	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
+	DetailsOn            *ebpf.VariableSpec `ebpf:"details_on"`
+	EmitRead             *ebpf.VariableSpec `ebpf:"emit_read"`
+	EmitReadable         *ebpf.VariableSpec `ebpf:"emit_readable"`
 	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
 	EmitWaits            *ebpf.VariableSpec `ebpf:"emit_waits"`
+	EmitWrite            *ebpf.VariableSpec `ebpf:"emit_write"`
 	FilterComm           *ebpf.VariableSpec `ebpf:"filter_comm"`
 	FilterCommName       *ebpf.VariableSpec `ebpf:"filter_comm_name"`
 	FilterNetns          *ebpf.VariableSpec `ebpf:"filter_netns"`
@@ -1023,6 +1077,9 @@ type KernelMaps struct {
 	Accepts          *ebpf.Map `ebpf:"accepts"`
 	BlockedAcceptors *ebpf.Map `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.Map `ebpf:"connects"`
+	Detail           *ebpf.Map `ebpf:"detail"`
+	Details          *ebpf.Map `ebpf:"details"`
+	Entered          *ebpf.Map `ebpf:"entered"`
 	Events           *ebpf.Map `ebpf:"events"`
 	Flows            *ebpf.Map `ebpf:"flows"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
@@ -1052,6 +1109,9 @@ func (m *KernelMaps) Close() error {
 		m.Accepts,
 		m.BlockedAcceptors,
 		m.Connects,
+		m.Detail,
+		m.Details,
+		m.Entered,
 		m.Events,
 		m.Flows,
 		m.LastAcks,
@@ -1085,8 +1145,12 @@ type KernelVariables struct {
 	Copies               *ebpf.Variable `ebpf:"copies"`
 	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`
+	DetailsOn            *ebpf.Variable `ebpf:"details_on"`
+	EmitRead             *ebpf.Variable `ebpf:"emit_read"`
+	EmitReadable         *ebpf.Variable `ebpf:"emit_readable"`
 	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
 	EmitWaits            *ebpf.Variable `ebpf:"emit_waits"`
+	EmitWrite            *ebpf.Variable `ebpf:"emit_write"`
 	FilterComm           *ebpf.Variable `ebpf:"filter_comm"`
 	FilterCommName       *ebpf.Variable `ebpf:"filter_comm_name"`
 	FilterNetns          *ebpf.Variable `ebpf:"filter_netns"`
@@ -1189,6 +1253,8 @@ type KernelPrograms struct {
 	QueuedFentry         *ebpf.Program `ebpf:"queued_fentry"`
 	QueuedFentryOld      *ebpf.Program `ebpf:"queued_fentry_old"`
 	QueuedKprobe         *ebpf.Program `ebpf:"queued_kprobe"`
+	RecvBeginsFentry     *ebpf.Program `ebpf:"recv_begins_fentry"`
+	RecvBeginsKprobe     *ebpf.Program `ebpf:"recv_begins_kprobe"`
 	RecvmsgKprobe        *ebpf.Program `ebpf:"recvmsg_kprobe"`
 	RecvmsgKretprobe     *ebpf.Program `ebpf:"recvmsg_kretprobe"`
 	RecvmsgKretprobeOld  *ebpf.Program `ebpf:"recvmsg_kretprobe_old"`
@@ -1224,6 +1290,8 @@ type KernelPrograms struct {
 	SelectFexit          *ebpf.Program `ebpf:"select_fexit"`
 	SelectKprobe         *ebpf.Program `ebpf:"select_kprobe"`
 	SelectKretprobe      *ebpf.Program `ebpf:"select_kretprobe"`
+	SendBeginsFentry     *ebpf.Program `ebpf:"send_begins_fentry"`
+	SendBeginsKprobe     *ebpf.Program `ebpf:"send_begins_kprobe"`
 	SendmsgKprobe        *ebpf.Program `ebpf:"sendmsg_kprobe"`
 	SendmsgKretprobe     *ebpf.Program `ebpf:"sendmsg_kretprobe"`
 	SendmsgKretprobeOld  *ebpf.Program `ebpf:"sendmsg_kretprobe_old"`
@@ -1329,6 +1397,8 @@ func (p *KernelPrograms) Close() error {
 		p.QueuedFentry,
 		p.QueuedFentryOld,
 		p.QueuedKprobe,
+		p.RecvBeginsFentry,
+		p.RecvBeginsKprobe,
 		p.RecvmsgKprobe,
 		p.RecvmsgKretprobe,
 		p.RecvmsgKretprobeOld,
@@ -1364,6 +1434,8 @@ func (p *KernelPrograms) Close() error {
 		p.SelectFexit,
 		p.SelectKprobe,
 		p.SelectKretprobe,
+		p.SendBeginsFentry,
+		p.SendBeginsKprobe,
 		p.SendmsgKprobe,
 		p.SendmsgKretprobe,
 		p.SendmsgKretprobeOld,

@@ -16,16 +16,16 @@ struct serving {
 };
 
 /* Since when the current thread runs, and what brought it there. */
-static __always_inline void thread_stamps(struct turn_event *t)
+static __always_inline void thread_moments(__u64 *waking, __u64 *runnable, __u64 *oncpu)
 {
 	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
 
 	if (!thread || thread->state != THREAD_RUNNING)
 		return;
-	t->oncpu = thread->since;
-	t->runnable = thread->runnable;
+	*oncpu = thread->since;
+	*runnable = thread->runnable;
 	if (thread->waking <= thread->runnable) /* else of a wake-up that found it awake */
-		t->waking = thread->waking;
+		*waking = thread->waking;
 }
 
 /* How long a thread has been on a CPU. */

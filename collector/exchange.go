@@ -94,7 +94,11 @@ func (c *Collector) turn(e *event.Event) {
 	x.inUse()
 	x.traffic(e)
 	fill(e, x)
-	c.count(x, e)
+	if e.Kind == event.Turn {
+		c.count(x, e)
+	} else if !e.Turn.Detail && !e.Known(event.FieldMessages) {
+		return // its turn tells the same
+	}
 	dir, ok := c.speaker(x, e)
 	if !ok {
 		return

@@ -54,6 +54,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 		return err
 	}
 	c.SYN, c.Waits, c.Want = kinds.has(event.SYN), kinds.has(event.EpollWait), setsFor(kinds)
+	c.Moves = movesFor(kinds)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
 		return err
@@ -224,6 +225,11 @@ func (t *tracer) Tick(int64) error { return t.out.Flush() }
 
 // End shows the rest.
 func (t *tracer) End() error { return t.out.Flush() }
+
+// movesFor returns the kinds among them that are written for each call, or for all that comes.
+func movesFor(kinds kindSet) []event.Kind {
+	return slices.DeleteFunc([]event.Kind{event.Read, event.Write, event.Readable}, func(k event.Kind) bool { return !kinds.has(k) })
+}
 
 // setsFor returns the sets of probes that named kinds need.
 func setsFor(kinds kindSet) []probes.Set {

@@ -44,7 +44,7 @@ const (
 	// Thread: what a watched thread did so far: running, waiting for a CPU, blocked and in what. Written once a second for
 	// those that did something.
 	Thread
-	// Readable: new bytes are ready for the application, when nothing was before.
+	// Readable: new bytes are ready for the application (sk_data_ready). Written only when asked for.
 	Readable
 	// Read: one call moved bytes to the application; a call that peeks moves none and is not written. Written only when
 	// asked for, or for a connection whose turns do not tell enough.
@@ -114,9 +114,9 @@ var kindTable = [kinds]kindInfo{
 	AcceptError:   {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
 	NetNS:         {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
 	Thread:        {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldPhase}},
-	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldUnread}},
-	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
-	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldMessages}},
+	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldPos, FieldUnread}},
+	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldUnread, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldMessages}},
+	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldSentTS, FieldMessages}},
 	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunningNS, FieldRunqueueNS, FieldOtherTS, FieldMessages}},
 	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD}},
 	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},

@@ -95,6 +95,8 @@ type Moves struct {
 
 	// Head is the beginning of the bytes. It is for the lens alone: never written anywhere.
 	Head []byte
+	// Detail: one of all the calls of a connection whose turns do not tell enough. Neither is it written: Messages say it.
+	Detail bool
 }
 
 // Message is the beginning or the end of a protocol's message within a turn, as its lens found it.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"beltrace/collector/event"
 	"beltrace/collector/probes"
 	"beltrace/internal/gofunc"
 
@@ -50,6 +51,10 @@ func (s *Session) idle(p *probes.Probe, c Config) string {
 		a := s.hooks[probes.Accept]
 		if a != nil && (a.hook.How == probes.ClassicTP || a.hook.How == probes.TPBTF) {
 			return "the accept probe sees them itself"
+		}
+	case probes.Latency:
+		if !slices.Contains(c.Moves, event.Read) && !slices.Contains(c.Moves, event.Write) {
+			return "single calls are not asked for"
 		}
 	case probes.Mark:
 		if len(c.Marks) == 0 {

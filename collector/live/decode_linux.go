@@ -95,6 +95,12 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.wait(record[bpf.KernelWaitEvent](raw), e)
 	case bpf.KernelEventKindEVENT_STALL:
 		ok = d.stall(record[bpf.KernelStallEvent](raw), e)
+	case bpf.KernelEventKindEVENT_READ:
+		ok = d.move(raw, e, event.Read)
+	case bpf.KernelEventKindEVENT_WRITE:
+		ok = d.move(raw, e, event.Write)
+	case bpf.KernelEventKindEVENT_READABLE:
+		ok = d.readable(record[bpf.KernelMoveEvent](raw), e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
 	case bpf.KernelEventKindEVENT_THREAD:

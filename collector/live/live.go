@@ -9,6 +9,7 @@ package live
 import (
 	"fmt"
 
+	"beltrace/collector/event"
 	"beltrace/collector/probes"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Tier       probes.Tier  // "": the best that works; else hooks above it are not tried
 	SYN        bool         // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
 	Waits      bool         // a record for each wait of an epoll loop (trace epoll_wait); else they are only counted
+	Moves      []event.Kind // of event.Read, Write and Readable those that are written; else calls are only counted in turns
 	Want       []probes.Set // sets on demand that are needed from the start to the end
 	Cheap      bool         // sets on demand are attached only while somebody needs them, also with a filter
 	NoPayload  bool         // no byte of any message is copied

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"beltrace/collector/event"
+
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
@@ -30,14 +32,17 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 	}
 	kernel, _ := uname()
 	settings := map[string]any{
-		"self_tgid":    uint32(os.Getpid()),
-		"filter_ports": uint32(len(c.Ports)),
-		"filter_pids":  c.byProcess(),
-		"filter_comm":  c.Comm != "",
-		"emit_syn":     c.SYN,
-		"emit_waits":   c.Waits,
-		"copies":       leavesOutRuns(kernel),
-		"payload":      !c.NoPayload,
+		"self_tgid":     uint32(os.Getpid()),
+		"filter_ports":  uint32(len(c.Ports)),
+		"filter_pids":   c.byProcess(),
+		"filter_comm":   c.Comm != "",
+		"emit_syn":      c.SYN,
+		"emit_read":     slices.Contains(c.Moves, event.Read),
+		"emit_write":    slices.Contains(c.Moves, event.Write),
+		"emit_readable": slices.Contains(c.Moves, event.Readable),
+		"emit_waits":    c.Waits,
+		"copies":        leavesOutRuns(kernel),
+		"payload":       !c.NoPayload,
 	}
 	var ports [maxPorts]uint16
 	copy(ports[:], c.Ports)

@@ -4,6 +4,7 @@ package live
 
 import (
 	"slices"
+	"unsafe"
 
 	"beltrace/bpf"
 	"beltrace/collector/event"
@@ -32,27 +33,79 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 		e.Set(event.FieldRunningNS)
 	}
 	e.Set(event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldLastTID, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
+	setSeen(e)
+	d.call(&r.E, r.Nr, r.Fd, e)
+	if n := min(int(r.HeadLen), len(r.Head)); n > 0 {
+		t.Head = slices.Clone(r.Head[:n])
+	}
+	return true
+}
+
+// setSeen marks the moments that were seen as known.
+func setSeen(e *event.Event) {
+	t := e.Turn
 	for _, m := range []struct {
 		f  event.Field
 		ts int64
 	}{
 		{event.FieldReadableTS, t.ReadableTS}, {event.FieldWakingTS, t.WakingTS}, {event.FieldRunnableTS, t.RunnableTS},
 		{event.FieldOncpuTS, t.OncpuTS}, {event.FieldSentTS, t.SentTS}, {event.FieldAckedTS, t.AckedTS}, {event.FieldOtherTS, t.OtherTS},
-		{event.FieldNagleNS, t.NagleNS}, {event.FieldWindowNS, t.WindowNS},
+		{event.FieldLatencyNS, t.LatencyNS}, {event.FieldNagleNS, t.NagleNS}, {event.FieldWindowNS, t.WindowNS},
 	} {
 		if m.ts != 0 {
 			e.Set(m.f)
 		}
 	}
-	if bpf.KernelEventHas(r.E.Has)&bpf.KernelEventHasHAS_FD != 0 {
-		t.Call = d.waitName(uint32(r.Nr) + 1)
+}
+
+// call reads which system call moved bytes, and its descriptor.
+func (d *decoder) call(h *bpf.KernelEvent, nr uint16, fd int32, e *event.Event) {
+	has := bpf.KernelEventHas(h.Has)
+	if has&bpf.KernelEventHasHAS_CALL != 0 {
+		e.Turn.Call = d.waitName(uint32(nr) + 1)
 		e.Set(event.FieldCall)
-		e.FD = r.Fd
+	}
+	if has&bpf.KernelEventHasHAS_FD != 0 {
+		e.FD = fd
 		e.Set(event.FieldFD)
 	}
-	if n := min(int(r.HeadLen), len(r.Head)); n > 0 {
-		t.Head = slices.Clone(r.Head[:n])
+}
+
+// move reads the record of one call. Of a connection in detail its first bytes follow.
+func (d *decoder) move(raw []byte, e *event.Event, kind event.Kind) bool {
+	r := record[bpf.KernelMoveEvent](raw)
+	if r == nil {
+		return false
 	}
+	t := &event.Moves{
+		Direction: event.DirIn, Pos: r.Pos, LatencyNS: int64(r.Latency), Detail: r.Detail != 0,
+		ReadableTS: int64(r.Readable), WakingTS: int64(r.Waking), RunnableTS: int64(r.Runnable), OncpuTS: int64(r.Oncpu),
+		SentTS: int64(r.Sent),
+	}
+	e.Kind, e.Bytes, e.Turn = kind, r.Bytes, t
+	e.Set(event.FieldBytes, event.FieldPos)
+	if kind == event.Write {
+		t.Direction = event.DirOut
+	} else {
+		t.Unread = uint64(r.Unread)
+		e.Set(event.FieldUnread)
+	}
+	setSeen(e)
+	d.call(&r.E, r.Nr, r.Fd, e)
+	if head := raw[unsafe.Sizeof(*r):]; len(head) >= int(r.HeadLen) && r.HeadLen > 0 {
+		t.Head = slices.Clone(head[:r.HeadLen])
+	}
+	return true
+}
+
+// readable reads how much has come.
+func (d *decoder) readable(r *bpf.KernelMoveEvent, e *event.Event) bool {
+	if r == nil {
+		return false
+	}
+	e.Kind, e.Bytes = event.Readable, r.Bytes
+	e.Turn = &event.Moves{Pos: r.Pos, Unread: uint64(r.Unread)}
+	e.Set(event.FieldBytes, event.FieldPos, event.FieldUnread)
 	return true
 }
 

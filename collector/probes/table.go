@@ -26,6 +26,7 @@ const (
 	Poll        = "poll"
 	Bytes       = "bytes"
 	Splice      = "splice"
+	Latency     = "latency"
 )
 
 // Names of facts: the keys of a listener's fidelity, and what claims may need.
@@ -58,6 +59,7 @@ const (
 	FactEpoll       = "epoll_wait"
 	FactPoll        = "poll"
 	FactTurn        = "turn"
+	FactLatency     = "latency_ns"
 )
 
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
@@ -65,7 +67,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(),
+		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(),
 	}
 }
 
@@ -295,15 +297,15 @@ func markProbe() Probe {
 
 func bytesProbe() Probe {
 	functions := "tcp_recvmsg, tcp_sendmsg, tcp_sendpage, tcp_data_ready, tcp_probe"
-	older := "of a connection that was there before, its first call is not counted"
+	older := "of a connection that was there before, its first call is not counted; the pages of a sendfile before 6.5 are calls of their own"
 	return Probe{
-		Name: Bytes, Set: Data, Yields: []event.Kind{event.Turn}, Facts: []string{FactTurn},
+		Name: Bytes, Set: Data, Yields: []event.Kind{event.Turn, event.Read, event.Write, event.Readable}, Facts: []string{FactTurn},
 		Why: "bytes that applications read and write, by stream position: when they were ready, read, written, sent, acknowledged",
 		Hooks: []Hook{
 			{
 				How: TPBTF, At: "sock_recv_length, sock_send_length, sk_data_ready, tcp_probe", Serves: Full, Needs: Tracepoint,
 				Fidelity: model.Exact, Progs: []string{"bytes_in_tp", "bytes_out_tp", "bytes_ready_tp", "segment_tp"},
-				Note: "with two threads on one socket the position is derived",
+				Note: "with two threads on one socket the position, and which call moved how much, are derived",
 			},
 			{
 				How: Fentry, At: functions, Serves: Full, Needs: Full, Fidelity: model.Exact, Note: older,
@@ -339,6 +341,19 @@ func spliceProbe() Probe {
 				How: TPBTF, At: "sock_recv_length", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
 				Note: "they show at the next other call on the socket, or at its end",
 			},
+		},
+	}
+}
+
+func latencyProbe() Probe {
+	functions := "tcp_recvmsg, tcp_sendmsg"
+	note := "not of sendfile before 6.5, nor of a splice that reads"
+	return Probe{
+		Name: Latency, Set: Data, Facts: []string{FactLatency},
+		Why: "how long a call that moves bytes was in TCP's code: only while single calls are asked for (trace read,write)",
+		Hooks: []Hook{
+			{How: Fentry, At: functions, Serves: Full, Needs: Full, Fidelity: model.Exact, Note: note, Progs: []string{"recv_begins_fentry", "send_begins_fentry"}},
+			{How: KprobeMech, At: functions, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: note, Progs: []string{"recv_begins_kprobe", "send_begins_kprobe"}},
 		},
 	}
 }
