@@ -32,6 +32,7 @@ type loop struct {
 	stalls uint64
 	worst  model.Stall
 	newest model.Stall
+	recent []model.Stall // the last ones; never changed
 }
 
 // loop takes what a loop found so far.
@@ -55,6 +56,7 @@ func (c *Collector) loopBlocked(e *event.Event) {
 	}
 	l.stalls++
 	l.newest = model.Stall{TS: e.TS, OffNS: e.Turn.OffNS, On: e.Turn.On, Ready: e.Loop.Ready}
+	l.recent = append(slices.Clone(l.recent[max(0, len(l.recent)+1-model.RecentStalls):]), l.newest)
 	if l.newest.OffNS > l.worst.OffNS {
 		l.worst = l.newest
 	}
@@ -103,28 +105,32 @@ func (i loopID) compare(o loopID) int {
 }
 
 // listLoops returns the loops by process, thread and descriptor.
-func (c *Collector) listLoops() []model.Loop {
+func (c *Collector) listLoops(how detail) []model.Loop {
 	out := []model.Loop{}
 	for _, l := range slices.SortedFunc(maps.Values(c.loops), func(a, b *loop) int { return a.id.compare(b.id) }) {
 		if l.times != nil {
-			out = append(out, l.show())
+			out = append(out, l.show(how))
 		}
 	}
 	return out
 }
 
-func (l *loop) show() model.Loop {
+func (l *loop) show(how detail) model.Loop {
 	t := l.times
 	m := model.Loop{
 		PID: l.id.pid, TID: l.id.tid, Comm: l.comm, Kind: l.id.kind, State: model.StateLooping, EpFD: opt(l.id.epfd >= 0, l.id.epfd),
 		Waits: t.Waits, Empty: t.Empty, Polls: t.Polls, Failed: t.Failed, Blocked: t.InsideNS, Busy: t.BusyNS, Watched: l.since,
 		Max: opt(l.seen.Has(event.FieldMax), t.Max), FDs: opt(l.seen.Has(event.FieldFDs), t.FDs), Sockets: opt(l.seen.Has(event.FieldSockets), t.Sockets),
 		Stalls: l.stalls, Stall: opt(l.stalls > 0, l.worst), LastStall: opt(l.stalls > 0, l.newest), Ended: opt(l.ended, l.told),
-		Wakeups: readyCounts(t.Wakeups),
+		Recent: l.recent,
 	}
 	if l.ended {
 		m.State = model.StateClosed
 	}
+	if how == light {
+		return m
+	}
+	m.Wakeups = readyCounts(t.Wakeups)
 	m.Ready = readyDistribution(m.Wakeups, t.Most)
 	if len(t.Modes) > 0 {
 		m.Modes = map[string]uint64{}

@@ -23,7 +23,7 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		Probes: o.Probes, Lost: maps.Clone(c.lost),
 		Listeners:   c.listListeners(now, whole),
 		Connections: c.listConns(),
-		Exchanges:   c.exchanges.snapshot(), Routes: c.routes.snapshot(), Loops: c.listLoops(),
+		Exchanges:   c.exchanges.snapshot(), Routes: c.routes.snapshot(), Loops: c.listLoops(whole),
 		Rings: []struct{}{}, Workers: c.listWorkers(), Namespaces: c.listSpaces(),
 		WallOffset: o.WallOffset, Start: o.Start,
 		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),

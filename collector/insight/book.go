@@ -18,6 +18,7 @@ const maxEnded = 100
 const (
 	listenerSubject = iota // by cookie
 	spaceSubject           // by the number of the network namespace
+	loopSubject            // by thread and descriptor
 )
 
 // key names what a rule was applied to.

@@ -14,16 +14,18 @@ const span = 10 * time.Second
 // marks is how many moments that are.
 const marks = int(span/Period) + 1
 
-// past is what is remembered of earlier moments, by listener and by network namespace.
+// past is what is remembered of earlier moments, by listener, by network namespace and by event loop.
 type past struct {
 	listeners map[uint64]*listener
 	spaces    map[uint32]*space
+	loops     map[uint64]*loop
 }
 
 // moment is the model as rules see it: each thing with its own past.
 type moment struct {
 	listeners []*listener
 	spaces    []*space
+	loops     []*loop
 }
 
 // listener is a listener now, and in the last seconds.
@@ -66,7 +68,7 @@ type thread struct {
 
 // look joins the snapshot with the past. It changes nothing that is remembered.
 func (p *past) look(s *model.Snapshot) *moment {
-	m := &moment{}
+	m := &moment{loops: p.lookLoops(s)}
 	byNS := map[uint32]*space{}
 	for i := range s.Namespaces {
 		n := p.lookSpace(&s.Namespaces[i], s.TS)
@@ -148,7 +150,11 @@ func (p *past) keep(m *moment) {
 	for _, n := range m.spaces {
 		spaces[n.NetNS] = &space{marks: remember(n.marks, n.now)}
 	}
-	p.listeners, p.spaces = listeners, spaces
+	loops := make(map[uint64]*loop, len(m.loops))
+	for _, l := range m.loops {
+		loops[l.id()] = &loop{marks: remember(l.marks, l.now)}
+	}
+	p.listeners, p.spaces, p.loops = listeners, spaces, loops
 }
 
 // remember appends a mark and drops those that are too old.

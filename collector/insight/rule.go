@@ -17,6 +17,8 @@ type rule struct {
 	listener func(l *listener) *evidence
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
 	space func(n *space) *evidence
+	// loop says what is wrong with an event loop. A rule has it, or the other two.
+	loop func(l *loop) *evidence
 }
 
 // keep is how long a finding outlives its evidence.
@@ -58,6 +60,9 @@ var rules = []rule{
 	retransmits,
 	tinyIO,
 	noKeepAlive,
+	blockedLoop,
+	busyPolling,
+	emptyPolling,
 }
 
 // apply returns what all rules find.
@@ -65,6 +70,10 @@ func apply(m *moment) []found {
 	var out []found
 	for i := range rules {
 		r := &rules[i]
+		if r.loop != nil {
+			out = append(out, applyLoop(i, m.loops)...)
+			continue
+		}
 		told := map[uint32]bool{} // namespaces in which a listener explains it
 		for _, l := range m.listeners {
 			if e := r.listener(l); e != nil {
@@ -79,6 +88,17 @@ func apply(m *moment) []found {
 			if e := r.space(n); e != nil {
 				out = append(out, found{key{i, spaceSubject, uint64(n.NetNS)}, finding(r, e, n.subject(), nil), e.weight})
 			}
+		}
+	}
+	return out
+}
+
+// applyLoop returns what a rule finds in event loops.
+func applyLoop(i int, loops []*loop) (out []found) {
+	for _, l := range loops {
+		if e := rules[i].loop(l); e != nil {
+			e.pid = model.Some(l.PID)
+			out = append(out, found{key{i, loopSubject, l.id()}, finding(&rules[i], e, l.subject(), nil), e.weight})
 		}
 	}
 	return out

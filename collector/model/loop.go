@@ -32,10 +32,14 @@ type Loop struct {
 	Wakeups   []ReadyCount     `json:"-"` // what Ready summarises, by number
 	Interest  map[int32]uint32 `json:"-"` // events that it waits for, by descriptor; bounded
 	LastStall Opt[Stall]       `json:"-"`
+	Recent    []Stall          `json:"-"` // the last of them, at most RecentStalls
 }
 
 // StateLooping is the state of a loop that goes on.
 const StateLooping = "open"
+
+// RecentStalls is how many sleeps of a loop are remembered one by one.
+const RecentStalls = 16
 
 // ReadyCount is how often so many descriptors were ready; from 32 on, that many to twice as many.
 type ReadyCount struct {
