@@ -95,7 +95,7 @@ func listenEarlier(events []event.Event, by int64) []event.Event {
 		}
 		rest = append(rest, e)
 	}
-	if by > 0 {
+	if by > 0 && len(first) > 0 { // there may be none: the finding is about an event loop
 		first = goOn(first)
 	}
 	return append(first, rest...)
