@@ -33,6 +33,13 @@ func serverBefore(conn uint64) []event.Event {
 	return []event.Event{est, acc}
 }
 
+// acceptedAfter is an accept with its time in the queue.
+func acceptedAfter(conn uint64, ts, wait int64) event.Event {
+	acc := event.Event{Kind: event.Accept, TS: ts, Conn: conn, Role: event.RoleServer, WaitNS: wait}
+	acc.Set(event.FieldConn, event.FieldRole, event.FieldWaitNS)
+	return acc
+}
+
 func asleep(conn uint64, ts, slept, runqueue int64, on string) event.Event {
 	e := event.Event{Kind: event.Offcpu, TS: ts, Conn: conn, PID: 7, TID: 8, Turn: &event.Moves{OffNS: slept, On: on}, Thread: &event.ThreadTimes{RunqueueNS: runqueue}}
 	e.Set(event.FieldConn, event.FieldPID, event.FieldTID, event.FieldOffNS, event.FieldOn, event.FieldRunqueueNS)
@@ -83,6 +90,14 @@ func TestExchange(t *testing.T) {
 			turnEvent(1, "in", 0, request, nq, in),
 			turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 71 * ms, LastTS: 71 * ms, SentTS: 71 * ms, AckedTS: 72 * ms})),
 			[]string{"GET /a 200 total 63ms ttfb 63ms ack 1ms accept_queue=50 app.running=10 handshake=2 read=1 (thread)"}},
+		{"accepted before it was established", append([]event.Event{acceptedAfter(1, 9*ms, ms)}, append(serverBefore(1)[:1],
+			turnEvent(1, "in", 0, request, nq, event.Moves{ReadableTS: 20 * ms, OncpuTS: 1, FirstTS: 20 * ms, LastTS: 20 * ms}),
+			turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 30 * ms, LastTS: 30 * ms, SentTS: 30 * ms}))...),
+			[]string{"GET /a 200 total 22ms ttfb 22ms accept_queue=1 app.running=10 client_idle=11 (thread)"}},
+		{"accept was not seen", append(serverBefore(1)[:1],
+			turnEvent(1, "in", 0, request, nq, in),
+			turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 71 * ms, LastTS: 71 * ms, SentTS: 71 * ms})),
+			[]string{"GET /a 200 total 63ms ttfb 63ms app.running=10 handshake=2 unobserved=51 (thread)"}},
 		{"later one, blocked", []event.Event{
 			turnEvent(1, "in", 0, request, nq, later), asleep(1, 130*ms, 15*ms, 2*ms, "nanosleep"),
 			turnEvent(1, "out", 0, response, nr, answer)},

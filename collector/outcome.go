@@ -160,12 +160,23 @@ func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
 	}
 	p := newPartition(start, end)
 	p.until(syn, phaseSYN)
-	p.until(x.complete, phaseHandshake)
+	p.until(x.queued(), phaseHandshake)
 	if x.saw.accept {
 		p.until(x.taken, phaseAcceptQueue)
 		p.until(a.start, phaseClientIdle)
+	} else { // how long it waited for accept, and accept for its bytes, nobody knows
+		p.until(a.in.first-a.in.latency, phaseUnobserved)
 	}
 	return p
+}
+
+// queued is when the connection came into the accept queue: a moment before it is established, and an acceptor on
+// another CPU may be faster.
+func (x *conn) queued() int64 {
+	if x.saw.accept && x.knows(event.FieldWaitNS) {
+		return min(x.complete, x.taken-x.wait)
+	}
+	return x.complete
 }
 
 // exchanged counts an exchange and hands its event on.

@@ -119,7 +119,7 @@ func TestShortExchanges(t *testing.T) {
 	do[[]fetched](p.client, "fetch", fetchArgs{Server: server, Paths: []string{"/a"}, N: 25, Lanes: 4, Close: true})
 	for _, x := range w.exchanges(100) {
 		checkSum(t, &x)
-		if x.Phases["accept_queue"] == 0 {
+		if x.Phases["accept_queue"] == 0 && !(w.leavesOut() && (x.Phases["handshake"] == 0 || x.Phases["unobserved"] > 0)) {
 			t.Errorf("no wait in the accept queue: %v", x.Phases)
 		}
 	}
