@@ -43,5 +43,8 @@
 #include "seed.bpf.h"
 #include "process.bpf.h"
 #include "mark.bpf.h"
+#include "rings.bpf.h"
+#include "uring.bpf.h"
+#include "uringhooks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -243,6 +243,32 @@ static __always_inline int call_fd(struct pt_regs *regs)
 
 #define NR_IO_URING_ENTER 426
 
+/* An operation's flags: the low eight are those of its submission (IOSQE_*). */
+static __always_inline __u32 request_flags(struct io_kiocb *req, enum follow how)
+{
+	return MEMBER(how, req, flags);
+}
+
+/* user_data moved into io_kiocb.cqe in 5.19 (cef216fc32d7). */
+struct io_kiocb___user_data {
+	__u64 user_data;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 request_user_data(struct io_kiocb *req, enum follow how)
+{
+	if (bpf_core_field_exists(req->cqe))
+		return MEMBER(how, req, cqe.user_data);
+	return BPF_CORE_READ((struct io_kiocb___user_data *)req, user_data);
+}
+
+/* Whether an accept is into a registered file. What an operation needs stands at the beginning of its request. */
+static __always_inline bool accepts_directly(struct io_kiocb *req)
+{
+	if (!bpf_core_field_exists(struct io_accept, file_slot))
+		return false;
+	return BPF_CORE_READ((struct io_accept *)req, file_slot) != 0;
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define NR_READ 0
 #define NR_WRITE 1

@@ -31,6 +31,8 @@ enum event_kind {
 	EVENT_READ,
 	EVENT_WRITE,
 	EVENT_READABLE,
+	EVENT_URING_SUBMIT,
+	EVENT_URING_COMPLETE,
 };
 
 enum turn_dir {
@@ -212,6 +214,7 @@ struct mark_event {
 
 #include "thread.h"
 #include "loop.h"
+#include "uring.h"
 
 #define HEAD_LEN 256 /* a power of two */
 
@@ -359,6 +362,11 @@ union wire {
 	struct loop_key loop_key;
 	struct loop loop;
 	struct loop_list loop_list;
+	struct uring_event uring;
+	struct ring ring;
+	struct ring_op_key ring_op_key;
+	struct ring_op ring_op;
+	enum uring_how how;
 	enum turn_dir dir;
 	struct owner owner;
 	struct tally_key tally_key;

@@ -160,13 +160,68 @@ struct inode {
 	unsigned short i_mode;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
 	struct inode *f_inode;
+	struct path f_path;
 	void *private_data;
+};
+
+struct io_uring {
+	__u32 head;
+	__u32 tail;
+};
+
+struct io_rings {
+	struct io_uring sq;
+	struct io_uring cq;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
+	struct io_rings *rings;
+	unsigned int cached_sq_head;
+	unsigned int sq_entries;
+	unsigned int cq_entries;
+};
+
+struct io_cqe {
+	__u64 user_data;
 };
 
 struct io_kiocb {
 	struct file *file;
+	__u8 opcode;
+	unsigned int flags; /* 64 bits since 6.9: the low half, on our little-endian machines */
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+};
+
+struct io_sr_msg {
+	void *buf;
+	int len;
+	__u16 flags;
+};
+
+struct io_accept {
+	__u32 file_slot;
+};
+
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+	__u32 flags;
 };
 
 struct fdtable {

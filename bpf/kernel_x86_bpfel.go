@@ -175,28 +175,30 @@ const (
 type KernelEventKind uint32
 
 const (
-	KernelEventKindEVENT_NONE         KernelEventKind = 0
-	KernelEventKindEVENT_CONNECT      KernelEventKind = 1
-	KernelEventKindEVENT_SYN          KernelEventKind = 2
-	KernelEventKindEVENT_ESTABLISHED  KernelEventKind = 3
-	KernelEventKindEVENT_ACCEPT       KernelEventKind = 4
-	KernelEventKindEVENT_RETRANSMIT   KernelEventKind = 5
-	KernelEventKindEVENT_RESET        KernelEventKind = 6
-	KernelEventKindEVENT_CLOSE        KernelEventKind = 7
-	KernelEventKindEVENT_LISTEN       KernelEventKind = 8
-	KernelEventKindEVENT_UNLISTEN     KernelEventKind = 9
-	KernelEventKindEVENT_QUEUE        KernelEventKind = 10
-	KernelEventKindEVENT_MARK         KernelEventKind = 11
-	KernelEventKindEVENT_SYN_DROP     KernelEventKind = 12
-	KernelEventKindEVENT_ACCEPT_ERROR KernelEventKind = 13
-	KernelEventKindEVENT_THREAD       KernelEventKind = 14
-	KernelEventKindEVENT_TURN         KernelEventKind = 15
-	KernelEventKindEVENT_OFFCPU       KernelEventKind = 16
-	KernelEventKindEVENT_WAIT         KernelEventKind = 17
-	KernelEventKindEVENT_STALL        KernelEventKind = 18
-	KernelEventKindEVENT_READ         KernelEventKind = 19
-	KernelEventKindEVENT_WRITE        KernelEventKind = 20
-	KernelEventKindEVENT_READABLE     KernelEventKind = 21
+	KernelEventKindEVENT_NONE           KernelEventKind = 0
+	KernelEventKindEVENT_CONNECT        KernelEventKind = 1
+	KernelEventKindEVENT_SYN            KernelEventKind = 2
+	KernelEventKindEVENT_ESTABLISHED    KernelEventKind = 3
+	KernelEventKindEVENT_ACCEPT         KernelEventKind = 4
+	KernelEventKindEVENT_RETRANSMIT     KernelEventKind = 5
+	KernelEventKindEVENT_RESET          KernelEventKind = 6
+	KernelEventKindEVENT_CLOSE          KernelEventKind = 7
+	KernelEventKindEVENT_LISTEN         KernelEventKind = 8
+	KernelEventKindEVENT_UNLISTEN       KernelEventKind = 9
+	KernelEventKindEVENT_QUEUE          KernelEventKind = 10
+	KernelEventKindEVENT_MARK           KernelEventKind = 11
+	KernelEventKindEVENT_SYN_DROP       KernelEventKind = 12
+	KernelEventKindEVENT_ACCEPT_ERROR   KernelEventKind = 13
+	KernelEventKindEVENT_THREAD         KernelEventKind = 14
+	KernelEventKindEVENT_TURN           KernelEventKind = 15
+	KernelEventKindEVENT_OFFCPU         KernelEventKind = 16
+	KernelEventKindEVENT_WAIT           KernelEventKind = 17
+	KernelEventKindEVENT_STALL          KernelEventKind = 18
+	KernelEventKindEVENT_READ           KernelEventKind = 19
+	KernelEventKindEVENT_WRITE          KernelEventKind = 20
+	KernelEventKindEVENT_READABLE       KernelEventKind = 21
+	KernelEventKindEVENT_URING_SUBMIT   KernelEventKind = 22
+	KernelEventKindEVENT_URING_COMPLETE KernelEventKind = 23
 )
 
 type KernelEventSide uint32
@@ -344,6 +346,26 @@ type KernelOffcpuEvent struct {
 	Fd         int32
 }
 
+type KernelOperation struct {
+	_        structs.HostLayout
+	Ts       uint64
+	Ring     uint64
+	UserData uint64
+	Position uint32
+	Same     uint32
+	Op       uint8
+	How      uint8
+	Counted  uint8
+	Mixed    uint8
+	Pad      [4]uint8
+}
+
+type KernelOperationKey struct {
+	_ structs.HostLayout
+	A uint64
+	B uint64
+}
+
 type KernelOwner struct {
 	_       structs.HostLayout
 	Conn    uint64
@@ -374,6 +396,65 @@ type KernelQueueEvent struct {
 	AcceptQueue uint32
 	Backlog     uint32
 	Asked       uint32
+}
+
+type KernelRing struct {
+	_          structs.HostLayout
+	Created    uint64
+	InFlight   int64
+	Overflow   uint64
+	Operations uint64
+	Submits    struct {
+		_       structs.HostLayout
+		Count   uint64
+		Sum     uint64
+		Buckets [16]uint64
+	}
+	Reaps struct {
+		_       structs.HostLayout
+		Count   uint64
+		Sum     uint64
+		Buckets [16]uint64
+	}
+	InBatch   uint32
+	CqHead    uint32
+	Number    uint32
+	Fd        int32
+	Pid       uint32
+	SqEntries uint32
+	CqEntries uint32
+	Setup     uint32
+	Comm      [16]uint8
+	Watched   uint8
+	Looked    uint8
+	Pad       [6]uint8
+}
+
+type KernelRingOp struct {
+	_         structs.HostLayout
+	Submitted uint64
+	Count     uint64
+	Errors    uint64
+	How       [4]uint64
+	More      uint64
+	Linked    uint64
+	Fixed     uint64
+	Direct    uint64
+	Max       uint64
+	Latency   [160]uint64
+}
+
+type KernelRingOpKey struct {
+	_    structs.HostLayout
+	Ring uint64
+	Op   uint32
+	Pad  uint32
+}
+
+type KernelRingZero struct {
+	_    structs.HostLayout
+	Ring KernelRing
+	Op   KernelRingOp
 }
 
 type KernelSampleEvent struct {
@@ -580,6 +661,28 @@ type KernelTurnEvent struct {
 	Head     [256]uint8
 }
 
+type KernelUringEvent struct {
+	_        structs.HostLayout
+	E        KernelEvent
+	UserData uint64
+	Latency  uint64
+	Ring     uint32
+	Res      int32
+	Op       uint8
+	How      uint8
+	Pad      [6]uint8
+}
+
+type KernelUringHow uint32
+
+const (
+	KernelUringHowHOW_UNKNOWN KernelUringHow = 0
+	KernelUringHowHOW_INLINE  KernelUringHow = 1
+	KernelUringHowHOW_POLL    KernelUringHow = 2
+	KernelUringHowHOW_IOWQ    KernelUringHow = 3
+	KernelUringHowHOWS        KernelUringHow = 4
+)
+
 type KernelWaitEvent struct {
 	_         structs.HostLayout
 	E         KernelEvent
@@ -603,7 +706,7 @@ const (
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [920]byte
+	_     [1256]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -625,12 +728,18 @@ const (
 	KernelMapLoops                 = "loops"
 	KernelMapLost                  = "lost"
 	KernelMapMoving                = "moving"
+	KernelMapMultishots            = "multishots"
 	KernelMapNoFlow                = "no_flow"
 	KernelMapNoList                = "no_list"
+	KernelMapNoRing                = "no_ring"
+	KernelMapOperations            = "operations"
 	KernelMapOwnIds                = "own_ids"
 	KernelMapPlaces                = "places"
 	KernelMapRequests              = "requests"
 	KernelMapRingAccepts           = "ring_accepts"
+	KernelMapRingNumbers           = "ring_numbers"
+	KernelMapRingOps               = "ring_ops"
+	KernelMapRings                 = "rings"
 	KernelMapServers               = "servers"
 	KernelMapSocks                 = "socks"
 	KernelMapSynCalls              = "syn_calls"
@@ -745,6 +854,7 @@ const (
 	KernelProgSeedLoops            = "seed_loops"
 	KernelProgSeedLoopsOld         = "seed_loops_old"
 	KernelProgSeedOwners           = "seed_owners"
+	KernelProgSeedRings            = "seed_rings"
 	KernelProgSeedTcp              = "seed_tcp"
 	KernelProgSeedTcpOld           = "seed_tcp_old"
 	KernelProgSeedThreads          = "seed_threads"
@@ -778,6 +888,19 @@ const (
 	KernelProgTakenFexitOld        = "taken_fexit_old"
 	KernelProgTakenKretprobe       = "taken_kretprobe"
 	KernelProgTakingKprobe         = "taking_kprobe"
+	KernelProgUringAsync2          = "uring_async2"
+	KernelProgUringAsync5          = "uring_async5"
+	KernelProgUringComplete3       = "uring_complete3"
+	KernelProgUringComplete4       = "uring_complete4"
+	KernelProgUringComplete7       = "uring_complete7"
+	KernelProgUringCreate          = "uring_create"
+	KernelProgUringOverflow        = "uring_overflow"
+	KernelProgUringPoll3           = "uring_poll3"
+	KernelProgUringPoll6           = "uring_poll6"
+	KernelProgUringSubmit1         = "uring_submit1"
+	KernelProgUringSubmit2         = "uring_submit2"
+	KernelProgUringSubmit7         = "uring_submit7"
+	KernelProgUringWait            = "uring_wait"
 	KernelVarArmed                 = "armed"
 	KernelVarCopies                = "copies"
 	KernelVarCountsAcks            = "counts_acks"
@@ -786,6 +909,7 @@ const (
 	KernelVarEmitRead              = "emit_read"
 	KernelVarEmitReadable          = "emit_readable"
 	KernelVarEmitSyn               = "emit_syn"
+	KernelVarEmitUring             = "emit_uring"
 	KernelVarEmitWaits             = "emit_waits"
 	KernelVarEmitWrite             = "emit_write"
 	KernelVarFilterComm            = "filter_comm"
@@ -954,6 +1078,7 @@ type KernelProgramSpecs struct {
 	SeedLoops            *ebpf.ProgramSpec `ebpf:"seed_loops"`
 	SeedLoopsOld         *ebpf.ProgramSpec `ebpf:"seed_loops_old"`
 	SeedOwners           *ebpf.ProgramSpec `ebpf:"seed_owners"`
+	SeedRings            *ebpf.ProgramSpec `ebpf:"seed_rings"`
 	SeedTcp              *ebpf.ProgramSpec `ebpf:"seed_tcp"`
 	SeedTcpOld           *ebpf.ProgramSpec `ebpf:"seed_tcp_old"`
 	SeedThreads          *ebpf.ProgramSpec `ebpf:"seed_threads"`
@@ -987,6 +1112,19 @@ type KernelProgramSpecs struct {
 	TakenFexitOld        *ebpf.ProgramSpec `ebpf:"taken_fexit_old"`
 	TakenKretprobe       *ebpf.ProgramSpec `ebpf:"taken_kretprobe"`
 	TakingKprobe         *ebpf.ProgramSpec `ebpf:"taking_kprobe"`
+	UringAsync2          *ebpf.ProgramSpec `ebpf:"uring_async2"`
+	UringAsync5          *ebpf.ProgramSpec `ebpf:"uring_async5"`
+	UringComplete3       *ebpf.ProgramSpec `ebpf:"uring_complete3"`
+	UringComplete4       *ebpf.ProgramSpec `ebpf:"uring_complete4"`
+	UringComplete7       *ebpf.ProgramSpec `ebpf:"uring_complete7"`
+	UringCreate          *ebpf.ProgramSpec `ebpf:"uring_create"`
+	UringOverflow        *ebpf.ProgramSpec `ebpf:"uring_overflow"`
+	UringPoll3           *ebpf.ProgramSpec `ebpf:"uring_poll3"`
+	UringPoll6           *ebpf.ProgramSpec `ebpf:"uring_poll6"`
+	UringSubmit1         *ebpf.ProgramSpec `ebpf:"uring_submit1"`
+	UringSubmit2         *ebpf.ProgramSpec `ebpf:"uring_submit2"`
+	UringSubmit7         *ebpf.ProgramSpec `ebpf:"uring_submit7"`
+	UringWait            *ebpf.ProgramSpec `ebpf:"uring_wait"`
 }
 
 // KernelMapSpecs contains maps before they are loaded into the kernel.
@@ -1008,12 +1146,18 @@ type KernelMapSpecs struct {
 	Loops            *ebpf.MapSpec `ebpf:"loops"`
 	Lost             *ebpf.MapSpec `ebpf:"lost"`
 	Moving           *ebpf.MapSpec `ebpf:"moving"`
+	Multishots       *ebpf.MapSpec `ebpf:"multishots"`
 	NoFlow           *ebpf.MapSpec `ebpf:"no_flow"`
 	NoList           *ebpf.MapSpec `ebpf:"no_list"`
+	NoRing           *ebpf.MapSpec `ebpf:"no_ring"`
+	Operations       *ebpf.MapSpec `ebpf:"operations"`
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
 	RingAccepts      *ebpf.MapSpec `ebpf:"ring_accepts"`
+	RingNumbers      *ebpf.MapSpec `ebpf:"ring_numbers"`
+	RingOps          *ebpf.MapSpec `ebpf:"ring_ops"`
+	Rings            *ebpf.MapSpec `ebpf:"rings"`
 	Servers          *ebpf.MapSpec `ebpf:"servers"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
 	SynCalls         *ebpf.MapSpec `ebpf:"syn_calls"`
@@ -1035,6 +1179,7 @@ type KernelVariableSpecs struct {
 	EmitRead             *ebpf.VariableSpec `ebpf:"emit_read"`
 	EmitReadable         *ebpf.VariableSpec `ebpf:"emit_readable"`
 	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
+	EmitUring            *ebpf.VariableSpec `ebpf:"emit_uring"`
 	EmitWaits            *ebpf.VariableSpec `ebpf:"emit_waits"`
 	EmitWrite            *ebpf.VariableSpec `ebpf:"emit_write"`
 	FilterComm           *ebpf.VariableSpec `ebpf:"filter_comm"`
@@ -1089,12 +1234,18 @@ type KernelMaps struct {
 	Loops            *ebpf.Map `ebpf:"loops"`
 	Lost             *ebpf.Map `ebpf:"lost"`
 	Moving           *ebpf.Map `ebpf:"moving"`
+	Multishots       *ebpf.Map `ebpf:"multishots"`
 	NoFlow           *ebpf.Map `ebpf:"no_flow"`
 	NoList           *ebpf.Map `ebpf:"no_list"`
+	NoRing           *ebpf.Map `ebpf:"no_ring"`
+	Operations       *ebpf.Map `ebpf:"operations"`
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
 	RingAccepts      *ebpf.Map `ebpf:"ring_accepts"`
+	RingNumbers      *ebpf.Map `ebpf:"ring_numbers"`
+	RingOps          *ebpf.Map `ebpf:"ring_ops"`
+	Rings            *ebpf.Map `ebpf:"rings"`
 	Servers          *ebpf.Map `ebpf:"servers"`
 	Socks            *ebpf.Map `ebpf:"socks"`
 	SynCalls         *ebpf.Map `ebpf:"syn_calls"`
@@ -1121,12 +1272,18 @@ func (m *KernelMaps) Close() error {
 		m.Loops,
 		m.Lost,
 		m.Moving,
+		m.Multishots,
 		m.NoFlow,
 		m.NoList,
+		m.NoRing,
+		m.Operations,
 		m.OwnIds,
 		m.Places,
 		m.Requests,
 		m.RingAccepts,
+		m.RingNumbers,
+		m.RingOps,
+		m.Rings,
 		m.Servers,
 		m.Socks,
 		m.SynCalls,
@@ -1149,6 +1306,7 @@ type KernelVariables struct {
 	EmitRead             *ebpf.Variable `ebpf:"emit_read"`
 	EmitReadable         *ebpf.Variable `ebpf:"emit_readable"`
 	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
+	EmitUring            *ebpf.Variable `ebpf:"emit_uring"`
 	EmitWaits            *ebpf.Variable `ebpf:"emit_waits"`
 	EmitWrite            *ebpf.Variable `ebpf:"emit_write"`
 	FilterComm           *ebpf.Variable `ebpf:"filter_comm"`
@@ -1279,6 +1437,7 @@ type KernelPrograms struct {
 	SeedLoops            *ebpf.Program `ebpf:"seed_loops"`
 	SeedLoopsOld         *ebpf.Program `ebpf:"seed_loops_old"`
 	SeedOwners           *ebpf.Program `ebpf:"seed_owners"`
+	SeedRings            *ebpf.Program `ebpf:"seed_rings"`
 	SeedTcp              *ebpf.Program `ebpf:"seed_tcp"`
 	SeedTcpOld           *ebpf.Program `ebpf:"seed_tcp_old"`
 	SeedThreads          *ebpf.Program `ebpf:"seed_threads"`
@@ -1312,6 +1471,19 @@ type KernelPrograms struct {
 	TakenFexitOld        *ebpf.Program `ebpf:"taken_fexit_old"`
 	TakenKretprobe       *ebpf.Program `ebpf:"taken_kretprobe"`
 	TakingKprobe         *ebpf.Program `ebpf:"taking_kprobe"`
+	UringAsync2          *ebpf.Program `ebpf:"uring_async2"`
+	UringAsync5          *ebpf.Program `ebpf:"uring_async5"`
+	UringComplete3       *ebpf.Program `ebpf:"uring_complete3"`
+	UringComplete4       *ebpf.Program `ebpf:"uring_complete4"`
+	UringComplete7       *ebpf.Program `ebpf:"uring_complete7"`
+	UringCreate          *ebpf.Program `ebpf:"uring_create"`
+	UringOverflow        *ebpf.Program `ebpf:"uring_overflow"`
+	UringPoll3           *ebpf.Program `ebpf:"uring_poll3"`
+	UringPoll6           *ebpf.Program `ebpf:"uring_poll6"`
+	UringSubmit1         *ebpf.Program `ebpf:"uring_submit1"`
+	UringSubmit2         *ebpf.Program `ebpf:"uring_submit2"`
+	UringSubmit7         *ebpf.Program `ebpf:"uring_submit7"`
+	UringWait            *ebpf.Program `ebpf:"uring_wait"`
 }
 
 func (p *KernelPrograms) Close() error {
@@ -1423,6 +1595,7 @@ func (p *KernelPrograms) Close() error {
 		p.SeedLoops,
 		p.SeedLoopsOld,
 		p.SeedOwners,
+		p.SeedRings,
 		p.SeedTcp,
 		p.SeedTcpOld,
 		p.SeedThreads,
@@ -1456,6 +1629,19 @@ func (p *KernelPrograms) Close() error {
 		p.TakenFexitOld,
 		p.TakenKretprobe,
 		p.TakingKprobe,
+		p.UringAsync2,
+		p.UringAsync5,
+		p.UringComplete3,
+		p.UringComplete4,
+		p.UringComplete7,
+		p.UringCreate,
+		p.UringOverflow,
+		p.UringPoll3,
+		p.UringPoll6,
+		p.UringSubmit1,
+		p.UringSubmit2,
+		p.UringSubmit7,
+		p.UringWait,
 	)
 }
 

@@ -55,6 +55,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	}
 	c.SYN, c.Waits, c.Want = kinds.has(event.SYN), kinds.has(event.EpollWait), setsFor(kinds)
 	c.Moves = movesFor(kinds)
+	c.Uring = kinds.has(event.UringSubmit) || kinds.has(event.UringComplete)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
 		return err

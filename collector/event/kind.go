@@ -125,7 +125,7 @@ var kindTable = [kinds]kindInfo{
 	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},
 	UringComplete: {"uring_complete", "an operation of a ring is complete", []Field{FieldRing, FieldOp, FieldUserData, FieldRes, FieldLatencyNS, FieldHow}},
-	Ring:          {"ring", "what the operations of a ring came to", []Field{FieldRing, FieldSetup, FieldSQEntries, FieldCQEntries, FieldInFlight, FieldOverflow, FieldOps, FieldSubmits, FieldReaps, FieldPreExisting, FieldPhase}},
+	Ring:          {"ring", "what the operations of a ring came to", []Field{FieldRing, FieldFD, FieldSetup, FieldSQEntries, FieldCQEntries, FieldInFlight, FieldOverflow, FieldOps, FieldSubmits, FieldReaps, FieldPhase}},
 	Mark:          {"mark", "a cooperating server's note", []Field{FieldName, FieldPhase, FieldID}},
 	Lost:          {"lost", "events were lost", []Field{FieldWhere, FieldCount}},
 	Watermark:     {name: "watermark"},

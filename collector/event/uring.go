@@ -10,6 +10,10 @@ const (
 	HowIOWQ   = "io-wq"  // a worker thread of the kernel did it
 )
 
+// OpUnknown stands for completions of which this kernel does not tell the operation: it was submitted before the ring was
+// watched, or was refused at once (before 5.17).
+const OpUnknown = "unknown"
+
 // Uring is what an event of a ring (io_uring) says.
 type Uring struct {
 	Ring     uint32 // its number within the process, from 1, in the order of io_uring_setup

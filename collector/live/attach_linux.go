@@ -68,7 +68,7 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 	if c.Tier != "" && c.Tier.Worse(h.Needs) != h.Needs {
 		return nil, errAboveTier
 	}
-	if err := s.mayCount(h); err != nil {
+	if err := s.fits(h); err != nil {
 		return nil, err
 	}
 	a := &attached{hook: h, set: p.Set}

@@ -101,6 +101,10 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.move(raw, e, event.Write)
 	case bpf.KernelEventKindEVENT_READABLE:
 		ok = d.readable(record[bpf.KernelMoveEvent](raw), e)
+	case bpf.KernelEventKindEVENT_URING_SUBMIT:
+		ok = d.operation(record[bpf.KernelUringEvent](raw), event.UringSubmit, e)
+	case bpf.KernelEventKindEVENT_URING_COMPLETE:
+		ok = d.operation(record[bpf.KernelUringEvent](raw), event.UringComplete, e)
 	case bpf.KernelEventKindEVENT_MARK:
 		ok = d.mark(record[bpf.KernelMarkEvent](raw), e)
 	case bpf.KernelEventKindEVENT_THREAD:
@@ -123,7 +127,7 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Set(event.FieldConn)
 	}
 	switch e.Kind {
-	case event.Mark, event.Thread, event.EpollWait, event.LoopBlocked:
+	case event.Mark, event.Thread, event.EpollWait, event.LoopBlocked, event.UringSubmit, event.UringComplete:
 	default:
 		e.Proto = "tcp"
 		e.Set(event.FieldProto)

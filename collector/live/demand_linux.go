@@ -71,8 +71,11 @@ func (s *Session) heedNeeds(now int64) {
 
 // switchSet attaches or detaches the probes of a set.
 func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
-	if !on {
+	switch {
+	case !on:
 		s.forget(set)
+	case set == probes.Rings && !d.always:
+		s.beginRings()
 	}
 	found := false
 	for _, a := range s.hooks {
@@ -110,6 +113,8 @@ func (s *Session) forget(set probes.Set) {
 		s.endThreads()
 	case probes.Loops:
 		s.endLoops()
+	case probes.Rings:
+		s.sampleRings()
 	case probes.Data:
 		m := s.maps[bpf.KernelMapFlows]
 		var k uint64

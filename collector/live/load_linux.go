@@ -5,6 +5,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -40,6 +41,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 		"emit_read":     slices.Contains(c.Moves, event.Read),
 		"emit_write":    slices.Contains(c.Moves, event.Write),
 		"emit_readable": slices.Contains(c.Moves, event.Readable),
+		"emit_uring":    c.Uring,
 		"emit_waits":    c.Waits,
 		"copies":        leavesOutRuns(kernel),
 		"payload":       !c.NoPayload,
@@ -130,6 +132,45 @@ func (l *loader) load(names []string) ([]*ebpf.Program, error) {
 		out = append(out, coll.Programs[name])
 	}
 	return out, nil
+}
+
+// takes says which tracepoint has another number of arguments than that, or nothing. A program that takes the wrong one
+// would load, and read garbage.
+func (l *loader) takes(want map[string]int) error {
+	if len(want) == 0 {
+		return nil
+	}
+	kernel, err := l.cache.Kernel()
+	if err != nil {
+		return noBTF(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		n, err := arguments(kernel, name)
+		if err != nil {
+			return err
+		}
+		if n != want[name] {
+			return fmt.Errorf("tracepoint %s has %d arguments here, not %d", name, n, want[name])
+		}
+	}
+	return nil
+}
+
+// arguments counts what a tracepoint hands to its programs.
+func arguments(kernel *btf.Spec, name string) (int, error) {
+	var t *btf.Typedef
+	if err := kernel.TypeByName("btf_trace_"+name, &t); err != nil {
+		return 0, fmt.Errorf("this kernel has no tracepoint %s", name)
+	}
+	p, ok := t.Type.(*btf.Pointer)
+	if !ok {
+		return 0, fmt.Errorf("tracepoint %s: %s is no prototype", name, t.Type)
+	}
+	f, ok := p.Target.(*btf.FuncProto)
+	if !ok || len(f.Params) == 0 {
+		return 0, fmt.Errorf("tracepoint %s: %s is no prototype", name, p.Target)
+	}
+	return len(f.Params) - 1, nil // the first is the tracepoint's own
 }
 
 // loadError drops the advice about memory limits, which is wrong here: they are lifted.

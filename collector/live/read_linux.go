@@ -156,6 +156,9 @@ func (s *Session) periodic() {
 	if s.demands[probes.Loops].on {
 		s.sampleLoops(s.final)
 	}
+	if s.demands[probes.Rings].on {
+		s.sampleRings()
+	}
 	if cost, ok := s.meter.estimate(s.began, s.hooks, s.demands[probes.Sched].on); ok {
 		s.cost.Store(&cost)
 	}

@@ -123,13 +123,13 @@ func marked(reasons map[uint16]string, names []string) (set [maxReasons]uint8) {
 	return set
 }
 
-// mayCount says why a hook that counts refusals cannot be used, or nothing.
-func (s *Session) mayCount(h *probes.Hook) error {
+// fits says why a hook cannot be used on this kernel although its programs might load, or nothing.
+func (s *Session) fits(h *probes.Hook) error {
 	if h.Reason != "" && numberOf(s.decoder.reasons, h.Reason) == 0 {
 		return fmt.Errorf("this kernel has no drop reason %s", h.Reason)
 	}
 	if h.After != "" && (s.hooks[h.After] == nil || len(s.hooks[h.After].progs) == 0) {
 		return errors.New("the probe " + h.After + " has no hook")
 	}
-	return nil
+	return s.loader.takes(h.Takes)
 }

@@ -54,6 +54,7 @@ type Session struct {
 	cost    atomic.Pointer[model.Cost]
 	threads threadReader
 	loops   loopReader
+	rings   map[uint64]ringSeen    // by address
 	demands map[probes.Set]*demand // sets that are attached while they are needed
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched
 	sets    atomic.Pointer[[]string]
@@ -84,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	s := &Session{
 		hooks: map[string]*attached{}, done: make(chan struct{}), last: make(chan struct{}), tick: tickPeriod, decoder: newDecoder(),
 		listeners: map[uint64]*listenerState{}, tallies: map[bpf.KernelTallyKey]*tallyState{},
-		descriptors: map[uint32]descriptors{},
+		descriptors: map[uint32]descriptors{}, rings: map[uint64]ringSeen{},
 	}
 	if err := s.open(ctx, c); err != nil {
 		s.Close()
@@ -120,7 +121,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	}
 	s.describe(c)
 	s.demands = map[probes.Set]*demand{}
-	for _, set := range []probes.Set{probes.Sched, probes.Loops} {
+	for _, set := range []probes.Set{probes.Sched, probes.Loops, probes.Rings} {
 		s.demands[set] = &demand{always: c.alwaysOn(set)}
 	}
 	s.copies = leavesOutRuns(s.info.Kernel)
@@ -143,6 +144,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.watchBlockedAcceptors(); err != nil {
 		return err
 	}
+	s.seedRings()
 	s.loader.release()
 	s.heedNeeds(monotonic())
 	s.publishSets()

@@ -69,11 +69,12 @@ const (
 	Sched     Set = "sched"     // what threads do: attached while somebody needs it, or with a filter
 	Loops     Set = "loops"     // waits of event loops: attached as the one before
 	Data      Set = "data"      // bytes read and written, turn by turn
+	Rings     Set = "rings"     // operations of io_uring
 )
 
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
-func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data }
+func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data || s == Rings }
 
 // Hook is one way to serve a probe.
 type Hook struct {
@@ -86,6 +87,8 @@ type Hook struct {
 	Switch string
 	// Reason is the drop reason (enum skb_drop_reason, without its prefix) that the kernel must have for this hook.
 	Reason string
+	// Takes are the tracepoints whose arguments changed, with the number of them that this hook's programs know.
+	Takes map[string]int
 	// After is a probe whose programs must be attached for this hook: it completes what they see.
 	After string
 	// Serves is the tier that a session has when this hook is the one in use.

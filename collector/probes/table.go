@@ -27,6 +27,8 @@ const (
 	Bytes       = "bytes"
 	Splice      = "splice"
 	Latency     = "latency"
+	RingSetup   = "ring_setup"
+	RingOps     = "ring_ops"
 )
 
 // Names of facts: the keys of a listener's fidelity, and what claims may need.
@@ -67,7 +69,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(),
+		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
 

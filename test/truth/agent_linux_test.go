@@ -68,6 +68,7 @@ func operations() map[string]operation {
 		"ask":      op(opAsk),
 		"together": op(opTogether),
 		"loop":     op(opLoop),
+		"operate":  op(opOperate),
 	}
 }
 

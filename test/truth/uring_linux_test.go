@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/probes"
+	"beltrace/internal/testkit"
+)
+
+// TestRings: two rings, of which one was there before with an operation in flight. Each operation is told, and the sums are
+// exact.
+func TestRings(t *testing.T) {
+	const batches, size, async, reads = 20, 10, 3, 20
+	testkit.NoLeaks(t)
+	p := newPair(t)
+	l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	operating := begin[[]operated](p.server, "operate", operateArgs{Listener: l, Batches: batches, Size: size, Async: async, Reads: reads})
+	if !testkit.Until(settleTime, func() bool { return len(callers(t, p.server.PID, unix.SYS_IO_URING_ENTER)) == 1 }) {
+		if operating.result() == nil {
+			t.Skip("this kernel has no io_uring for us")
+		}
+		t.Fatal("nobody waits for the accept")
+	}
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Uring: true, Want: []probes.Set{probes.Rings}})
+	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endDrain}})
+	ops := operating.result()
+	ended := map[uint32]*event.Uring{}
+	for n := range uint32(2) {
+		e := w.until("the end of the ring", func(e *event.Event) bool {
+			return e.Kind == event.Ring && e.Known(event.FieldPhase) && e.PID == p.server.PID && e.Uring.Ring == n+1
+		})
+		ended[n+1] = e.Uring
+	}
+	w.operations(ops)
+	w.sumsOf(ended, ops)
+	w.lossless()
+	second := ended[2]
+	// Each batch is one call; of a read the submission and the wait are two, of which only the first takes anything.
+	if got, want := second.Submits.Count, uint64(batches+reads+1); got != want || second.Submits.Sum != uint64(len(ops)-1) {
+		t.Errorf("%d calls took %d submissions, want %d and %d", got, second.Submits.Sum, want, len(ops)-1)
+	}
+	if second.Submits.Buckets[3] != batches || second.Submits.Buckets[0] != reads+1 {
+		t.Errorf("the calls' sizes are %v", second.Submits.Buckets)
+	}
+	if taken := second.Reaps.Sum; taken < uint64(len(ops))/2 || taken > uint64(len(ops)-1) {
+		t.Errorf("%d completions were seen to be taken, of %d", taken, len(ops)-1)
+	}
+	if second.SQEntries != 16 || second.CQEntries != 32 || second.InFlight != 0 || ended[1].SQEntries != 4 {
+		t.Errorf("the rings are %+v and %+v", ended[1], second)
+	}
+}
+
+// operations compares each operation with its events.
+func (w *watch) operations(ops []operated) {
+	w.t.Helper()
+	submitted, completed := map[uint64]event.Event{}, map[uint64]event.Event{}
+	for _, e := range w.seen() {
+		var seen map[uint64]event.Event
+		switch e.Kind {
+		case event.UringSubmit:
+			seen = submitted
+		case event.UringComplete:
+			seen = completed
+		default:
+			continue
+		}
+		if _, twice := seen[e.Uring.UserData]; twice {
+			w.wrong("twice: %s", e.AppendJSON(nil))
+		}
+		seen[e.Uring.UserData] = e
+	}
+	var ts times
+	for _, op := range ops {
+		from, told := submitted[op.UserData]
+		to, ok := completed[op.UserData]
+		if !ok {
+			w.wrong("no completion of %+v", op)
+			continue
+		}
+		known := op.Op != "accept" && (op.Res >= 0 || !oldKernel(w.t)) // the watch saw its submission
+		if told != known || known && (from.Uring.Op != op.Op || from.Uring.Ring != op.Ring) {
+			w.wrong("%+v was submitted as %s", op, from.AppendJSON(nil))
+		}
+		u := to.Uring
+		if u.Ring != op.Ring || u.Res != op.Res || op.How != "" && u.How != op.How || to.Known(event.FieldOp) && u.Op != op.Op {
+			w.wrong("%+v is complete as %s", op, to.AppendJSON(nil))
+		}
+		if to.Known(event.FieldLatencyNS) != known || !to.Known(event.FieldOp) && known {
+			w.wrong("%+v was seen from its submission on: %v, but: %s", op, known, to.AppendJSON(nil))
+		}
+		if known {
+			ts = append(ts, sample{"latency of " + op.Op, time.Duration(to.Turn.LatencyNS), span{op.Least, op.Returned - op.Called}})
+		}
+	}
+	ts.judge(w.t)
+	if len(completed) != len(ops) {
+		w.wrong("%d completions, want %d", len(completed), len(ops))
+	}
+}
+
+// sumsOf compares what was added up in the kernel with the operations.
+func (w *watch) sumsOf(rings map[uint32]*event.Uring, ops []operated) {
+	w.t.Helper()
+	type sum struct{ count, errors, inline, poll, iowq uint64 }
+	want, got := map[string]sum{}, map[string]sum{}
+	add := func(m map[string]sum, op string, s sum) {
+		o := m[op]
+		m[op] = sum{o.count + s.count, o.errors + s.errors, o.inline + s.inline, o.poll + s.poll, o.iowq + s.iowq}
+	}
+	for _, op := range ops {
+		s := sum{count: 1}
+		if op.Res < 0 {
+			s.errors = 1
+		}
+		switch op.How {
+		case event.HowInline:
+			s.inline = 1
+		case event.HowPoll:
+			s.poll = 1
+		case event.HowIOWQ:
+			s.iowq = 1
+		}
+		if op.Op == "accept" || op.Res < 0 { // whatever its name and way
+			s, op.Op = sum{count: 1, errors: s.errors}, "other"
+		}
+		add(want, op.Op, s)
+	}
+	for n, u := range rings {
+		for _, o := range u.Ops {
+			var latencies uint64
+			for _, pair := range o.Latency {
+				latencies += pair[1]
+			}
+			s := sum{o.Count, o.Errors, o.How[event.HowInline], o.How[event.HowPoll], o.How[event.HowIOWQ]}
+			switch {
+			case n == 1 || o.Op == event.OpUnknown:
+				add(got, "other", sum{count: s.count, errors: s.errors})
+			case o.Op == "read" && o.Errors == 1: // the one that failed is among the others
+				add(got, "other", sum{count: 1, errors: 1})
+				add(got, o.Op, sum{count: s.count - 1, poll: s.poll})
+			default:
+				add(got, o.Op, s)
+			}
+			if n == 2 && o.Op != event.OpUnknown && (latencies != o.Count || o.Submitted != o.Count) {
+				w.wrong("%d latencies of %d submitted and %d completed %ss", latencies, o.Submitted, o.Count, o.Op)
+			}
+		}
+	}
+	for op, s := range want {
+		if got[op] != s {
+			w.wrong("%s: added up to %+v, want %+v", op, got[op], s)
+		}
+	}
+}
