@@ -40,6 +40,7 @@ type Collector struct {
 
 	workers map[thread]*worker
 	loops   map[loopID]*loop
+	rings   map[ringID]*ring
 
 	total  model.Totals
 	events uint64
@@ -75,7 +76,7 @@ func New(opt Options) *Collector {
 		conns: map[uint64]*conn{}, pairs: map[uint64]*conn{},
 		open: list{which: inState}, closed: list{which: inState},
 		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
-		workers: map[thread]*worker{}, loops: map[loopID]*loop{},
+		workers: map[thread]*worker{}, loops: map[loopID]*loop{}, rings: map[ringID]*ring{},
 		lost: map[string]uint64{},
 		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
 		log: eventLog{size: budget.Events},
@@ -151,6 +152,8 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.loopBlocked(e)
 	case event.Thread:
 		c.thread(e)
+	case event.Ring:
+		c.ring(e)
 	case event.Mark:
 		c.mark(e)
 	case event.Lost:

@@ -111,6 +111,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 	for _, w := range s.Workers {
 		line("worker", w)
 	}
+	for _, r := range s.Rings {
+		line("ring", r)
+	}
 	for _, n := range s.Namespaces {
 		line("namespace", n)
 	}

@@ -38,6 +38,7 @@ type Budget struct {
 	Routes      int // of one server: 200
 	Workers     int // threads that serve: 4,000
 	Loops       int // event loops: 2,000
+	Rings       int // 1,000
 	Reservoir   int // values of one distribution that are kept for its percentiles: 4,096
 }
 
@@ -48,7 +49,7 @@ func (b Budget) orDefault() Budget {
 		def int
 	}{
 		{&b.Connections, 20_000}, {&b.Closed, 5_000}, {&b.Listeners, 2_000}, {&b.Events, 1_000}, {&b.Marks, 1_000},
-		{&b.Story, 32}, {&b.Waiting, 256}, {&b.Acceptors, 64}, {&b.Workers, 4_000}, {&b.Loops, 2_000}, {&b.Exchanges, 2_000}, {&b.Routes, 200}, {&b.Namespaces, 256}, {&b.Reservoir, 4_096},
+		{&b.Story, 32}, {&b.Waiting, 256}, {&b.Acceptors, 64}, {&b.Workers, 4_000}, {&b.Loops, 2_000}, {&b.Exchanges, 2_000}, {&b.Routes, 200}, {&b.Namespaces, 256}, {&b.Rings, 1_000}, {&b.Reservoir, 4_096},
 	} {
 		if *d.n <= 0 {
 			*d.n = d.def

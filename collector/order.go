@@ -173,7 +173,7 @@ func (o *ordered) yieldSlot(i int, e *event.Event) {
 
 // countLate counts an event that came too late, if that can matter.
 func (o *ordered) countLate(e *event.Event) {
-	if e.Kind != event.Lost && e.Kind != event.Queue && e.Kind != event.Thread && e.Kind != event.Loop {
+	if e.Kind != event.Lost && !isSample(e.Kind) {
 		o.disorder++
 	}
 }

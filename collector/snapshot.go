@@ -24,7 +24,7 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		Listeners:   c.listListeners(now, whole),
 		Connections: c.listConns(),
 		Exchanges:   c.exchanges.snapshot(), Routes: c.routes.snapshot(), Loops: c.listLoops(whole),
-		Rings: []struct{}{}, Workers: c.listWorkers(), Namespaces: c.listSpaces(),
+		Rings: c.listRings(), Workers: c.listWorkers(), Namespaces: c.listSpaces(),
 		WallOffset: o.WallOffset, Start: o.Start,
 		EventsPerSec: c.rate.perSecond(now), EventsTotal: c.events, ConnsPerSec: c.opened.perSecond(now),
 		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,

@@ -202,7 +202,7 @@ func (l *eventLog) add(e *event.Event) {
 
 // isSample reports whether events of that kind state what is, and not what happens.
 func isSample(k event.Kind) bool {
-	return k == event.Queue || k == event.NetNS || k == event.Thread || k == event.Loop
+	return k == event.Queue || k == event.NetNS || k == event.Thread || k == event.Loop || k == event.Ring
 }
 
 // snapshot returns the newest events in words, the newest last. Lines once made are never changed.

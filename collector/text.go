@@ -61,6 +61,8 @@ func text(e *event.Event) string {
 		b.waitText(e)
 	case event.LoopBlocked:
 		b.loopBlockedText(e)
+	case event.UringSubmit, event.UringComplete:
+		b.operationText(e)
 	case event.Lost:
 		b.say(plural(max(e.Count, 1), "event") + " lost: " + e.Where)
 	}

@@ -87,6 +87,8 @@ func TestFrames(t *testing.T) {
 		{"explain_loop", showing(viewtest.Busy()), "5jjje"},
 		{"loops_none", showing(viewtest.Empty()), "5"},
 		{"workers", showing(viewtest.Busy()), "7"},
+		{"rings", showing(viewtest.Busy()), "6"},
+		{"ring", showing(viewtest.Busy()), "6<Enter>"},
 		{"worker", showing(viewtest.Busy()), "7jjj<Enter>"},
 		{"events", showing(viewtest.Busy()), "9"},
 		{"listener", showing(viewtest.Busy()), "2<Enter>"},

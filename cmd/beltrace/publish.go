@@ -71,6 +71,7 @@ func (p *printer) Tick(now int64) error {
 	if p.json && p.need != nil {
 		p.need(string(probes.Sched))
 		p.need(string(probes.Loops))
+		p.need(string(probes.Rings))
 	}
 	if p.every == 0 || now < p.due {
 		return nil

@@ -45,7 +45,7 @@ type Snapshot struct {
 	Exchanges   []Exchange   `json:"exchanges"`   // the last ones first
 	Routes      []Route      `json:"routes"`
 	Loops       []Loop       `json:"loops"` // by process, thread and descriptor
-	Rings       []struct{}   `json:"rings"`
+	Rings       []Ring       `json:"rings"`
 	Workers     []Worker     `json:"workers"`
 	Findings    []Finding    `json:"findings"`
 	Namespaces  []Namespace  `json:"namespaces"` // network namespaces in which somebody listens

@@ -46,6 +46,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		if l := findLoop(in.Snap, key); l != nil {
 			return openLoop(in, l, width), true
 		}
+	case RingRecord:
+		if r := findRing(in.Snap, key); r != nil {
+			return openRing(in, r, width), true
+		}
 	case ExchangeRecord:
 		if x := findExchange(in.Snap, key); x != nil {
 			return openExchange(in, x, width), true

@@ -53,5 +53,13 @@ const (
 	explainWorkerCPU     = "The CPU on which it ran last (task_cpu)."
 	explainSwitches      = "Times that it left a CPU since it is watched: because it slept, or because another thread had its turn (__schedule)."
 	explainMoves         = "Times that it came back on another CPU than before: what it had in the caches of the old one is far away then."
+	explainRing          = "An io_uring: two queues in memory that a process shares with the kernel (io_uring_setup). It puts operations into one and finds results in the other. Its process, and its number within that process."
+	explainInFlight      = "Operations that were submitted and are not complete, of those submitted since the ring is watched, against the size of the completion queue. An accept or receive that waits is in flight, too."
+	explainRingOps       = "Completions per second in the last ten seconds, and of what operations. A multishot operation is submitted once and has many."
+	explainPerCall       = "Submissions that one io_uring_enter took on average: the more, the fewer system calls for the same work."
+	explainHow           = "How operations were done. inline: within the call that submitted them. poll: the file was not ready, and the ring waited for it without a thread (io_arm_poll_handler). io-wq: a worker thread of the kernel did them (io_queue_iowq). The rest went another way: a timer, a disk, or they waited for the one before them."
+	explainOverflow      = "Completions that found the completion queue full (io_cqring_event_overflow): the kernel keeps them in memory until the application makes room."
+	explainTaken         = "Completions that the application took out of the queue between two calls, on average. It takes them in its own memory without a call: what is seen is the queue's head, at each call."
+	explainSetup         = "Flags of io_uring_setup. sqpoll: a thread of the kernel takes the submissions. defer_taskrun: completions are made when the application waits for them."
 	explainWatched       = "For how long its scheduling is watched. Without a filter that is only while somebody looks at this page or an accept queue is more than half full."
 )

@@ -39,6 +39,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if l := findLoop(in.Snap, key); l != nil {
 			return Clean(l.Comm) + " " + loopPlace(l), explainLoopNow(in, l)
 		}
+	case RingRecord:
+		if r := findRing(in.Snap, key); r != nil {
+			return fmt.Sprintf("%s %d ring %d", Clean(r.Comm), r.PID, r.Ring), explainRingNow(in, r)
+		}
 	case FindingRecord:
 		if f := findFinding(in.Snap, key); f != nil {
 			return f.ID + " " + f.Subject, explainFindingNow(f)

@@ -19,6 +19,7 @@ type point struct {
 	refused     map[uint64]uint64 // by listener: refusals so far
 	threads     map[Key]model.Times
 	loops       map[Key]loopTimes
+	rings       map[Key]ringDid
 }
 
 // Add takes note of a snapshot. One that is less than a second newer than the last is skipped; one that is older (a
@@ -49,6 +50,10 @@ func (h *History) Add(s *model.Snapshot) {
 		if l := &s.Loops[i]; !l.Ended.Known {
 			p.loops[keyOfLoop(l)] = timesOfLoop(l)
 		}
+	}
+	p.rings = make(map[Key]ringDid, len(s.Rings))
+	for i := range s.Rings {
+		p.rings[ringKey(ringRow{Ring: &s.Rings[i]})] = sumRing(&s.Rings[i])
 	}
 	h.points = append(h.points, p)
 	if len(h.points) > historyLen {

@@ -33,7 +33,10 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 		out.Routes[i].Phases = orEmpty(out.Routes[i].Phases)
 	}
 	out.Loops = orNone(s.Loops)
-	out.Rings = orNone(s.Rings)
+	out.Rings = slices.Clone(orNone(s.Rings))
+	for i := range out.Rings {
+		out.Rings[i].Ops = completeOps(s.Rings[i].Ops)
+	}
 	out.Workers = orNone(s.Workers)
 	out.Findings = make([]model.Finding, len(s.Findings))
 	for i, f := range s.Findings {
@@ -107,6 +110,16 @@ func ifKnown(m map[string]uint64, f model.Fidelity) map[string]uint64 {
 		return nil
 	}
 	return orEmpty(m)
+}
+
+// completeOps returns the operations with their empty maps made.
+func completeOps(ops map[string]model.RingOp) map[string]model.RingOp {
+	out := make(map[string]model.RingOp, len(ops))
+	for name, o := range ops {
+		o.How = orEmpty(o.How)
+		out[name] = o
+	}
+	return out
 }
 
 func orNone[T any](list []T) []T {

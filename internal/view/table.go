@@ -63,6 +63,7 @@ const (
 	WorkerRecord
 	ExchangeRecord
 	LoopRecord
+	RingRecord
 )
 
 // Input is everything that a page is made of.

@@ -29,11 +29,11 @@ func Text(w io.Writer, s *model.Snapshot) error {
 	for i := range s.Findings {
 		writeLine(b, findingLine(in, &s.Findings[i]))
 	}
-	for _, name := range []string{"listeners", "connections", "loops", "workers"} {
+	for _, name := range []string{"listeners", "connections", "loops", "rings", "workers"} {
 		page, _ := PageNamed(name)
 		in.Sort = page.Order
 		table := page.Table(in)
-		if (name == "workers" || name == "loops") && table.Total == 0 { // most often nobody asked
+		if (name == "workers" || name == "loops" || name == "rings") && table.Total == 0 { // most often nobody asked
 			continue
 		}
 		fmt.Fprintln(b)

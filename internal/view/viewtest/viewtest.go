@@ -40,7 +40,7 @@ func Busy() *model.Snapshot {
 	s.Listeners = listeners()
 	s.Connections = connections()
 	s.Events = events()
-	s.Findings, s.Namespaces, s.Workers = findings(), namespaces(), workers()
+	s.Findings, s.Namespaces, s.Workers, s.Rings = findings(), namespaces(), workers(), rings()
 	s.Exchanges, s.Routes = exchanges(), routes()
 	s.Loops = loops()
 	return s
