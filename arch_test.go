@@ -51,6 +51,8 @@ var arrows = []struct {
 		why: "the contract is checked the same way for each demo"},
 	{pkg: "demos/demo", may: []string{"collector/event", "collector/model"}, test: []string{"internal/gofunc"},
 		why: "a claim reads a snapshot, wherever it comes from; a demo must not see the collector it is to convince"},
+	{pkg: "demos/execution", may: []string{"demos/demo", "collector/event", "collector/model", "internal/uring"}, test: []string{"demos/demotest"},
+		why: "a demo stands alone, and must not see the collector it is to convince; the ring is a means, as sockets are"},
 	{pkg: "demos/...", may: []string{"demos/demo", "collector/event", "collector/model", "internal/uring"}, test: []string{"demos/demotest"},
 		why: "each demo stands alone, and must not see the collector it is to convince"},
 	{pkg: "internal/...", why: "small helpers know nothing of beltrace"},

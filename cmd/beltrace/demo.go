@@ -3,18 +3,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -25,9 +21,6 @@ import (
 	"beltrace/demos/demo"
 	"beltrace/internal/view"
 )
-
-// childVerb is the hidden verb under which a demo's server or client runs.
-const childVerb = "__demo"
 
 const demoLong = `Start a small real backend and its clients, watch them, and prove a lesson.
 
@@ -98,6 +91,9 @@ func (a *app) demo(ctx context.Context, f *demoFlags, name string, args []string
 	}
 	listen, err := listenAddr(f.listen)
 	if err != nil {
+		return err
+	}
+	if err := runnable(d); err != nil {
 		return err
 	}
 	r := &demoRunner{demo: d, listen: listen, args: args}
@@ -250,65 +246,6 @@ func (a *app) conclude(l *demo.Lesson, claims []judged) error {
 		err = status(exitFailed)
 	}
 	return err
-}
-
-// demoChildCmd is the life of a demo's server or client.
-func (a *app) demoChildCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:    childVerb + " ROLE NAME",
-		Hidden: true,
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) != 2 || args[0] != demoServer && args[0] != demoClient {
-				return usagef("%s is not for people", childVerb)
-			}
-			d, err := findDemo(args[1])
-			if err != nil {
-				return err
-			}
-			syscall.CloseOnExec(reportFD)
-			nameProcess(args[0])
-			if demoChild(c.Context(), args[0], d, a.in, os.NewFile(reportFD, "reports")) != nil {
-				return status(exitFailed) // the runner has been told why
-			}
-			return nil
-		},
-	}
-}
-
-// findDemo returns the demo of that name.
-func findDemo(name string) (*demo.Demo, error) {
-	var names []string
-	for _, d := range demos.All() {
-		if d.Name == name {
-			return &d, nil
-		}
-		names = append(names, d.Name)
-	}
-	return nil, usagef("unknown demo %q%s (beltrace demo lists them)", name, didYouMean(name, names))
-}
-
-// writeDemos lists the demos, by group.
-func writeDemos(to io.Writer) error {
-	w := bufio.NewWriter(to)
-	all := demos.All()
-	width := 0
-	for _, d := range all {
-		width = max(width, len(d.Name))
-	}
-	for _, group := range demo.Groups() {
-		head := true
-		for _, d := range all {
-			if d.Group != group {
-				continue
-			}
-			if head {
-				fmt.Fprintln(w, group)
-				head = false
-			}
-			fmt.Fprintf(w, "  %-*s  %s\n", width, d.Name, d.Summary)
-		}
-	}
-	return w.Flush()
 }
 
 // listenAddr reads what --listen says: an address, a port on loopback, or nothing: any free port on loopback.

@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"os/exec"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,7 @@ func demoChild(ctx context.Context, role string, d *demo.Demo, stdin io.Reader, 
 		rep.hear(in)
 		stop()
 	}()
-	env, work := rep.env(ctx, order), d.Server
+	env, work := rep.env(ctx, d.Name, order), d.Server
 	if role == demoClient {
 		work = d.Client
 	}
@@ -99,26 +100,75 @@ func (r *reporter) say(rep demoReport) {
 	_ = r.enc.Encode(rep)
 }
 
-func (r *reporter) env(ctx context.Context, order demoOrder) *demo.Env {
+func (r *reporter) env(ctx context.Context, name string, order demoOrder) *demo.Env {
 	return &demo.Env{
 		Listen: func(ctx context.Context, backlog int) (*net.TCPListener, error) {
 			ln, err := demo.Listen(ctx, order.Listen, backlog)
 			if err == nil {
-				r.say(demoReport{Addr: ln.Addr().String()})
-			} else if errors.Is(err, unix.EADDRINUSE) {
-				r.inUse = order.Listen
+				r.announce(ln.Addr())
 			}
-			return ln, err
+			return ln, r.listened(order.Listen, err)
 		},
-		Addr: order.Addr,
-		Step: func(n int) { r.say(demoReport{Step: &demoStep{N: n, TS: demo.Now()}}) },
-		Note: func(name string, value float64) { r.say(demoReport{Note: &demoNote{Name: name, Value: value}}) },
+		Open: func(ctx context.Context, n int) ([]*net.TCPListener, error) {
+			lns, err := open(ctx, order.Listen, n)
+			return lns, r.listened(order.Listen, err)
+		},
+		Announce: r.announce,
+		Self:     func() (*exec.Cmd, error) { return againAs(demoWorker, name) },
+		Addr:     order.Addr,
+		Step:     func(n int) { r.say(demoReport{Step: &demoStep{N: n, TS: demo.Now()}}) },
+		Note:     func(name string, value float64) { r.say(demoReport{Note: &demoNote{Name: name, Value: value}}) },
 		Sysctl: func(name, value string) error {
 			return r.ask(ctx, demoReport{Sysctl: &demoSysctl{Name: name, Value: value}})
 		},
 		Log:  log.New(os.Stderr, "", 0),
 		Args: order.Args,
 	}
+}
+
+// announce tells the runner where the server listens.
+func (r *reporter) announce(addr net.Addr) { r.say(demoReport{Addr: addr.String()}) }
+
+// listened notes why listening failed.
+func (r *reporter) listened(addr string, err error) error {
+	if errors.Is(err, unix.EADDRINUSE) {
+		r.inUse = addr
+	}
+	return err
+}
+
+// open opens n listeners at one address.
+func open(ctx context.Context, addr string, n int) ([]*net.TCPListener, error) {
+	if n > 1 {
+		return demo.ListenShared(ctx, addr, n)
+	}
+	ln, err := demo.Listen(ctx, addr, 0)
+	return []*net.TCPListener{ln}, err
+}
+
+// demoWorkerProcess is the life of a process of a server of several: it works until its standard input ends.
+func demoWorkerProcess(ctx context.Context, d *demo.Demo, stdin io.Reader, ln *os.File) error {
+	if d.Worker == nil {
+		return fmt.Errorf("demo %s has no processes beside its server", d.Name)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { // ends with the process
+		io.Copy(io.Discard, stdin)
+		stop()
+	}()
+	return d.Worker(ctx, &demo.Env{Log: log.New(os.Stderr, "", 0)}, ln)
+}
+
+// againAs is a command that starts this program again for a demo, as whoever runs it now.
+func againAs(role, name string) (*exec.Cmd, error) {
+	exe, err := thisProgram()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe, childVerb, role, name)
+	cmd.Args[0], cmd.Stderr = "beltrace", os.Stderr
+	return cmd, nil
 }
 
 // nameProcess makes the process known by its role instead of this program's name. Without /proc it keeps its name.

@@ -19,6 +19,7 @@ const reportFD = 3
 const (
 	demoServer = "server"
 	demoClient = "client"
+	demoWorker = "worker" // started by a server; reportFD is its listener
 )
 
 // demoOrder starts a child's work. Until it comes the child does nothing, so that everything can be attached first.

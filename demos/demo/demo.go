@@ -10,6 +10,8 @@ import (
 	"context"
 	"log"
 	"net"
+	"os"
+	"os/exec"
 	"time"
 )
 
@@ -33,11 +35,16 @@ type Demo struct {
 	Name    string
 	Group   string
 	Summary string // one line for the list
-	// Server serves until ctx is done, and returns nil then. It listens through env.Listen only, and logs through env.Log.
+	// Server serves until ctx is done, and returns nil then. It listens through env.Listen or env.Open only, and logs through env.Log.
 	Server func(ctx context.Context, env *Env) error
 	// Client drives the server that env.Addr names and returns when its run is over: a bounded number of requests.
 	// It may be run again while the server goes on.
 	Client func(ctx context.Context, env *Env) error
+	// Worker runs in each process that the server has started with Env.Self: a server of several processes. ln is the first
+	// of that command's ExtraFiles. It serves until ctx is done, which is when its standard input ends.
+	Worker func(ctx context.Context, env *Env, ln *os.File) error
+	// Missing says what this system lacks to run the demo, nil if nothing. nil: every system has all.
+	Missing func() error
 	// OwnSpace: server and client run in a network namespace of their own, with nothing but loopback in it, so that the
 	// client can set what bounds a queue (Env.Sysctl) without touching the machine. Without privileges (demo --serve-only)
 	// there is none.
@@ -49,6 +56,13 @@ type Demo struct {
 type Env struct {
 	// Listen opens a TCP listener on loopback and tells the runner its address. Backlog 0 is the system's default.
 	Listen func(ctx context.Context, backlog int) (*net.TCPListener, error)
+	// Open opens n listeners at one address, by SO_REUSEPORT if they are several, and tells nobody: for a server that has more
+	// to prepare before the first client comes. Announce tells the runner then.
+	Open     func(ctx context.Context, n int) ([]*net.TCPListener, error)
+	Announce func(addr net.Addr)
+	// Self returns a command that starts this program again to run the demo's Worker, with an end of its standard input as the
+	// sign to end.
+	Self func() (*exec.Cmd, error)
 	// Addr is the server's address, "ip:port", for the client.
 	Addr string
 	// Step tells the runner that the client begins step n (from 0) of the lesson.

@@ -4,6 +4,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -28,6 +29,29 @@ func Listen(ctx context.Context, addr string, backlog int) (*net.TCPListener, er
 		return nil, err
 	}
 	return ln.(*net.TCPListener), nil
+}
+
+// ListenShared opens n listeners that share one address by SO_REUSEPORT: each has an accept queue of its own, and the kernel
+// chooses for each connection.
+func ListenShared(ctx context.Context, addr string, n int) ([]*net.TCPListener, error) {
+	var out []*net.TCPListener
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		ctl := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		return errors.Join(ctl, os.NewSyscallError("setsockopt", err))
+	}}
+	lc.SetMultipathTCP(false)
+	for range n {
+		ln, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			for _, open := range out {
+				open.Close()
+			}
+			return nil, err
+		}
+		out, addr = append(out, ln.(*net.TCPListener)), ln.Addr().String()
+	}
+	return out, nil
 }
 
 // listenWith listens with a backlog, which package net cannot be told. To call listen again with another one would leave two

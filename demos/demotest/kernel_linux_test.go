@@ -44,6 +44,7 @@ func TestClaimsHoldOnThisKernel(t *testing.T) {
 	binary := beltrace(t)
 	for _, d := range demos.All() {
 		t.Run(d.Name, func(t *testing.T) {
+			possible(t, &d)
 			res := runDemo(t, binary, d.Name)
 			if res.Demo != d.Name {
 				t.Errorf("result of %q", res.Demo)

@@ -4,9 +4,12 @@ package demotest
 
 import (
 	"context"
+	"io"
 	"log"
 	"math"
 	"net"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"sync"
@@ -27,6 +30,56 @@ type run struct {
 	mu    sync.Mutex
 	steps []int
 	notes map[string]float64
+}
+
+// workerName is the environment variable that makes this program a process of a demo's server.
+const workerName = "BELTRACE_TEST_DEMO_WORKER"
+
+// workerOf returns a command that runs a demo's Worker.
+func workerOf(name string) (*exec.Cmd, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe)
+	cmd.Env, cmd.Stderr = append(os.Environ(), workerName+"="+name), os.Stderr
+	return cmd, nil
+}
+
+// TestMain runs the tests, or a process of a demo's server that a test has started.
+func TestMain(m *testing.M) {
+	name := os.Getenv(workerName)
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	i := slices.IndexFunc(demos.All(), func(d demo.Demo) bool { return d.Name == name })
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	if err := demos.All()[i].Worker(ctx, &demo.Env{Log: log.Default()}, os.NewFile(3, "listener")); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func listeners(ctx context.Context, n int) ([]*net.TCPListener, error) {
+	if n > 1 {
+		return demo.ListenShared(ctx, "127.0.0.1:0", n)
+	}
+	ln, err := demo.Listen(ctx, "127.0.0.1:0", 0)
+	return []*net.TCPListener{ln}, err
+}
+
+// possible skips a test of a demo that this system cannot run.
+func possible(t *testing.T, d *demo.Demo) {
+	t.Helper()
+	if d.Missing == nil {
+		return
+	}
+	if err := d.Missing(); err != nil {
+		t.Skipf("cannot run here: %v", err)
+	}
 }
 
 // start starts the server and waits until it listens.
@@ -56,7 +109,10 @@ func (r *run) env(t *testing.T, addr string) *demo.Env {
 			}
 			return ln, err
 		},
-		Addr: addr,
+		Open:     listeners,
+		Announce: func(addr net.Addr) { r.addr <- addr.String() },
+		Self:     func() (*exec.Cmd, error) { return workerOf(r.d.Name) },
+		Addr:     addr,
 		Step: func(n int) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -92,6 +148,7 @@ var noteName = regexp.MustCompile(`^[a-z0-9_.:\[\]]+$`)
 func TestRun(t *testing.T) {
 	for _, d := range demos.All() {
 		t.Run(d.Name, func(t *testing.T) {
+			possible(t, &d)
 			noLeaks(t)
 			r, addr := start(t, d)
 			for range 2 {
@@ -135,6 +192,7 @@ func (r *run) checkSteps(t *testing.T) {
 func TestStopInMidRun(t *testing.T) {
 	for _, d := range demos.All() {
 		t.Run(d.Name, func(t *testing.T) {
+			possible(t, &d)
 			noLeaks(t)
 			r, addr := start(t, d)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -169,6 +227,13 @@ func TestServerOfNobody(t *testing.T) {
 		env := (&run{}).env(t, "")
 		env.Listen = func(ctx context.Context, backlog int) (*net.TCPListener, error) {
 			return demo.Listen(ctx, taken.Addr().String(), backlog)
+		}
+		env.Open = func(ctx context.Context, n int) ([]*net.TCPListener, error) {
+			if n > 1 {
+				return demo.ListenShared(ctx, taken.Addr().String(), n)
+			}
+			_, err := demo.Listen(ctx, taken.Addr().String(), 0)
+			return nil, err
 		}
 		if err := d.Server(t.Context(), env); err == nil {
 			t.Errorf("%s: no error although its port is in use", d.Name)

@@ -54,6 +54,18 @@ func heldAtOnce(want int) check {
 	})
 }
 
+// heldMoreThan proves that at some time more clients than that had been accepted and not yet left.
+func heldMoreThan(least int) check {
+	return theCrowd(func(_ demo.Seen, all []stay) demo.Verdict {
+		n := atOnce(all)
+		e := demo.Evidence{}.With("accepted_at_once", int64(n)).With("clients", int64(len(all)))
+		if n <= least {
+			return demo.Refute(e, fmt.Sprintf("no more than %d", least))
+		}
+		return demo.Prove(e)
+	})
+}
+
 // answeredBy proves how many threads, of how many processes, wrote the answers to the crowd.
 func answeredBy(threads, processes int) check {
 	return func(s demo.Seen) demo.Verdict {
@@ -72,13 +84,13 @@ func answeredBy(threads, processes int) check {
 	}
 }
 
-// sleptIn proves that the threads that serve slept in those system calls for at least so much of their sleep.
-func sleptIn(percent int64, calls ...string) check {
+// sleptIn proves that threads that accept, or answer, slept in those system calls for at least so much of their sleep.
+func sleptIn(who role, percent int64, calls ...string) check {
 	return func(s demo.Seen) demo.Verdict {
-		all, in := blocked(s, calls)
-		e := demo.Evidence{}.With("asleep_ns", all).With("of_it_there_ns", in).With("threads", int64(len(crew(s))))
-		switch _, _, over := s.Step(stepCrowd); {
-		case !over || !s.Done:
+		all, in, threads := blocked(s, who, calls)
+		e := demo.Evidence{}.With("asleep_ns", all).With("of_it_there_ns", in).With("threads", int64(threads))
+		switch {
+		case !s.Done:
 			return demo.Wait(e)
 		case all == 0:
 			return demo.Unable("how the threads slept was not seen")

@@ -49,7 +49,7 @@ const (
 
 // Demos returns the demos in the order of the course.
 func Demos() []demo.Demo {
-	return []demo.Demo{singleThread()}
+	return []demo.Demo{singleThread(), threadPerConnection(), multiProcess(), multiThread(), reuseport(), acceptorWorkers(), epollLoop(), ioUring()}
 }
 
 // demoOf returns a demo of this group.

@@ -89,15 +89,21 @@ func answers(s demo.Seen, step int) map[thread]int {
 	return out
 }
 
+// role is a function that says which of the server's threads are meant: those that accepted clients of a step, or those that
+// answered them, and how often.
+type role func(s demo.Seen, step int) map[thread]int
+
 // crew returns the threads that have accepted or answered anything: the server's, without those of Go's runtime.
-func crew(s demo.Seen) []model.Worker {
+func crew(s demo.Seen) []model.Worker { return crewOf(s, acceptors, answers) }
+
+// crewOf returns the threads that had one of these roles.
+func crewOf(s demo.Seen, roles ...role) []model.Worker {
 	serves := map[thread]bool{}
-	for step := range stepCrowd + 1 {
-		for t := range acceptors(s, step) {
-			serves[t] = true
-		}
-		for t := range answers(s, step) {
-			serves[t] = true
+	for _, r := range roles {
+		for step := range stepCrowd + 1 {
+			for t := range r(s, step) {
+				serves[t] = true
+			}
 		}
 	}
 	var out []model.Worker
@@ -109,22 +115,24 @@ func crew(s demo.Seen) []model.Worker {
 	return out
 }
 
-// idle are the calls in which a server waits for clients to come: how long is nobody's affair.
-var idle = []string{"accept", "accept4"}
+// isIdle reports whether a call is one in which a thread waits for clients to come, or in which Go's runtime keeps a thread
+// that has nothing to do yet. How long is nobody's affair.
+func isIdle(call string) bool { return call == "accept" || call == "accept4" || call == "futex" }
 
-// blocked returns how long the crew slept in all, but for those who waited for clients to come, and in those system calls.
-func blocked(s demo.Seen, calls []string) (all, in int64) {
-	for _, w := range crew(s) {
+// blocked returns how long threads slept in all, but for those that were idle, and in those system calls.
+func blocked(s demo.Seen, who role, calls []string) (all, in int64, threads int) {
+	crew := crewOf(s, who)
+	for _, w := range crew {
 		for what, ns := range w.BlockedNS {
 			if slices.Contains(calls, what) {
 				in += ns
 			}
-			if slices.Contains(calls, what) || !slices.Contains(idle, what) {
+			if slices.Contains(calls, what) || !isIdle(what) {
 				all += ns
 			}
 		}
 	}
-	return all, in
+	return all, in, len(crew)
 }
 
 func sum(counts map[thread]int) int {

@@ -43,7 +43,7 @@ func singleThreadLesson() demo.Lesson {
 				}, {
 					Text:  "when the thread slept, it was in read: for its database or for one client",
 					Needs: []string{factBlocked},
-					Check: sleptIn(70, "read"),
+					Check: sleptIn(answers, 70, "read"),
 				}},
 			},
 		},

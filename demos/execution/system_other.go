@@ -5,6 +5,7 @@
 package execution
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,16 @@ func (t *timer) Close() {
 	unix.Close(t.r)
 	unix.Close(t.w)
 }
+
+var errLinux = errors.New("only Linux has it")
+
+func missingEpoll() error { return errLinux }
+
+func serveByEpoll(*site) error { return errLinux }
+
+func missingRing() error { return errLinux }
+
+func serveByRing(*site) error { return errLinux }
 
 // nudge wakes those who wait in accept, whom a shutdown does not wake here: each gets a client that says nothing.
 func nudge(ln int) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package execution
+
+import "beltrace/demos/demo"
+
+func epollLoop() demo.Demo {
+	d := demoOf("epoll-loop", "one thread, non-blocking sockets, and epoll for all of them", serveByEpoll, epollLoopLesson())
+	d.Missing = missingEpoll
+	return d
+}
+
+func epollLoopLesson() demo.Lesson {
+	return demo.Lesson{
+		Title: "One thread that never waits for one client",
+		Steps: []demo.Step{
+			stepPair: {
+				Title: "nobody in the way",
+				Text: "One thread again, but its sockets are non-blocking: read and accept say EAGAIN instead of sleeping. The only call that sleeps is epoll_wait, and it waits for all sockets at once: whichever has something to say wakes the thread.\n" +
+					"The question to the database is a descriptor among the others: the loop asks, notes who wants the answer, and goes on. So the second client is accepted and answered while the first one waits.",
+				Page: "listeners",
+				Claims: []demo.Claim{{
+					Text:  "the second client was accepted while the first was still there",
+					Needs: []string{factAccept, factWait},
+					Check: checkSecondIsTaken(),
+				}},
+			},
+			stepCrowd: {
+				Title: "sixteen clients, one thread",
+				Text: "All sixteen are accepted in a moment and wait for their databases side by side. It is how nginx, redis and Node work: the cost of a client is a little memory, not a thread.\n" +
+					"What the loop cannot do is compute: while it hashes for 2 ms for one client, fifteen others wait, ready as they may be. One thread uses one CPU. Whoever blocks in a loop blocks everybody.",
+				Page: "workers",
+				Claims: []demo.Claim{{
+					Text:  "one thread accepted all clients",
+					Needs: []string{factAccept},
+					Check: acceptedBy(1, 1),
+				}, {
+					Text:  "many clients were being served at the same time",
+					Needs: []string{factAccept},
+					Check: heldMoreThan(Team),
+				}, {
+					Text:  "the same single thread wrote all answers",
+					Needs: []string{factTurn},
+					Check: answeredBy(1, 1),
+				}, {
+					Text:  "when the thread slept, it was in epoll_wait: for all of them at once",
+					Needs: []string{factBlocked},
+					Check: sleptIn(answers, 90, "epoll_wait", "epoll_pwait"),
+				}},
+			},
+		},
+	}
+}
