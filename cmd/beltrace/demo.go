@@ -29,7 +29,8 @@ terminal the lesson stands beside the dashboard: n and p turn its pages, r runs 
 again. Without one, or with --headless or --json, the demo ends by itself: exit status 1
 says that the kernel was seen not to do what the lesson claims.
 
-Without a name: the list.`
+Without a name: the list. With --compare and the name of a group, each of its demos runs
+once, and one table shows what the same work cost.`
 
 // demoFlags say how a demo is run.
 type demoFlags struct {
@@ -40,6 +41,7 @@ type demoFlags struct {
 	tier      string
 	record    string
 	verbose   bool
+	compare   bool
 }
 
 func (a *app) demoCmd() *cobra.Command {
@@ -50,6 +52,7 @@ func (a *app) demoCmd() *cobra.Command {
 		Long:  demoLong,
 		Example: `  sudo beltrace demo request-response
   sudo beltrace demo connect-accept --json
+  sudo beltrace demo execution --compare
   beltrace demo request-response --serve-only --listen 8080`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -57,6 +60,12 @@ func (a *app) demoCmd() *cobra.Command {
 			}
 			if dash := c.ArgsLenAtDash(); dash > 1 || dash < 0 && len(args) > 1 {
 				return usagef("beltrace demo takes one name, not %q", strings.Join(args, " "))
+			}
+			if f.compare {
+				if f.serveOnly || f.record != "" || f.listen != "" || len(args) > 1 {
+					return usagef("--compare takes the name of a group, and --json")
+				}
+				return a.compareDemos(c.Context(), &f, args[0])
 			}
 			return a.demo(c.Context(), &f, args[0], args[1:])
 		},
@@ -79,6 +88,7 @@ func (a *app) demoCmd() *cobra.Command {
 	fs.MarkHidden("tier")
 	fs.StringVar(&f.record, "record", "", "without a dashboard: also write the run to `file`, with what its programs said")
 	fs.MarkHidden("record")
+	fs.BoolVar(&f.compare, "compare", false, "run the demos of a group (execution) and print one table")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
 	return c
 }
@@ -153,9 +163,18 @@ func (a *app) watchDemo(ctx context.Context, f *demoFlags, r *demoRunner) error 
 		r.log = func(role, line string) { fmt.Fprintf(lines, "%s: %s\n", role, line) }
 		return a.showDemo(ctx, f, r, &out, lines)
 	}
-	w, s, err := a.openDemo(ctx, f, r)
+	seen, claims, err := a.runDemo(ctx, f, r)
 	if err != nil {
 		return err
+	}
+	return a.reportDemo(f, r.demo, seen, claims)
+}
+
+// runDemo runs server and client once and returns what was seen of them.
+func (a *app) runDemo(ctx context.Context, f *demoFlags, r *demoRunner) (demo.Seen, []judged, error) {
+	w, s, err := a.openDemo(ctx, f, r)
+	if err != nil {
+		return demo.Seen{}, nil, err
 	}
 	defer r.Stop()
 	tape := newDemoTape(f.record, s.header)
@@ -165,14 +184,14 @@ func (a *app) watchDemo(ctx context.Context, f *demoFlags, r *demoRunner) error 
 	}
 	w.Job = func(ctx context.Context) error { return r.Play(ctx, w.Snapshot) }
 	if err := w.Run(ctx); err != nil {
-		return err
+		return demo.Seen{}, nil, err
 	}
 	r.state.Close()
 	if err := tape.Save(r.state.Words(r.demo.Name)); err != nil {
-		return err
+		return demo.Seen{}, nil, err
 	}
 	seen, claims := r.Judge(w.Snapshot())
-	return a.reportDemo(f, r.demo, seen, claims)
+	return seen, claims, nil
 }
 
 // showDemo runs the demo beside its lesson until the user quits.
@@ -231,7 +250,7 @@ func (a *app) reportDemo(f *demoFlags, d *demo.Demo, seen demo.Seen, claims []ju
 	if f.json {
 		err = writeResult(a.out, d, seen, claims)
 	} else if err = view.Text(a.out, seen.Snapshot); err == nil {
-		return a.conclude(&d.Lesson, claims)
+		return a.conclude(d, seen, claims)
 	}
 	if err == nil && count(claims, demo.Refuted) > 0 {
 		err = status(exitFailed)
@@ -239,9 +258,12 @@ func (a *app) reportDemo(f *demoFlags, d *demo.Demo, seen demo.Seen, claims []ju
 	return err
 }
 
-// conclude prints a lesson's claims. One that failed is the exit status 1.
-func (a *app) conclude(l *demo.Lesson, claims []judged) error {
-	err := writeLesson(a.out, l, claims)
+// conclude prints a lesson's claims, and what the demo is compared by. A claim that failed is the exit status 1.
+func (a *app) conclude(d *demo.Demo, seen demo.Seen, claims []judged) error {
+	err := writeLesson(a.out, &d.Lesson, claims)
+	if err == nil && d.Measure != nil {
+		_, err = fmt.Fprintln(a.out, measureLine(d.Measure(seen)))
+	}
 	if err == nil && count(claims, demo.Refuted) > 0 {
 		err = status(exitFailed)
 	}

@@ -160,6 +160,7 @@ type demoResult struct {
 	Server   string            `json:"server"` // where it listened
 	Claims   []claimResult     `json:"claims"`
 	Unproven []unprovenResult  `json:"unproven"`
+	Measures *demo.Measures    `json:"measures,omitempty"` // of a demo that can be compared
 	Lost     map[string]uint64 `json:"lost"`
 }
 
@@ -181,6 +182,10 @@ func writeResult(w io.Writer, d *demo.Demo, seen demo.Seen, claims []judged) err
 	res := demoResult{
 		Demo: d.Name, Title: d.Lesson.Title, Kernel: seen.Kernel, Arch: seen.Arch, Tier: seen.Tier, Server: seen.Server.Addr,
 		Claims: []claimResult{}, Unproven: []unprovenResult{}, Lost: seen.Lost,
+	}
+	if d.Measure != nil {
+		m := d.Measure(seen)
+		res.Measures = &m
 	}
 	for _, c := range claims {
 		switch c.State {

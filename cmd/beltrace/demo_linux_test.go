@@ -286,6 +286,9 @@ func TestDemoUsage(t *testing.T) {
 		{[]string{"connect-accept", "--listen", "70000"}, "--listen 70000: an address like 127.0.0.1:8080, or a port"},
 		{[]string{"connect-accept", "--listen", "localhost"}, "--listen localhost"},
 		{[]string{"connect-accept", "--tier", "best"}, `unknown tier "best"`},
+		{[]string{"execution"}, "execution is a group of demos (beltrace demo lists them)"},
+		{[]string{"kernel", "--compare"}, "--compare takes the name of a group whose demos do the same work: execution"},
+		{[]string{"execution", "--compare", "--serve-only"}, "--compare takes the name of a group, and --json"},
 		{[]string{"connect-accept", "--serve"}, "unknown flag --serve"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -302,7 +305,7 @@ func TestDemoList(t *testing.T) {
 	if err := writeDemos(&stdout); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"patterns", "request-response", "kernel", "connect-accept", "accept-queue", "syn-queue"}
+	want := []string{"patterns", "request-response", "execution", "single-thread", "io-uring", "kernel", "connect-accept", "accept-queue", "syn-queue"}
 	at := 0
 	for _, w := range want {
 		i := strings.Index(stdout.String()[at:], w)

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"beltrace/collector/live"
 	"beltrace/demos"
@@ -20,6 +21,9 @@ func findDemo(name string) (*demo.Demo, error) {
 			return &d, nil
 		}
 		names = append(names, d.Name)
+	}
+	if slices.Contains(demo.Groups(), name) {
+		return nil, usagef("%s is a group of demos (beltrace demo lists them)", name)
 	}
 	return nil, usagef("unknown demo %q%s (beltrace demo lists them)", name, didYouMean(name, names))
 }

@@ -73,8 +73,8 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
 		err := w.Run(ctx)
 		if err == nil && lesson != nil && !out.json {
-			_, claims := lesson.Judge(w.Snapshot())
-			err = a.conclude(&lesson.demo.Lesson, claims)
+			seen, claims := lesson.Judge(w.Snapshot())
+			err = a.conclude(lesson.demo, seen, claims)
 		}
 		return err
 	}

@@ -49,7 +49,10 @@ type Demo struct {
 	// client can set what bounds a queue (Env.Sysctl) without touching the machine. Without privileges (demo --serve-only)
 	// there is none.
 	OwnSpace bool
-	Lesson   Lesson
+	// Measure sums a run up, to be compared with the other demos of its group, which do the same work. nil: there is nothing
+	// to compare with.
+	Measure func(Seen) Measures
+	Lesson  Lesson
 }
 
 // Env is what the runner gives to a demo's server and client.

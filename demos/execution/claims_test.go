@@ -52,7 +52,7 @@ func play(threads, processes int) demo.Seen {
 	for n := range threads {
 		s.Workers = append(s.Workers, model.Worker{
 			PID: uint32(pid + n%processes), TID: uint32(100 + n),
-			Times: model.Times{BlockedNS: map[string]int64{"accept4": 5000 * ms, "read": 300 * ms, "futex": 900 * ms, "nanosleep": 30 * ms}},
+			Switches: 170, Times: model.Times{BlockedNS: map[string]int64{"accept4": 5000 * ms, "read": 300 * ms, "futex": 900 * ms, "nanosleep": 30 * ms}},
 		})
 	}
 	return s
@@ -115,6 +115,28 @@ func TestClaims(t *testing.T) {
 				t.Errorf("%s (%s) %v, want %s", v.State, v.Why, v.Evidence, tt.want)
 			}
 		})
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	s := play(4, 2)
+	s.Notes = map[string]float64{noteTotal: 0.5e9, noteP50: 1e6, noteP99: 9e6}
+	s.Workers = append(s.Workers, model.Worker{PID: pid, TID: 999, Switches: 1e6}) // Go's runtime, which serves nobody
+	const all = requests + 2*Rounds*3
+	want := demo.Measures{
+		Requests: requests, PerSecond: model.Some(2.0 * requests), P50NS: model.Some(ms), P99NS: model.Some(9 * ms),
+		Processes: 2, Threads: 4, Switches: model.Some(4 * 170.0 / all),
+	}
+	if got := measure(s); got != want {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	s.Workers, s.Notes = s.Workers[1:], nil // one thread's switches are not known
+	if got := measure(s); got.Switches.Known || got.PerSecond.Known || got.P99NS.Known {
+		t.Errorf("%+v, want nothing that was not seen", got)
+	}
+	s.Exchanges = s.Exchanges[:10]
+	if got := measure(s); got.Switches.Known {
+		t.Errorf("%+v although most answers were not seen", got)
 	}
 }
 

@@ -40,11 +40,9 @@ const (
 
 // Names of what the client measures, in ns, of the requests in the crowd.
 const (
-	NoteTotal = "crowd_total_ns" // from the first connect to the last answer
-	NoteP50   = "crowd_p50_ns"   // of a request; the first of a connection counts from its connect
-	NoteP99   = "crowd_p99_ns"
-	// NoteRequests is how many were answered.
-	NoteRequests = "crowd_requests"
+	noteTotal = "crowd_total_ns" // from the first connect to the last answer
+	noteP50   = "crowd_p50_ns"   // of a request; the first of a connection counts from its connect
+	noteP99   = "crowd_p99_ns"
 )
 
 // Demos returns the demos in the order of the course.
@@ -54,5 +52,7 @@ func Demos() []demo.Demo {
 
 // demoOf returns a demo of this group.
 func demoOf(name, summary string, serve func(*site) error, l demo.Lesson) demo.Demo {
-	return demo.Demo{Name: name, Group: demo.Execution, Summary: summary, Server: serverOf(serve), Client: drive, Lesson: l}
+	return demo.Demo{
+		Name: name, Group: demo.Execution, Summary: summary, Server: serverOf(serve), Client: drive, Lesson: l, Measure: measure,
+	}
 }

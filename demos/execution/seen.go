@@ -93,22 +93,27 @@ func answers(s demo.Seen, step int) map[thread]int {
 // answered them, and how often.
 type role func(s demo.Seen, step int) map[thread]int
 
-// crew returns the threads that have accepted or answered anything: the server's, without those of Go's runtime.
-func crew(s demo.Seen) []model.Worker { return crewOf(s, acceptors, answers) }
-
-// crewOf returns the threads that had one of these roles.
-func crewOf(s demo.Seen, roles ...role) []model.Worker {
-	serves := map[thread]bool{}
-	for _, r := range roles {
-		for step := range stepCrowd + 1 {
-			for t := range r(s, step) {
-				serves[t] = true
+// serving returns the threads that accepted or answered anybody who came in those steps.
+func serving(s demo.Seen, steps ...int) map[thread]int {
+	out := map[thread]int{}
+	for _, step := range steps {
+		for _, r := range []role{acceptors, answers} {
+			for t, n := range r(s, step) {
+				out[t] += n
 			}
 		}
 	}
+	return out
+}
+
+// crew returns what those did who accepted or answered anything: the server's threads, without those of Go's runtime.
+func crew(s demo.Seen) []model.Worker { return workers(s, serving(s, stepPair, stepCrowd)) }
+
+// workers returns what threads did.
+func workers(s demo.Seen, who map[thread]int) []model.Worker {
 	var out []model.Worker
 	for _, w := range s.Workers {
-		if serves[thread{w.PID, w.TID}] {
+		if who[thread{w.PID, w.TID}] > 0 {
 			out = append(out, w)
 		}
 	}
@@ -119,9 +124,10 @@ func crewOf(s demo.Seen, roles ...role) []model.Worker {
 // that has nothing to do yet. How long is nobody's affair.
 func isIdle(call string) bool { return call == "accept" || call == "accept4" || call == "futex" }
 
-// blocked returns how long threads slept in all, but for those that were idle, and in those system calls.
+// blocked returns how long threads slept in all, but for those that were idle, and in those system calls. The threads are those who
+// had the role in the crowd.
 func blocked(s demo.Seen, who role, calls []string) (all, in int64, threads int) {
-	crew := crewOf(s, who)
+	crew := workers(s, who(s, stepCrowd))
 	for _, w := range crew {
 		for what, ns := range w.BlockedNS {
 			if slices.Contains(calls, what) {
