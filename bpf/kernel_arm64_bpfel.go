@@ -595,6 +595,7 @@ type KernelThread struct {
 	Asked      uint32
 	Pad2       uint32
 	Begun      uint32
+	Calls      uint64
 }
 
 type KernelThreadEvent struct {
@@ -791,6 +792,7 @@ const (
 	KernelProgCookieFexitOld       = "cookie_fexit_old"
 	KernelProgCookieKprobe         = "cookie_kprobe"
 	KernelProgCookieKretprobe      = "cookie_kretprobe"
+	KernelProgCountCall            = "count_call"
 	KernelProgDataReadyKprobe      = "data_ready_kprobe"
 	KernelProgDestroySock          = "destroy_sock"
 	KernelProgEpollFentry          = "epoll_fentry"
@@ -1015,6 +1017,7 @@ type KernelProgramSpecs struct {
 	CookieFexitOld       *ebpf.ProgramSpec `ebpf:"cookie_fexit_old"`
 	CookieKprobe         *ebpf.ProgramSpec `ebpf:"cookie_kprobe"`
 	CookieKretprobe      *ebpf.ProgramSpec `ebpf:"cookie_kretprobe"`
+	CountCall            *ebpf.ProgramSpec `ebpf:"count_call"`
 	DataReadyKprobe      *ebpf.ProgramSpec `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	EpollFentry          *ebpf.ProgramSpec `ebpf:"epoll_fentry"`
@@ -1374,6 +1377,7 @@ type KernelPrograms struct {
 	CookieFexitOld       *ebpf.Program `ebpf:"cookie_fexit_old"`
 	CookieKprobe         *ebpf.Program `ebpf:"cookie_kprobe"`
 	CookieKretprobe      *ebpf.Program `ebpf:"cookie_kretprobe"`
+	CountCall            *ebpf.Program `ebpf:"count_call"`
 	DataReadyKprobe      *ebpf.Program `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.Program `ebpf:"destroy_sock"`
 	EpollFentry          *ebpf.Program `ebpf:"epoll_fentry"`
@@ -1532,6 +1536,7 @@ func (p *KernelPrograms) Close() error {
 		p.CookieFexitOld,
 		p.CookieKprobe,
 		p.CookieKretprobe,
+		p.CountCall,
 		p.DataReadyKprobe,
 		p.DestroySock,
 		p.EpollFentry,

@@ -56,6 +56,7 @@ struct thread {
 	__u32 asked;  /* how many requests it has read and not answered */
 	__u32 pad2;
 	__u32 begun; /* written first */
+	__u64 calls; /* system calls that it has made since the set calls is attached; it alone counts them */
 };
 
 /* A thread that had a request to answer came back to a CPU. */

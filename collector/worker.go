@@ -23,6 +23,7 @@ type worker struct {
 	last    int64              // when anything was
 	times   *event.ThreadTimes // never changed; nil: its scheduling is not watched
 	cpu     latest[uint32]
+	calls   model.Opt[uint64]
 	ended   bool
 }
 
@@ -33,6 +34,7 @@ func (c *Collector) thread(e *event.Event) {
 		return
 	}
 	w.told, w.times = e.TS, e.Thread
+	w.calls = model.Opt[uint64]{V: e.Thread.Syscalls, Known: e.Known(event.FieldSyscalls)}
 	w.ended = e.Known(event.FieldPhase) && e.Phase == event.PhaseEnd
 	if e.Known(event.FieldCPU) {
 		w.cpu.set(e.CPU, e.TS)
@@ -114,7 +116,7 @@ func (c *Collector) listWorkers() []model.Worker {
 func (w *worker) show() model.Worker {
 	return model.Worker{
 		PID: w.pid, TID: w.tid, Comm: w.comm, Role: w.role(), Accepts: w.accepts, Times: timesOf(w.times),
-		Switches: w.times.Switches, Migrations: w.times.Migrations, CPU: w.cpu.opt(), Ended: opt(w.ended, w.told),
+		Switches: w.times.Switches, Migrations: w.times.Migrations, Calls: w.calls, CPU: w.cpu.opt(), Ended: opt(w.ended, w.told),
 	}
 }
 

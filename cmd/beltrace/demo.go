@@ -230,6 +230,9 @@ func (a *app) openDemo(ctx context.Context, f *demoFlags, r *demoRunner) (*watch
 		}
 		c.Tier = tier
 	}
+	if r.demo.Measure != nil {
+		c.Want = append(c.Want, probes.Calls)
+	}
 	if err := r.Start(); err != nil {
 		r.Stop()
 		return nil, nil, err

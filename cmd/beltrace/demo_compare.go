@@ -113,7 +113,7 @@ func (c *compared) claims() string {
 func measureLine(m demo.Measures) string {
 	parts := []string{
 		number(m.PerSecond) + " requests/s", "p50 " + duration(m.P50NS), "p99 " + duration(m.P99NS),
-		fmt.Sprintf("%d threads of %d processes", m.Threads, m.Processes),
+		view.Plural(m.Threads, "thread", "threads") + " of " + view.Plural(m.Processes, "process", "processes"),
 		number(m.Switches) + " context switches and " + number(m.Calls) + " system calls a request",
 	}
 	return strings.Join(parts, " · ")

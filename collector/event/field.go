@@ -74,6 +74,7 @@ const (
 	FieldBlockedNS
 	FieldSwitches
 	FieldMigrations
+	FieldSyscalls
 	FieldDirection
 	FieldPos
 	FieldCalls
@@ -213,6 +214,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldBlockedNS:         {"blocked_ns", func(e *Event) any { return &e.thread().BlockedNS }},
 	FieldSwitches:          {"switches", func(e *Event) any { return &e.thread().Switches }},
 	FieldMigrations:        {"migrations", func(e *Event) any { return &e.thread().Migrations }},
+	FieldSyscalls:          {"syscalls", func(e *Event) any { return &e.thread().Syscalls }},
 	FieldDirection:         {"direction", func(e *Event) any { return &e.turn().Direction }},
 	FieldPos:               {"pos", func(e *Event) any { return &e.turn().Pos }},
 	FieldCalls:             {"calls", func(e *Event) any { return &e.turn().Calls }},

@@ -29,6 +29,7 @@ type ThreadTimes struct {
 	BlockedNS  map[string]int64 // asleep, by what it waits in: the system call's name, or page_fault, stopped, throttled (by its cgroup's quota), io_worker, other, unknown
 	Switches   uint64           // times that it left a CPU
 	Migrations uint64           // times that it came back on another CPU
+	Syscalls   uint64           // system calls that it made, where they are counted
 }
 
 // LoopTimes is what a thread found in its waits for many descriptors at once, in one wait or since it is watched.

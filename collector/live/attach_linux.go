@@ -35,6 +35,7 @@ func (s *Session) attachProbe(p *probes.Probe, c Config) ProbeInfo {
 		}
 		s.hooks[p.Name] = a
 		info.Hook = h
+		s.decoder.countsCalls = s.hooks[probes.ThreadCalls] != nil
 		break
 	}
 	return info
@@ -55,6 +56,10 @@ func (s *Session) idle(p *probes.Probe, c Config) string {
 	case probes.Latency:
 		if !slices.Contains(c.Moves, event.Read) && !slices.Contains(c.Moves, event.Write) {
 			return "single calls are not asked for"
+		}
+	case probes.ThreadCalls:
+		if !slices.Contains(c.Want, p.Set) {
+			return "nobody wants it"
 		}
 	case probes.Mark:
 		if len(c.Marks) == 0 {

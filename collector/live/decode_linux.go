@@ -19,6 +19,8 @@ type decoder struct {
 	names   map[[commLen]byte]string
 	reasons map[uint16]string // enum skb_drop_reason of this kernel
 	calls   []string          // system calls, by number
+	// countsCalls: the programs count the system calls of threads.
+	countsCalls bool
 }
 
 const maxNames = 4096

@@ -62,8 +62,8 @@ func (s *Session) loadCopies(a *attached) error {
 func (s *Session) missed() uint64 {
 	var sum uint64
 	for name, a := range s.hooks {
-		if name == probes.End {
-			continue // what is kept of the socket goes when its address is used again: no event is missing
+		if name == probes.End || name == probes.ThreadCalls {
+			continue // what is kept of the socket goes when its address is used again, and a call is no event: none is missing
 		}
 		for i, p := range a.progs {
 			n := leftOut(p)

@@ -139,7 +139,10 @@ func (d *decoder) thread(tid uint32, t *bpf.KernelThread, e *event.Event) {
 	}
 	e.Thread = &event.ThreadTimes{
 		WatchedNS: int64(t.Since - t.First), RunningNS: int64(t.Running), RunqueueNS: int64(t.Runqueue),
-		BlockedNS: map[string]int64{}, Switches: t.Switches, Migrations: t.Migrations,
+		BlockedNS: map[string]int64{}, Switches: t.Switches, Migrations: t.Migrations, Syscalls: t.Calls,
+	}
+	if e.Forget(event.FieldSyscalls); d.countsCalls {
+		e.Set(event.FieldSyscalls)
 	}
 	for i, ns := range t.Blocked {
 		if ns > 0 {

@@ -28,6 +28,7 @@ type Worker struct {
 	Times
 	Switches   uint64      `json:"switches"`
 	Migrations uint64      `json:"migrations"`
-	CPU        Opt[uint32] `json:"cpu,omitzero"`   // where it was last seen
-	Ended      Opt[int64]  `json:"ended,omitzero"` // when the thread ended, CLOCK_MONOTONIC
+	Calls      Opt[uint64] `json:"syscalls,omitzero"` // system calls; known while somebody asks for them by name
+	CPU        Opt[uint32] `json:"cpu,omitzero"`      // where it was last seen
+	Ended      Opt[int64]  `json:"ended,omitzero"`    // when the thread ended, CLOCK_MONOTONIC
 }

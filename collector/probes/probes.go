@@ -70,11 +70,12 @@ const (
 	Loops     Set = "loops"     // waits of event loops: attached as the one before
 	Data      Set = "data"      // bytes read and written, turn by turn
 	Rings     Set = "rings"     // operations of io_uring
+	Calls     Set = "calls"     // how many system calls threads make: attached only if it is asked for by name
 )
 
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
-func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data || s == Rings }
+func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data || s == Calls || s == Rings }
 
 // Hook is one way to serve a probe.
 type Hook struct {

@@ -24,6 +24,7 @@ const (
 	Threads     = "threads"
 	Epoll       = "epoll"
 	Poll        = "poll"
+	ThreadCalls = "calls"
 	Bytes       = "bytes"
 	Splice      = "splice"
 	Latency     = "latency"
@@ -62,6 +63,7 @@ const (
 	FactPoll        = "poll"
 	FactTurn        = "turn"
 	FactLatency     = "latency_ns"
+	FactCalls       = "calls"
 )
 
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
@@ -69,7 +71,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
+		threadsProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
 
@@ -284,6 +286,17 @@ func threadsProbe() Probe {
 				Note:  "no helper for user registers (before 5.15): they are looked for at the top of the kernel stack",
 			},
 		},
+	}
+}
+
+func callsProbe() Probe {
+	return Probe{
+		Name: ThreadCalls, Set: Calls, Facts: []string{FactCalls},
+		Why: "how many system calls the threads of servers make",
+		Hooks: []Hook{{
+			How: TPBTF, At: "sys_enter", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"count_call"},
+			Note: "from 7.0 on the kernel leaves out a call now and then, when the program is running on its CPU already",
+		}},
 	}
 }
 

@@ -52,7 +52,7 @@ func play(threads, processes int) demo.Seen {
 	for n := range threads {
 		s.Workers = append(s.Workers, model.Worker{
 			PID: uint32(pid + n%processes), TID: uint32(100 + n),
-			Switches: 170, Times: model.Times{BlockedNS: map[string]int64{"accept4": 5000 * ms, "read": 300 * ms, "futex": 900 * ms, "nanosleep": 30 * ms}},
+			Switches: 170, Calls: model.Some(uint64(630)), Times: model.Times{BlockedNS: map[string]int64{"accept4": 5000 * ms, "read": 300 * ms, "futex": 900 * ms, "nanosleep": 30 * ms}},
 		})
 	}
 	return s
@@ -125,10 +125,14 @@ func TestMeasure(t *testing.T) {
 	const all = requests + 2*Rounds*3
 	want := demo.Measures{
 		Requests: requests, PerSecond: model.Some(2.0 * requests), P50NS: model.Some(ms), P99NS: model.Some(9 * ms),
-		Processes: 2, Threads: 4, Switches: model.Some(4 * 170.0 / all),
+		Processes: 2, Threads: 4, Switches: model.Some(4 * 170.0 / all), Calls: model.Some(4 * 630.0 / all),
 	}
 	if got := measure(s); got != want {
 		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	s.Workers[0].Calls.Known = false
+	if got := measure(s); got.Calls.Known || !got.Switches.Known {
+		t.Errorf("%+v although the calls of one thread are not known", got)
 	}
 	s.Workers, s.Notes = s.Workers[1:], nil // one thread's switches are not known
 	if got := measure(s); got.Switches.Known || got.PerSecond.Known || got.P99NS.Known {

@@ -20,10 +20,16 @@ func measure(s demo.Seen) demo.Measures {
 	if answered < requests || len(crew) < len(serving(s, stepPair, stepCrowd)) {
 		return m // some were not seen
 	}
-	var switches uint64
+	var switches, calls uint64
+	counted := true
 	for _, w := range crew {
 		switches += w.Switches
+		calls += w.Calls.V
+		counted = counted && w.Calls.Known
 	}
 	m.Switches = model.Some(float64(switches) / float64(answered))
+	if counted {
+		m.Calls = model.Some(float64(calls) / float64(answered))
+	}
 	return m
 }

@@ -54,6 +54,18 @@ func TestAcceptorSpins(t *testing.T) {
 	r.compare()
 }
 
+// TestThreadCalls: one that makes many system calls after each accept. Go's runtime and the test's own clocks make some more.
+func TestThreadCalls(t *testing.T) {
+	const n = 3
+	r := acceptAndWork(t, workArgs{N: n, How: worksByCalls}, probes.Calls)
+	if least, most := uint64(n*callsEach), uint64(n*callsEach+400); r.did.Syscalls < least || r.did.Syscalls > most {
+		t.Errorf("%d system calls, want %d to %d", r.did.Syscalls, least, most)
+	}
+	if !r.worker.Calls.Known || r.worker.Calls.V < r.did.Syscalls {
+		t.Errorf("the worker has %+v calls, %d were counted", r.worker.Calls, r.did.Syscalls)
+	}
+}
+
 // report is what a thread knows and what beltrace says, about the same time.
 type report struct {
 	t      *testing.T
@@ -64,8 +76,8 @@ type report struct {
 }
 
 // acceptAndWork runs an acceptor and a client, and returns what both say about the acceptor.
-func acceptAndWork(t *testing.T, a workArgs) report {
-	p, w, l := workers(t)
+func acceptAndWork(t *testing.T, a workArgs, want ...probes.Set) report {
+	p, w, l := workers(t, want...)
 	a.Listener = l
 	working := begin[worked](p.server, "work", a)
 	untilInAccept(t, p.server.PID, 1)
@@ -101,10 +113,10 @@ func (w *watch) after(done worked) event.Event {
 }
 
 // workers returns a listener of a watched server.
-func workers(t *testing.T) (*pair, *watch, socket) {
+func workers(t *testing.T, want ...probes.Set) (*pair, *watch, socket) {
 	testkit.NoLeaks(t)
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Want: want})
 	return p, w, w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
 }
 
@@ -141,6 +153,7 @@ func since(last, first *event.ThreadTimes) event.ThreadTimes {
 		WatchedNS: last.WatchedNS - first.WatchedNS, RunningNS: last.RunningNS - first.RunningNS,
 		RunqueueNS: last.RunqueueNS - first.RunqueueNS, BlockedNS: map[string]int64{},
 		Switches: last.Switches - first.Switches, Migrations: last.Migrations - first.Migrations,
+		Syscalls: last.Syscalls - first.Syscalls,
 	}
 	for what, ns := range last.BlockedNS {
 		d.BlockedNS[what] = ns - first.BlockedNS[what]

@@ -21,7 +21,11 @@ const (
 	worksByFutex  = "futex"  // waits for a futex that nobody wakes
 	worksByPipe   = "pipe"   // reads a pipe that another thread writes to
 	worksBySocket = "socket" // receives from a socket that another thread answers on
+	worksByCalls  = "calls"  // callsEach system calls that do nothing
 )
+
+// callsEach is how many calls one turn of work makes.
+const callsEach = 10_000
 
 const futexWait = 0 | 128 // FUTEX_WAIT_PRIVATE
 
@@ -121,6 +125,13 @@ func passTime(a workArgs) (func() error, error) {
 		}, nil
 	case worksByFutex:
 		return func() error { return wholly(a.For, waitOnFutex) }, nil
+	case worksByCalls:
+		return func() error {
+			for range callsEach {
+				unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
+			}
+			return nil
+		}, nil
 	case worksByPipe, worksBySocket:
 		return answered(a)
 	}
