@@ -55,20 +55,27 @@ func acceptorWorkersLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "the queue has moved, it is not shorter",
 				Text: "Sixteen clients come and all are accepted in a moment. But four workers answer: the other twelve wait, now in the program's queue and not in the kernel's. To the clients it is the same wait.\n" +
-					"The kernel's tools do not see this queue: the accept queue is empty and nothing is refused. What the program gains is the choice: whom to serve first, and whom to send away with an answer.",
-				Page: "workers",
+					"The accept queue is empty and nothing is refused, so whoever watches the kernel's queue sees no trouble.",
+				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "one thread accepted all clients",
 					Needs: []string{factAccept},
 					Check: acceptedBy(1, 1),
 				}, {
-					Text:  "four threads answered, and the acceptor was none of them",
-					Needs: []string{factAccept, factTurn},
-					Check: checkHandedOver,
-				}, {
 					Text:  "more clients were accepted at the same time than there are workers",
 					Needs: []string{factAccept},
 					Check: heldMoreThan(Team),
+				}},
+			},
+			stepThreads: {
+				Title: "who accepts, who works",
+				Text: "The acceptor sleeps in accept and nowhere else; the workers sleep in read, for their clients and the database, or in futex, for the queue.\n" +
+					"What the program gains by its own queue is the choice: whom to serve first, and whom to send away with an answer instead of silence. It has to bound that queue itself: memory does not say when it is long.",
+				Page: "workers",
+				Claims: []demo.Claim{{
+					Text:  "four threads answered, and the acceptor was none of them",
+					Needs: []string{factAccept, factTurn},
+					Check: checkHandedOver,
 				}, {
 					Text:  "when the acceptor slept, it was in accept",
 					Needs: []string{factBlocked},

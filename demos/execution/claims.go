@@ -23,11 +23,9 @@ func pending(s demo.Seen, e demo.Evidence, why string) demo.Verdict {
 func theCrowd(decide func(demo.Seen, []stay) demo.Verdict) check {
 	return func(s demo.Seen) demo.Verdict {
 		all := stays(s, stepCrowd)
-		if _, _, over := s.Step(stepCrowd); len(all) < Crowd && !over {
-			return demo.Wait(demo.Evidence{}.With("clients", int64(len(all))))
-		}
 		if len(all) != Crowd {
-			return demo.Refute(demo.Evidence{}.With("clients", int64(len(all))), fmt.Sprintf("%d clients were accepted and left, not %d", len(all), Crowd))
+			e := demo.Evidence{}.With("clients", int64(len(all)))
+			return pending(s, e, fmt.Sprintf("%d clients were accepted and left, not %d", len(all), Crowd))
 		}
 		return decide(s, all)
 	}

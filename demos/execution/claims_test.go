@@ -24,7 +24,7 @@ func play(threads, processes int) demo.Seen {
 	s := demo.Seen{
 		Snapshot: &model.Snapshot{TS: 9000 * ms},
 		Server:   demo.Party{PID: pid, Addr: address},
-		Steps:    []int64{1000 * ms, 2000 * ms},
+		Steps:    []int64{1000 * ms, 2000 * ms, 4000 * ms},
 		Done:     true,
 	}
 	free := make([]int64, threads)

@@ -17,7 +17,7 @@ import (
 	"beltrace/demos/demo"
 )
 
-// drive is the client of every model: a pair of clients, of which the first one is slow, and then a crowd.
+// drive is the client of every model: a pair of clients, of which the first one is slow, a crowd, and nobody.
 func drive(ctx context.Context, env *demo.Env) error {
 	env.Step(stepPair)
 	if err := pair(ctx, env); err != nil {
@@ -27,6 +27,7 @@ func drive(ctx context.Context, env *demo.Env) error {
 	if err := crowd(ctx, env); err != nil {
 		return fmt.Errorf("a crowd of clients: %w", err)
 	}
+	env.Step(stepThreads) // nobody comes any more: time to look at the threads
 	return nil
 }
 

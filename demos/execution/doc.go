@@ -36,6 +36,7 @@ const requests = Crowd * Rounds * 3
 const (
 	stepPair = iota
 	stepCrowd
+	stepThreads
 )
 
 // Names of what the client measures, in ns, of the requests in the crowd.

@@ -28,8 +28,8 @@ func epollLoopLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "sixteen clients, one thread",
 				Text: "All sixteen are accepted in a moment and wait for their databases side by side. It is how nginx, redis and Node work: the cost of a client is a little memory, not a thread.\n" +
-					"What the loop cannot do is compute: while it hashes for 2 ms for one client, fifteen others wait, ready as they may be. One thread uses one CPU. Whoever blocks in a loop blocks everybody.",
-				Page: "workers",
+					"Nobody stands in line to be accepted. But look at the requests: who wants something quick comes after those who compute.",
+				Page: "requests",
 				Claims: []demo.Claim{{
 					Text:  "one thread accepted all clients",
 					Needs: []string{factAccept},
@@ -38,7 +38,14 @@ func epollLoopLesson() demo.Lesson {
 					Text:  "many clients were being served at the same time",
 					Needs: []string{factAccept},
 					Check: heldMoreThan(Team),
-				}, {
+				}},
+			},
+			stepThreads: {
+				Title: "what a loop must not do",
+				Text: "The thread sleeps in epoll_wait alone, for all clients at once. What it cannot do is compute: while it hashes for 2 ms for one client, fifteen others wait, ready as they may be. One thread uses one CPU.\n" +
+					"And whoever blocks in a loop blocks everybody: a read from a slow disk, a lock, a name to be looked up. Servers run one loop for each CPU, and give the rest to threads.",
+				Page: "workers",
+				Claims: []demo.Claim{{
 					Text:  "the same single thread wrote all answers",
 					Needs: []string{factTurn},
 					Check: answeredBy(1, 1),

@@ -31,9 +31,9 @@ func ioUringLesson() demo.Lesson {
 			},
 			stepCrowd: {
 				Title: "one call for all of it",
-				Text: "The only system call left is io_uring_enter: it hands over what was written into the ring, and sleeps until something is done. What many clients want goes through in one call. Compare the calls per request with those of the event loop: beltrace demo execution --compare.\n" +
-					"The rest is as with the event loop: one thread, all clients at once, and whoever computes makes everybody wait.",
-				Page: "workers",
+				Text: "One submission to accept, and sixteen clients come out of it. It is one thread with all clients at once, as with the event loop.\n" +
+					"No call of this server accepts anybody: the kernel does, when the last ACK of a handshake arrives, and tells of it in the ring.",
+				Page: "connections",
 				Claims: []demo.Claim{{
 					Text:  "one thread accepted all clients",
 					Needs: []string{factAccept},
@@ -42,7 +42,14 @@ func ioUringLesson() demo.Lesson {
 					Text:  "many clients were being served at the same time",
 					Needs: []string{factAccept},
 					Check: byRing(heldMoreThan(Team)),
-				}, {
+				}},
+			},
+			stepThreads: {
+				Title: "one call for all of it",
+				Text: "The call that is left is io_uring_enter: it hands over what was written into the ring, and sleeps until something is done. What many clients want goes through in one call: compare the calls per request with those of the event loop by beltrace demo execution --compare.\n" +
+					"And as in every loop, whoever computes makes everybody wait.",
+				Page: "workers",
+				Claims: []demo.Claim{{
 					Text:  "the same single thread wrote all answers",
 					Needs: []string{factTurn},
 					Check: answeredBy(1, 1),

@@ -128,10 +128,10 @@ func multiProcessLesson() demo.Lesson {
 				}},
 			},
 			stepCrowd: {
-				Title: "four at once, with walls between them",
-				Text: "To the clients it is like four threads: four are served, the others wait in the accept queue. The difference is in what the processes do not share.\n" +
-					"No memory, so no locks, and a crash ends one of them only. But also no common cache and no common pool of connections to a database, and each has its own heap. In languages with a global lock it is the way to use more than one CPU.",
-				Page: "workers",
+				Title: "four at once",
+				Text: "To the clients it is like four threads: four are served, the others wait in the accept queue, and the oldest goes to whoever is free first.\n" +
+					"The kernel lets the processes that wait in accept sleep in a line and wakes one for each client: with blocking accepts there is no thundering herd.",
+				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "four processes accepted, with one thread each",
 					Needs: []string{factAccept},
@@ -140,7 +140,14 @@ func multiProcessLesson() demo.Lesson {
 					Text:  "never were more clients accepted at the same time than there are processes",
 					Needs: []string{factAccept},
 					Check: heldAtOnce(Team),
-				}, {
+				}},
+			},
+			stepThreads: {
+				Title: "walls between them",
+				Text: "What the processes do not share makes the difference to threads. No memory, so no locks, and a crash ends one of them only.\n" +
+					"But also no common cache and no common pool of connections to a database, and each has its own heap. In languages with a global lock it is the way to use more than one CPU.",
+				Page: "workers",
+				Claims: []demo.Claim{{
 					Text:  "all four answered",
 					Needs: []string{factTurn},
 					Check: answeredBy(Team, Team),

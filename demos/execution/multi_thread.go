@@ -34,8 +34,8 @@ func multiThreadLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "four are served, twelve wait in the kernel",
 				Text: "Sixteen clients come, four threads take one each, and the others wait in the accept queue until a thread is free. How many are served at once is decided beforehand: a bound on memory and on threads.\n" +
-					"One queue for all is fair: the oldest client goes to whichever thread is free first. But a thread that sleeps for its client takes nobody, however idle the CPU is.",
-				Page: "workers",
+					"One queue for all is fair: the oldest client goes to whichever thread is free first.",
+				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "four threads of one process accepted, all from one listening socket",
 					Needs: []string{factAccept},
@@ -45,13 +45,20 @@ func multiThreadLesson() demo.Lesson {
 					Needs: []string{factAccept},
 					Check: heldAtOnce(Team),
 				}, {
-					Text:  "the threads that accepted are the threads that answered",
-					Needs: []string{factAccept, factTurn},
-					Check: checkSameThreads,
-				}, {
 					Text:  "half of the clients waited in the accept queue longer than it takes to serve one",
 					Needs: []string{factWait},
 					Check: checkQueued(),
+				}},
+			},
+			stepThreads: {
+				Title: "a thread for a client, as long as it stays",
+				Text: "Who accepts a client serves it until it leaves, whether the client says something or not. A thread that sleeps for its client takes nobody else, however idle the CPU is.\n" +
+					"So four silent clients with open connections are enough to stop such a server. That is why they close idle connections soon.",
+				Page: "workers",
+				Claims: []demo.Claim{{
+					Text:  "the threads that accepted are the threads that answered",
+					Needs: []string{factAccept, factTurn},
+					Check: checkSameThreads,
 				}, {
 					Text:  "when they slept, they were in read: for the database or for their one client",
 					Needs: []string{factBlocked},

@@ -32,8 +32,8 @@ func reuseportLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "four queues, of different length",
 				Text: "Sixteen clients are four for each socket, on average: a die that is thrown sixteen times seldom shows each side four times. The longest of the queues decides when the last client is served.\n" +
-					"What is gained: threads and processes share nothing, no lock and no line in which they wait, so it scales with CPUs and with very many short connections. With few long ones it is uneven. And whoever closes such a socket resets those who wait in its queue.",
-				Page: "workers",
+					"Look at the four rows, and at how long their clients waited.",
+				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "each socket's clients were accepted by one thread, and by no other",
 					Needs: []string{factAccept, "listener"},
@@ -42,7 +42,14 @@ func reuseportLesson() demo.Lesson {
 					Text:  "the shares are uneven",
 					Needs: []string{factAccept, "listener"},
 					Check: checkUneven,
-				}, {
+				}},
+			},
+			stepThreads: {
+				Title: "nothing is shared, for better and worse",
+				Text: "Threads or processes share no lock and no line in which they wait: it scales with CPUs and with very many short connections. With few long ones it is uneven, and one thread has nothing to do beside another's queue.\n" +
+					"And whoever closes such a socket, as at a restart, resets the clients who wait in its queue.",
+				Page: "workers",
+				Claims: []demo.Claim{{
 					Text:  "a client waited in one queue while another queue's thread had nobody to serve",
 					Needs: []string{factAccept, factWait, "listener"},
 					Check: checkIdle,

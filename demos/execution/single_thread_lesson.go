@@ -22,8 +22,8 @@ func singleThreadLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "a crowd stands in line",
 				Text: "Sixteen clients come at once, and each wants nine answers: three at once, three after 2 ms of computing, three after 20 ms of waiting for a database.\n" +
-					"The thread sleeps most of the time, in read: for the database, or for the client's next request. The CPU is idle, and yet fifteen clients stand in line. More CPUs would not help. The next demos each do something about it.",
-				Page: "workers",
+					"One is served, fifteen wait in the accept queue: look at its bar and at the longest wait. Each client waits for all before it.",
+				Page: "listeners",
 				Claims: []demo.Claim{{
 					Text:  "one thread accepted all clients",
 					Needs: []string{factAccept},
@@ -33,13 +33,20 @@ func singleThreadLesson() demo.Lesson {
 					Needs: []string{factAccept},
 					Check: heldAtOnce(1),
 				}, {
-					Text:  "the same single thread wrote all answers",
-					Needs: []string{factTurn},
-					Check: answeredBy(1, 1),
-				}, {
 					Text:  "half of the clients waited in the accept queue longer than it takes to serve one",
 					Needs: []string{factWait},
 					Check: checkQueued(),
+				}},
+			},
+			stepThreads: {
+				Title: "asleep, and yet busy",
+				Text: "The thread slept most of the time, in read: for the database, or for its client's next request. The CPU was idle, and yet fifteen clients stood in line.\n" +
+					"More CPUs would not help, and a longer accept queue would only make the line longer. The next demos each do something about it; beltrace demo execution --compare shows what it brings.",
+				Page: "workers",
+				Claims: []demo.Claim{{
+					Text:  "the same single thread wrote all answers",
+					Needs: []string{factTurn},
+					Check: answeredBy(1, 1),
 				}, {
 					Text:  "when the thread slept, it was in read: for its database or for one client",
 					Needs: []string{factBlocked},

@@ -40,8 +40,8 @@ func threadPerConnectionLesson() demo.Lesson {
 			stepCrowd: {
 				Title: "sixteen clients, sixteen threads",
 				Text: "Each client of the crowd has a thread of its own. While one thread sleeps, the scheduler gives its CPU to another: waiting costs nothing but memory.\n" +
-					"It is the number of clients that decides how many threads there are. Sixteen are nothing; ten thousand need ten thousand stacks, and when many can run at once they wait for a CPU. Look at QUEUE on page Workers.",
-				Page: "workers",
+					"Nobody stands in line, neither in the accept queue nor in the program.",
+				Page: "connections",
 				Claims: []demo.Claim{{
 					Text:  "one thread accepted all clients",
 					Needs: []string{factAccept},
@@ -54,7 +54,14 @@ func threadPerConnectionLesson() demo.Lesson {
 					Text:  "many clients were being served at the same time",
 					Needs: []string{factAccept},
 					Check: heldMoreThan(Team),
-				}, {
+				}},
+			},
+			stepThreads: {
+				Title: "what so many threads cost",
+				Text: "It is the number of clients that decides how many threads there are. Sixteen are nothing; ten thousand need ten thousand stacks, and when many can run at once they wait for a CPU: look at QUEUE.\n" +
+					"That is why such servers bound their threads, and then the others wait again: see multi-thread and acceptor-workers.",
+				Page: "workers",
+				Claims: []demo.Claim{{
 					Text:  "each of those threads ended when its client had left",
 					Needs: []string{factTurn, factBlocked},
 					Check: checkThreadsEnded,
