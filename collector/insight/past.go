@@ -34,7 +34,8 @@ type listener struct {
 	now   mark
 	marks []mark // earlier ones, oldest first
 	space *space
-	peers int // other open listeners on the same port
+	peers int         // other open listeners on the same port
+	group []*listener // those and this one; nil of a closed one
 	// When somebody was last seen to accept, and since when somebody waits all the time; 0: never.
 	lastAccept, waitsSince int64
 	peak                   uint32 // the accept queue at its deepest
@@ -55,12 +56,14 @@ type mark struct {
 	fdErrors              uint64   // accepts that failed for want of a descriptor
 	waits                 []uint64 // by power of two
 	threads               []thread
-	work                  *model.Work // never nil
+	takers                map[uint32]uint64 // accepts by process
+	work                  *model.Work       // never nil
 	throttled             model.Opt[int64]
 }
 
 // thread is an acceptor at one moment.
 type thread struct {
+	pid     uint32
 	tid     uint32
 	accepts uint64
 	times   model.Opt[model.Times]
@@ -75,18 +78,20 @@ func (p *past) look(s *model.Snapshot) *moment {
 		m.spaces = append(m.spaces, n)
 		byNS[n.NetNS] = n
 	}
-	shared := map[portKey]int{}
+	shared := map[portKey][]*listener{}
 	for i := range s.Listeners {
 		l := p.lookListener(&s.Listeners[i], s.TS)
 		l.space = byNS[l.NetNS]
 		l.derive()
 		m.listeners = append(m.listeners, l)
 		if l.State != model.StateClosed && l.Local != "" {
-			shared[portKey{l.NetNS, l.Local}]++
+			at := portKey{l.NetNS, l.Local}
+			shared[at] = append(shared[at], l)
 		}
 	}
 	for _, l := range m.listeners {
-		l.peers = max(shared[portKey{l.NetNS, l.Local}]-1, 0)
+		l.group = shared[portKey{l.NetNS, l.Local}]
+		l.peers = max(len(l.group)-1, 0)
 	}
 	return m
 }
@@ -142,7 +147,7 @@ func (p *past) keep(m *moment) {
 	listeners := make(map[uint64]*listener, len(m.listeners))
 	for _, l := range m.listeners {
 		kept := *l
-		kept.Listener, kept.space = nil, nil
+		kept.Listener, kept.space, kept.group = nil, nil, nil
 		kept.marks = remember(l.marks, l.now)
 		listeners[l.Conn] = &kept
 	}
@@ -180,9 +185,13 @@ func markOf(l *model.Listener, ts int64) mark {
 		m.unknown = l.Drops.V
 	}
 	for _, a := range l.Acceptors {
+		if m.takers == nil {
+			m.takers = make(map[uint32]uint64, 1)
+		}
+		m.takers[a.PID] += a.Accepts
 		m.fdErrors += a.Errors["EMFILE"] + a.Errors["ENFILE"]
 		if a.Between.Known {
-			m.threads = append(m.threads, thread{a.TID, a.Accepts, a.Between})
+			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between})
 		}
 	}
 	return m
