@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
-	"slices"
 
 	"beltrace/collector/event"
 
@@ -102,9 +101,7 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 
 // makeMaps creates the maps. The settings among them cannot be changed any more.
 func (l *loader) makeMaps() error {
-	bare := l.spec.Copy()
-	clear(bare.Programs)
-	coll, err := ebpf.NewCollectionWithOptions(bare, ebpf.CollectionOptions{Cache: l.cache})
+	coll, err := ebpf.NewCollectionWithOptions(l.part(nil), ebpf.CollectionOptions{Cache: l.cache})
 	if err != nil {
 		return fmt.Errorf("create maps: %w", err)
 	}
@@ -112,14 +109,20 @@ func (l *loader) makeMaps() error {
 	return nil
 }
 
+// part is the spec with the named programs alone. It is no copy: the library makes one of each program that it loads.
+func (l *loader) part(names []string) *ebpf.CollectionSpec {
+	some := *l.spec
+	some.Programs = map[string]*ebpf.ProgramSpec{}
+	for _, name := range names {
+		some.Programs[name] = l.spec.Programs[name]
+	}
+	return &some
+}
+
 // load loads the named programs.
 func (l *loader) load(names []string) ([]*ebpf.Program, error) {
-	some := l.spec.Copy()
-	for name := range some.Programs {
-		if !slices.Contains(names, name) {
-			delete(some.Programs, name)
-		}
-	}
+	some := l.part(names)
+	some.Variables = nil // they are there already
 	coll, err := ebpf.NewCollectionWithOptions(some, ebpf.CollectionOptions{MapReplacements: l.maps, Cache: l.cache})
 	if err != nil {
 		return nil, loadError(err)

@@ -40,7 +40,7 @@ func boot(ctx context.Context, arch, vmlinuz, initramfs string, watch func(strin
 	m := machines[arch]
 	args := append([]string{"-accel", "tcg,thread=single", "-smp", "2", "-m", "1536", "-nographic", "-no-reboot",
 		"-nic", "none", "-kernel", vmlinuz, "-initrd", initramfs,
-		"-append", "console=" + m.Console + " panic=-1 quiet"}, m.Args...)
+		"-append", "console=" + m.Console + " panic=-1 quiet rcupdate.rcu_expedited=1"}, m.Args...)
 	cmd := exec.CommandContext(ctx, m.QEMU, args...)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.StdoutPipe()
