@@ -85,6 +85,16 @@ func loopbackUp() error {
 // Path names the namespace's file, for --netns; it is valid for any process of this machine until the test ends.
 func (ns *NetNS) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.file.Fd()) }
 
+// Hold returns a file that keeps the namespace, and so its number, when the test has ended; the caller closes it.
+func (ns *NetNS) Hold(t testing.TB) *os.File {
+	t.Helper()
+	file, err := os.Open(ns.Path())
+	if err != nil {
+		t.Fatalf("hold network namespace: %v", err)
+	}
+	return file
+}
+
 // Do runs f on a thread that is inside the namespace; processes and sockets that f makes stay there.
 func (ns *NetNS) Do(f func() error) error {
 	return onThread(func() error {

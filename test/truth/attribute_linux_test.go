@@ -27,8 +27,7 @@ func TestDeadAcceptor(t *testing.T) {
 	if !w.knows(knowsCookie) {
 		t.Skip("without cookies the two listeners cannot be told apart by the test")
 	}
-	w.untilSampled(dead)
-	counted := netstat(t, p)
+	counted := w.untilQuiet(p, dead)
 	of := w.refused(dead)
 	w.agree(&of, counted, uint64(crowd.SYNs-len(crowd.Connected)))
 	other := w.refused(served)

@@ -48,6 +48,7 @@ type tool struct {
 // startTool starts beltrace and waits until it says that it is watching.
 func startTool(t testing.TB, verb string, args ...string) *tool {
 	t.Helper()
+	shared.close(t) // two would count each other's work
 	if tier := forcedTier(t); tier != "" {
 		args = append([]string{"--tier", string(tier)}, args...)
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
@@ -76,7 +75,7 @@ func checkSum(t testing.TB, x *model.Exchange) {
 // of its query.
 func TestKeepAliveExchanges(t *testing.T) {
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	server := do[netip.AddrPort](p.server, "http", netip.MustParseAddrPort("127.0.0.1:0"))
 	const lanes, n = 8, 50
 	got := do[[]fetched](p.client, "fetch", fetchArgs{Server: server, Paths: []string{"/a", "/missing", "/orders/7"}, N: n, Lanes: lanes})
@@ -114,7 +113,7 @@ func TestKeepAliveExchanges(t *testing.T) {
 // TestShortExchanges: a connection for each request; its exchange begins with its SYN.
 func TestShortExchanges(t *testing.T) {
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	server := do[netip.AddrPort](p.server, "http", netip.MustParseAddrPort("127.0.0.1:0"))
 	do[[]fetched](p.client, "fetch", fetchArgs{Server: server, Paths: []string{"/a"}, N: 25, Lanes: 4, Close: true})
 	for _, x := range w.exchanges(100) {

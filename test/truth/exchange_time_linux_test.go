@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/internal/testkit"
 )
@@ -35,7 +34,7 @@ func repeated(all []handler) (paths []string) {
 // threads.
 func TestExchangeTimes(t *testing.T) {
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	server := do[netip.AddrPort](p.server, "http", loopback4)
 	w.judgeHandlers(p, server, []handler{
 		{"/sleep/0", 10, "", 0}, {"/sleep/1", 10, "", 0}, {"/sleep/10", 10, "app.blocked:", 8 * time.Millisecond},
@@ -46,7 +45,7 @@ func TestExchangeTimes(t *testing.T) {
 // TestBlockedHandlers: the same of a thread that does all by itself; what it waits for is named.
 func TestBlockedHandlers(t *testing.T) {
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	down := do[netip.AddrPort](p.server, "http", loopback4)
 	server := do[netip.AddrPort](p.server, "plain", plainServer{Addr: loopback4, Down: down})
 	socket, disk := "app.blocked:recvfrom "+down.String(), time.Duration(1)
@@ -68,7 +67,7 @@ func TestBlockedHandlers(t *testing.T) {
 func TestRequestsOfOneThread(t *testing.T) {
 	const n, d = 4, 10 * time.Millisecond
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: n})
 	answering := begin[bool](p.server, "together", togetherArgs{Listener: l, N: n, For: d})
 	var asking []pending[[]fetched]

@@ -72,7 +72,7 @@ func TestFindAcceptQueueFull(t *testing.T) {
 	p, w := newWatched(t, live.Config{})
 	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 1})
 	do[crowdResult](p.client, "crowd", crowdArgs{Addr: l.Local, N: 10, Hold: 1500 * time.Millisecond})
-	w.untilSampled(l)
+	counted := w.untilQuiet(p, l)
 	f := w.finding("accept-queue-full", l)
 	w.number(f, "accept_queue", 2, 2)
 	w.number(f, "backlog", 1, 1)
@@ -80,7 +80,7 @@ func TestFindAcceptQueueFull(t *testing.T) {
 		t.Errorf("severity %s: %s", f.Severity, f.Text)
 	}
 	if w.knows(knowsReasons) {
-		drops := float64(netstat(t, p)["ListenOverflows"])
+		drops := float64(counted["ListenOverflows"])
 		w.number(f, "refused", drops, drops)
 	}
 }

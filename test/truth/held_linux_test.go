@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"beltrace/collector/event"
-	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/internal/testkit"
 )
@@ -17,7 +16,7 @@ import (
 // until the client reads. Of others neither is said.
 func TestHeldBytes(t *testing.T) {
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w := p.watchPrograms(t)
 	l := do[socket](p.server, "listen", listenArgs{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Backlog: 8})
 
 	small := talk{Write: 1, Read: 1, End: endKeep} // the server answers: from now on it delays its acknowledgements

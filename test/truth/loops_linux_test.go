@@ -14,7 +14,6 @@ import (
 	"beltrace/collector/event"
 	"beltrace/collector/live"
 	"beltrace/collector/model"
-	"beltrace/internal/testkit"
 )
 
 // stallTime is how long the loops of these tests sleep in a handler.
@@ -42,7 +41,7 @@ func loopTurns() []waitArgs {
 
 // TestLoops: what loops by epoll, poll and select find, wait by wait and in sum.
 func TestLoops(t *testing.T) {
-	testkit.NoLeaks(t)
+	noLeaks(t)
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Waits: true})
 	for _, kind := range []string{event.LoopEpoll, event.LoopPoll, event.LoopSelect} {

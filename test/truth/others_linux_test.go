@@ -80,18 +80,17 @@ func others() map[string]other {
 // TestServersOfOthers: as many exchanges as the clients counted, with their methods, paths and status, of servers that
 // nobody here wrote.
 func TestServersOfOthers(t *testing.T) {
+	for _, client := range []string{"h2load", "ab"} {
+		if _, err := exec.LookPath(client); err != nil {
+			t.Skipf("no %s here", client)
+		}
+	}
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
 	for name, o := range others() {
 		t.Run(name, func(t *testing.T) {
 			if _, err := exec.LookPath(o.program); err != nil {
 				t.Skipf("%s is not installed", name)
-			}
-			if _, err := exec.LookPath("h2load"); err != nil {
-				t.Skip("no h2load here")
-			}
-			if _, err := exec.LookPath("ab"); err != nil {
-				t.Skip("no ab here")
 			}
 			o.serve(t, p.ns)
 			for _, c := range o.clients {

@@ -85,7 +85,7 @@ func matched(t testing.TB, served, dialed []socket) map[netip.AddrPort][2]socket
 
 func TestProgramsTalk(t *testing.T) {
 	testkit.Root(t)
-	testkit.NoLeaks(t)
+	noLeaks(t)
 	for _, addr := range []netip.AddrPort{loopback4, loopback6} {
 		t.Run(addr.Addr().String(), func(t *testing.T) {
 			p := newPair(t)

@@ -4,6 +4,7 @@ package truth
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,28 +27,30 @@ var whatCall = map[string]string{
 	worksBySleep: "nanosleep", worksByFutex: "futex", worksByPipe: "read", worksBySocket: "recvfrom",
 }
 
-// TestAcceptorBlocks: what an acceptor did between two accepts, for what it can block in.
+// TestAcceptorBlocks: what an acceptor did between two accepts, for each thing that it can block in.
 func TestAcceptorBlocks(t *testing.T) {
-	for how, call := range whatCall {
-		t.Run(how, func(t *testing.T) {
-			const n, each = 10, 48 * time.Millisecond
-			r := acceptAndWork(t, workArgs{N: n, How: how, For: each})
-			var ts times
-			if r.worked.Took < int64(n*each) {
-				t.Fatalf("the program was in %s for %v, want %v", call, time.Duration(r.worked.Took), n*each)
-			}
-			// While it has, or waits for, a CPU in the call, or between its clock and the call, it is not blocked.
-			ts = append(ts, sample{"blocked in " + call, time.Duration(r.did.BlockedNS[call]), span{r.worked.Took - r.onCPU(), r.worked.Took}})
-			ts.judge(t)
-			r.compare()
-		})
+	const n, each = 10, 48 * time.Millisecond
+	var works []workArgs
+	for how := range whatCall {
+		works = append(works, workArgs{N: n, How: how, For: each})
 	}
+	var ts times
+	for _, r := range acceptAndWork(t, works) {
+		call := whatCall[r.how]
+		if r.worked.Took < int64(n*each) {
+			t.Errorf("the program was in %s for %v, want %v", call, time.Duration(r.worked.Took), n*each)
+		}
+		// While it has, or waits for, a CPU in the call, or between its clock and the call, it is not blocked.
+		ts = append(ts, sample{"blocked in " + call, time.Duration(r.did.BlockedNS[call]), span{r.worked.Took - r.onCPU(), r.worked.Took}})
+		r.compare()
+	}
+	ts.judge(t)
 }
 
 // TestAcceptorSpins: one that computes for 5 ms after each accept.
 func TestAcceptorSpins(t *testing.T) {
 	const n, each = 20, 5 * time.Millisecond
-	r := acceptAndWork(t, workArgs{N: n, How: worksBySpin, For: each})
+	r := acceptAndWork(t, []workArgs{{N: n, How: worksBySpin, For: each}})[0]
 	if least := int64(n * each * 9 / 10); r.did.RunningNS < least {
 		t.Errorf("running for %v, want %v at least", time.Duration(r.did.RunningNS), time.Duration(least))
 	}
@@ -57,7 +60,7 @@ func TestAcceptorSpins(t *testing.T) {
 // TestThreadCalls: one that makes many system calls after each accept. Go's runtime and the test's own clocks make some more.
 func TestThreadCalls(t *testing.T) {
 	const n = 3
-	r := acceptAndWork(t, workArgs{N: n, How: worksByCalls}, probes.Calls)
+	r := acceptAndWork(t, []workArgs{{N: n, How: worksByCalls}}, probes.Calls)[0]
 	if least, most := uint64(n*callsEach), uint64(n*callsEach+400); r.did.Syscalls < least || r.did.Syscalls > most {
 		t.Errorf("%d system calls, want %d to %d", r.did.Syscalls, least, most)
 	}
@@ -68,39 +71,56 @@ func TestThreadCalls(t *testing.T) {
 
 // report is what a thread knows and what beltrace says, about the same time.
 type report struct {
-	t      *testing.T
+	t      testing.TB
+	how    string // it passed the time
 	worked worked
 	did    event.ThreadTimes // since the thread was in its first accept
 	took   int64             // ns of it
 	worker model.Worker
 }
 
-// acceptAndWork runs an acceptor and a client, and returns what both say about the acceptor.
-func acceptAndWork(t *testing.T, a workArgs, want ...probes.Set) report {
-	p, w, l := workers(t, want...)
-	a.Listener = l
-	working := begin[worked](p.server, "work", a)
-	untilInAccept(t, p.server.PID, 1)
-	tid := callers(t, p.server.PID, unix.SYS_ACCEPT4)[0]
-	now := testkit.Mono()
-	first := w.until("an event of the thread in accept", func(e *event.Event) bool { return e.Kind == event.Thread && e.TID == tid && e.TS >= now })
-	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: a.N})
-	r := report{t: t, worked: working.result()}
-	last := w.after(r.worked)
-	if r.worked.TID != tid {
-		t.Fatalf("thread %d is in accept, %d worked", tid, r.worked.TID)
+// acceptAndWork runs acceptors and clients, and returns what both say about each acceptor.
+func acceptAndWork(t *testing.T, works []workArgs, want ...probes.Set) []report {
+	p, w, _ := workers(t, want...)
+	var working []pending[worked]
+	for i := range works {
+		works[i].Listener = w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
+		working = append(working, begin[worked](p.server, "work", works[i]))
 	}
-	r.took, r.did = last.TS-first.TS, since(last.Thread, first.Thread)
-	for _, row := range w.snapshot().Workers {
-		if row.TID == tid {
-			r.worker = row
-		}
+	untilInAccept(t, p.server.PID, len(works))
+	now, first := testkit.Mono(), map[uint32]event.Event{}
+	for _, tid := range callers(t, p.server.PID, unix.SYS_ACCEPT4) {
+		first[tid] = w.until("an event of the thread in accept", func(e *event.Event) bool { return e.Kind == event.Thread && e.TID == tid && e.TS >= now })
 	}
-	if r.worker.Role != model.RoleAcceptor || r.worker.Accepts != uint64(a.N) || r.worker.PID != p.server.PID || r.worker.Comm != serverName() {
-		t.Errorf("the worker is %+v", r.worker)
+	for _, a := range works {
+		do[[]socket](p.client, "dial", dialArgs{Addr: a.Listener.Local, N: a.N})
+	}
+	var out []report
+	for i, a := range works {
+		out = append(out, w.acceptor(a, working[i].result(), first))
 	}
 	w.lossless()
 	w.sums()
+	return out
+}
+
+// acceptor returns what an acceptor and beltrace say about its work.
+func (w *watch) acceptor(a workArgs, did worked, first map[uint32]event.Event) report {
+	w.t.Helper()
+	from, ok := first[did.TID]
+	if !ok {
+		w.t.Fatalf("threads %v are in accept, %d worked", slices.Sorted(maps.Keys(first)), did.TID)
+	}
+	last := w.after(did)
+	r := report{t: w.t, how: a.How, worked: did, took: last.TS - from.TS, did: since(last.Thread, from.Thread)}
+	for _, row := range w.snapshot().Workers {
+		if row.TID == did.TID {
+			r.worker = row
+		}
+	}
+	if r.worker.Role != model.RoleAcceptor || r.worker.Accepts != uint64(a.N) || r.worker.PID != did.PID || r.worker.Comm != serverName() {
+		w.t.Errorf("the worker is %+v", r.worker)
+	}
 	return r
 }
 
@@ -114,9 +134,8 @@ func (w *watch) after(done worked) event.Event {
 
 // workers returns a listener of a watched server.
 func workers(t *testing.T, want ...probes.Set) (*pair, *watch, socket) {
-	testkit.NoLeaks(t)
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Want: want})
+	w := p.watchPrograms(t, want...)
 	return p, w, w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
 }
 
@@ -217,16 +236,16 @@ func callers(t testing.TB, pid uint32, call int) []uint32 {
 	return out
 }
 
-// TestTwoOnOneCPU: two threads that compute on the same CPU wait for each other.
+// TestTwoOnOneCPU: of two threads that compute on the same CPU, one waits for it while the other has it.
 func TestTwoOnOneCPU(t *testing.T) {
 	p, w, _ := workers(t)
 	spin := workArgs{N: 1, How: worksBySpin, For: 300 * time.Millisecond, CPU: 1}
 	one, two := begin[worked](p.server, "work", spin), begin[worked](p.server, "work", spin)
-	for _, done := range []worked{one.result(), two.result()} {
+	first, second := one.result(), two.result()
+	queued := time.Duration(0)
+	for _, done := range []worked{first, second} {
 		last := w.after(done)
-		if got := time.Duration(last.Thread.RunqueueNS); got < 150*time.Millisecond {
-			t.Errorf("thread %d waited for a CPU for %v, want about 300 ms", done.TID, got)
-		}
+		queued += time.Duration(last.Thread.RunqueueNS)
 		if got := time.Duration(last.Thread.RunningNS); got < 285*time.Millisecond {
 			t.Errorf("thread %d ran for %v, want 300 ms", done.TID, got)
 		}
@@ -234,13 +253,20 @@ func TestTwoOnOneCPU(t *testing.T) {
 			t.Errorf("thread %d waited for a CPU for %v, by the kernel's own count %v", done.TID, time.Duration(last.Thread.RunqueueNS), own)
 		}
 	}
+	both := time.Duration(min(first.Returned, second.Returned) - max(first.Began, second.Began))
+	if both < 100*time.Millisecond {
+		t.Fatalf("both computed for %v at the same time, which proves nothing", both)
+	}
+	if queued < both-testkit.Bound(both, absoluteBound, relativeBound) {
+		t.Errorf("together they waited for a CPU for %v, both wanted one for %v", queued, both)
+	}
 	w.sums()
 }
 
 // TestSchedOnDemand: on the whole host the scheduler is watched only when a queue fills; then the present block of the
 // acceptor is told, though it began before.
 func TestSchedOnDemand(t *testing.T) {
-	p, w := newWatched(t, live.Config{})
+	p, w := newWatchedAlone(t, live.Config{})
 	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 4})
 	if slices.Contains(w.session.Sets(), string(probes.Sched)) {
 		t.Error("the scheduler is watched, and nobody has asked")
@@ -262,7 +288,7 @@ func TestSchedOnDemand(t *testing.T) {
 
 // TestNeedEnds: what nobody needs any more is detached.
 func TestNeedEnds(t *testing.T) {
-	_, w := newWatched(t, live.Config{})
+	_, w := newWatchedAlone(t, live.Config{})
 	on := func() bool { return slices.Contains(w.session.Sets(), string(probes.Sched)) }
 	w.session.Need(probes.Sched)
 	if !testkit.Until(settleTime, on) {
@@ -271,55 +297,4 @@ func TestNeedEnds(t *testing.T) {
 	if !testkit.Until(2*settleTime, func() bool { return !on() }) {
 		t.Error("the scheduler is still watched")
 	}
-}
-
-// TestThreadsOfFilter: each filter watches the threads of the server that it selects, what they are blocked in already
-// among it, and nobody else's.
-func TestThreadsOfFilter(t *testing.T) {
-	for name, filter := range map[string]func(*pair, socket) live.Config{
-		"port":  func(_ *pair, l socket) live.Config { return live.Config{Ports: []uint16{l.Local.Port()}} },
-		"comm":  func(*pair, socket) live.Config { return live.Config{Comm: serverName()} },
-		"pid":   func(p *pair, _ socket) live.Config { return live.Config{PIDs: []uint32{p.server.PID}} },
-		"netns": func(p *pair, _ socket) live.Config { return live.Config{NetNS: p.ns.Path()} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			testkit.NoLeaks(t)
-			p := newPair(t)
-			l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 64})
-			working := begin[worked](p.server, "work", workArgs{Listener: l, N: 1, How: worksBySleep, For: time.Millisecond})
-			untilInAccept(t, p.server.PID, 1)
-			tid := callers(t, p.server.PID, unix.SYS_ACCEPT4)[0]
-			w := p.openWatch(t, filter(p, l))
-			w.until("the thread that is blocked in accept", func(e *event.Event) bool {
-				return e.Kind == event.Thread && e.TID == tid && e.PID == p.server.PID && e.Thread.BlockedNS["accept4"] > 0 && len(e.Thread.BlockedNS) == 1
-			})
-			do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1})
-			w.after(working.result())
-			for _, e := range w.seen() {
-				if e.Kind == event.Thread && e.PID != p.server.PID {
-					w.wrong("nobody asked for %s", e.AppendJSON(nil))
-				}
-			}
-			w.sums()
-		})
-	}
-}
-
-// TestThreadsOfChildren: a child of a watched process is watched from its first moment to its end.
-func TestThreadsOfChildren(t *testing.T) {
-	testkit.NoLeaks(t)
-	p := newPair(t)
-	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
-	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
-	reading := begin[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{Read: 70, End: endDrain}})
-	served := do[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: talk{End: endKeep}})
-	do[socket](p.server, "bequest", bequestArgs{served[0], 70})
-	reading.result()
-	e := w.until("the end of the child", func(e *event.Event) bool {
-		return e.Kind == event.Thread && e.PID != p.server.PID && e.TID == e.PID && e.Phase == event.PhaseEnd
-	})
-	if e.Thread.RunningNS == 0 {
-		t.Errorf("it never ran: %s", e.AppendJSON(nil))
-	}
-	w.sums()
 }

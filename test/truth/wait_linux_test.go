@@ -14,17 +14,17 @@ import (
 
 // TestWait: the time in the accept queue is that of the server's delay, and no handshake is in it.
 func TestWait(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	var ends []end
 	for _, delay := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
-		t.Run(delay.String(), func(t *testing.T) {
-			p, w := newWatched(t, live.Config{})
-			l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
-			served, dialed := p.exchange(
-				serveArgs{Listener: l, N: 50, Delay: delay, Talk: talk{Read: 10, End: endDrain}},
-				dialArgs{Addr: l.Local, N: 50, Talk: talk{Write: 10}, Lanes: 50})
-			w.settle(p.client)
-			w.verify(wholes(t, served, dialed))
-		})
+		l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
+		served, dialed := p.exchange(
+			serveArgs{Listener: l, N: 50, Delay: delay, Talk: talk{Read: 10, End: endDrain}},
+			dialArgs{Addr: l.Local, N: 50, Talk: talk{Write: 10}, Lanes: 50})
+		ends = append(ends, wholes(t, served, dialed)...)
 	}
+	w.settle(p.client)
+	w.verify(ends)
 }
 
 // TestWaitOfAQueue: connections that wait behind each other, each with its own time and the queue's length behind it.
@@ -116,18 +116,18 @@ func TestDeferAccept(t *testing.T) {
 
 // TestFastOpen: the child is in the accept queue before its handshake is done. Nothing is negative, nothing doubled.
 func TestFastOpen(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	p.ns.Sysctl(t, "ipv4/tcp_fastopen", fastOpenFreely)
+	var ends []end
 	for _, how := range []string{fastConnect, fastSend} {
-		t.Run(how, func(t *testing.T) {
-			p, w := newWatched(t, live.Config{})
-			p.ns.Sysctl(t, "ipv4/tcp_fastopen", fastOpenFreely)
-			l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16, FastOpen: true})
-			serve, dial := short(l, 20)
-			dial.How = how
-			served, dialed := p.exchange(serve, dial)
-			w.settle(p.client)
-			w.verify(wholes(t, served, dialed))
-		})
+		l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16, FastOpen: true})
+		serve, dial := short(l, 20)
+		dial.How = how
+		served, dialed := p.exchange(serve, dial)
+		ends = append(ends, wholes(t, served, dialed)...)
 	}
+	w.settle(p.client)
+	w.verify(ends)
 }
 
 // TestGoListener: net.Listen makes an MPTCP listener, whose socket is doubled in the kernel. Nothing else is.

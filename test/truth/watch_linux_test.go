@@ -35,6 +35,7 @@ type watch struct {
 	tier    probes.Tier
 	known   map[string]bool // by fact; see knows
 	session *live.Session
+	lent    bool          // the session is the shared one
 	done    chan struct{} // closed when the session's events have ended
 
 	mu        sync.Mutex
@@ -72,6 +73,7 @@ func forcedTier(t testing.TB) probes.Tier {
 // openWatch opens a session and reads it until the test ends.
 func (p *pair) openWatch(t testing.TB, c live.Config) *watch {
 	t.Helper()
+	shared.close(t)
 	c.Tier = forcedTier(t)
 	session, err := live.Open(context.Background(), c)
 	if err != nil {
@@ -101,30 +103,42 @@ func (w *watch) read(session event.Source) {
 	for {
 		var e event.Event
 		err := source.Next(&e)
-		w.mu.Lock()
-		if err != nil {
-			if err != io.EOF {
-				w.err = err
-			}
-			w.mu.Unlock()
+		if w.take(&e, err); err != nil {
 			return
 		}
-		w.collector.Add(&e)
-		if e.Kind != event.Watermark {
-			w.events = append(w.events, e)
-			close(w.more)
-			w.more = make(chan struct{})
-		}
-		w.mu.Unlock()
 	}
 }
 
-// close ends the session. It may be called twice.
-func (w *watch) close() {
-	if err := w.session.Close(); err != nil {
-		w.t.Errorf("close session: %v", err)
+// take takes what the session's source returned.
+func (w *watch) take(e *event.Event, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		if err != io.EOF {
+			w.err = err
+		}
+		return
 	}
-	<-w.done
+	w.collector.Add(e)
+	if e.Kind != event.Watermark {
+		w.events = append(w.events, *e)
+		close(w.more)
+		w.more = make(chan struct{})
+	}
+}
+
+// close ends the session, or gives it back. It may be called twice.
+func (w *watch) close() {
+	if w.lent {
+		shared.give(nil)
+	} else {
+		if err := w.session.Close(); err != nil {
+			w.t.Errorf("close session: %v", err)
+		}
+		<-w.done
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
 		w.t.Errorf("read session: %v", w.err)
 	}
@@ -245,10 +259,17 @@ func (w *watch) shared(l listener) bool {
 	return false
 }
 
-// newWatched returns a pair with a session that watches the whole host, unless c has filters.
+// newWatched returns a pair with the shared session of this configuration, which has no filters.
 func newWatched(t *testing.T, c live.Config) (*pair, *watch) {
 	t.Helper()
-	testkit.NoLeaks(t)
+	p := newPair(t)
+	return p, shared.begin(t, p, c)
+}
+
+// newWatchedAlone returns a pair with a session of its own, which must leave nothing behind.
+func newWatchedAlone(t *testing.T, c live.Config) (*pair, *watch) {
+	t.Helper()
+	noLeaks(t)
 	p := newPair(t)
 	return p, p.openWatch(t, c)
 }

@@ -47,6 +47,7 @@ type worked struct {
 	CPU      Least // ns of CPU time: its own clock
 	Queued   Least // ns that it waited for a CPU, by /proc/thread-self/schedstat
 	Untold   bool  // this kernel does not tell Queued
+	Began    int64 // before the first accept, or work
 	Returned int64 // after the last work
 }
 
@@ -69,6 +70,7 @@ func opWork(a workArgs) (w worked, err error) {
 	if err != nil {
 		return w, err
 	}
+	w.Began = testkit.Mono()
 	cpu, queued := threadCPU(), threadQueued()
 	for i := range a.N {
 		fd, err := w.accept(a.Listener)
