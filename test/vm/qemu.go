@@ -35,7 +35,8 @@ type console struct {
 
 // boot starts a guest and waits until it powers off, or ctx ends. Every line is shown to watch as it comes.
 //
-// The emulation is single-threaded: with one thread per CPU, kernel 6.12 crashes when it patches its own text.
+// The emulation is single-threaded: with one thread per CPU, kernel 6.12 crashes when it patches its own text. Expedited
+// grace periods of RCU save the guest a second of waiting for each session that is closed.
 func boot(ctx context.Context, arch, vmlinuz, initramfs string, watch func(string)) (console, error) {
 	m := machines[arch]
 	args := append([]string{"-accel", "tcg,thread=single", "-smp", "2", "-m", "1536", "-nographic", "-no-reboot",
