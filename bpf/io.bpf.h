@@ -138,7 +138,7 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 {
 	struct turn_event *t = &flow->turn;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = bpf_get_current_pid_tgid(), moved = 0;
 
 	t->e.has = HAS_OWNER;
 	t->e.pid = id >> 32;
@@ -156,7 +156,9 @@ static __always_inline void begin_turn(struct flow *flow, __u8 dir, __u64 pos, s
 	t->fd = c->fd;
 	t->e.has |= has_call(c);
 	t->waking = t->runnable = t->oncpu = 0;
-	thread_moments(&t->waking, &t->runnable, &t->oncpu);
+	thread_moments(&t->waking, &t->runnable, &t->oncpu, &moved);
+	if (dir == TURN_IN)
+		t->other = moved;
 	t->first = bpf_ktime_get_ns();
 	flow->told = t->first;
 }

@@ -73,6 +73,7 @@ static __always_inline void fill_move(struct move_event *m, struct sock_info *in
 				      struct user_call *c)
 {
 	struct sock_info owner = {};
+	__u64 moved;
 
 	__builtin_memset(m, 0, sizeof(*m));
 	m->e.ts = bpf_ktime_get_ns();
@@ -96,7 +97,7 @@ static __always_inline void fill_move(struct move_event *m, struct sock_info *in
 	m->nr = c->nr;
 	m->fd = c->fd;
 	m->e.has |= has_call(c);
-	thread_moments(&m->waking, &m->runnable, &m->oncpu);
+	thread_moments(&m->waking, &m->runnable, &m->oncpu, &moved);
 }
 
 /* Copies the first of n bytes, from all the call's buffers. */

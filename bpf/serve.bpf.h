@@ -15,8 +15,8 @@ struct serving {
 	__u32 pad;
 };
 
-/* Since when the current thread runs, and what brought it there. */
-static __always_inline void thread_moments(__u64 *waking, __u64 *runnable, __u64 *oncpu)
+/* Since when the current thread runs, what brought it there, and when it last did something for a request. */
+static __always_inline void thread_moments(__u64 *waking, __u64 *runnable, __u64 *oncpu, __u64 *moved)
 {
 	struct thread *thread = thread_of((__u32)bpf_get_current_pid_tgid());
 
@@ -24,6 +24,7 @@ static __always_inline void thread_moments(__u64 *waking, __u64 *runnable, __u64
 		return;
 	*oncpu = thread->since;
 	*runnable = thread->runnable;
+	*moved = thread->moved;
 	if (thread->waking <= thread->runnable) /* else of a wake-up that found it awake */
 		*waking = thread->waking;
 }

@@ -111,6 +111,10 @@ func show(t *testing.T, s *model.Snapshot) string {
 	for _, w := range s.Workers {
 		line("worker", w)
 	}
+	for _, l := range s.Loops {
+		line("loop", l)
+		fmt.Fprintf(&b, "  wakeups %v interest %v\n", l.Wakeups, l.Interest)
+	}
 	for _, r := range s.Rings {
 		line("ring", r)
 	}

@@ -119,16 +119,7 @@ func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
 	p := c.arrival(x, a, end)
 	confidence := byStream
 	in := &a.in
-	// The thread that reads was asleep when the bytes came, or it was not: then it came to them by itself.
-	if in.oncpu >= a.start && in.oncpu <= in.first {
-		p.untilKnown(in.waking, phaseWaiting)
-		p.untilKnown(in.runnable, phaseWakeup)
-		p.until(in.oncpu, phaseRunqueue)
-	} else if in.oncpu > 0 && in.first > 0 {
-		p.until(in.first-in.latency, phaseWaiting)
-	} else if in.first > 0 {
-		p.until(in.first-in.latency, phaseUnobserved)
-	}
+	p.reached(in, a.start)
 	if a.read == 0 {
 		p.untilKnown(in.last, phaseRead)
 		return p, confidence

@@ -2,6 +2,8 @@
 
 package collector
 
+import "time"
+
 // Phases of an exchange (docs/events.md). They cut the time from its start to the last byte first sent: they do not
 // overlap, are not negative, and add up to the total. What was not seen is phaseUnobserved.
 const (
@@ -9,7 +11,7 @@ const (
 	phaseHandshake   = "handshake"    // SYN at the listener to the final ACK
 	phaseAcceptQueue = "accept_queue" // complete, not accepted
 	phaseClientIdle  = "client_idle"  // accepted, and the client has sent nothing yet
-	phaseWaiting     = "waiting"      // bytes are there, the thread that will read them has not been told
+	phaseWaiting     = "waiting"      // bytes are there, the thread that will read them has not been told, or serves others
 	phaseWakeup      = "wakeup"       // told, not runnable yet
 	phaseRunqueue    = "runqueue"     // runnable, without a CPU
 	phaseRead        = "read"         // on a CPU, until the last of the request was read
@@ -43,6 +45,40 @@ func (p *partition) untilKnown(ts int64, phase string) {
 	if ts != 0 {
 		p.until(ts, phase)
 	}
+}
+
+// soon is how long after the first byte a thread is told that waits for it: the kernel does so at once.
+const soon = int64(time.Millisecond)
+
+// reached gives the time until the thread that reads comes to the bytes, which were there from start on. It was asleep when
+// they came and was woken, or it served others first, as an event loop does; else it came to them by itself.
+func (p *partition) reached(in *moves, start int64) {
+	woken := in.oncpu >= start && in.oncpu <= in.first
+	busy := in.other > start && in.other <= in.first
+	told := in.waking >= start && in.waking-start < soon // for these bytes, not for what it was busy with
+	if woken && (!busy || told && in.other > in.oncpu) {
+		p.woken(in)
+	}
+	if busy {
+		p.until(in.other, phaseWaiting)
+	}
+	switch {
+	case woken:
+		if busy && in.other <= in.oncpu {
+			p.until(in.oncpu, phaseRunqueue) // it had to give its CPU away
+		}
+	case in.oncpu > 0 && in.first > 0:
+		p.until(in.first-in.latency, phaseWaiting)
+	case in.first > 0:
+		p.until(in.first-in.latency, phaseUnobserved)
+	}
+}
+
+// woken gives the time until a thread that slept is on a CPU.
+func (p *partition) woken(in *moves) {
+	p.untilKnown(in.waking, phaseWaiting)
+	p.untilKnown(in.runnable, phaseWakeup)
+	p.until(in.oncpu, phaseRunqueue)
 }
 
 // share gives a part of the time up to ts to each phase in turn, as far as it suffices, and the rest to rest.

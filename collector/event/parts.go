@@ -88,7 +88,7 @@ type Moves struct {
 	AckedTS    int64     // and acknowledged (snd_una passed it)
 	NagleNS    int64     // so long written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm)
 	WindowNS   int64     // so long written bytes stayed since the receiver's window was full: it reads too slowly
-	OtherTS    int64     // of an answer by another thread than the one that read the request: when it last read one or began an answer
+	OtherTS    int64     // of a request, and of an answer by another thread than the one that read: when the thread had last read one or begun an answer
 	Messages   []Message // the beginnings and ends of messages within them, as the lens found them
 	OffNS      int64     // of a thread: asleep
 	On         string    // in what: the system call's name, or another word for what is none
