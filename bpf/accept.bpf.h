@@ -76,12 +76,8 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 		info->id = BPF_CORE_READ(child, __sk_common.skc_cookie.counter);
 	if (!info->id)
 		info->id = own_id();
-	info->accepted = 1;
-	take_owner(info);
-	info->watched |= process_wanted(info->pid, info->comm);
-	if (!info->watched || info->pid == self_tgid)
+	if (!take_child(child, info))
 		return;
-	thread_serves();
 	if (call->listener)
 		info->listener_sk = call->listener;
 	e = event_at(EVENT_ACCEPT, sizeof(*e), call->ts);
@@ -99,6 +95,8 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 		put_remote(&e->e, child);
 	}
 	put_listener(&e->e, (struct sock *)info->listener_sk);
+	if (!info->watched)
+		e->e.has |= HAS_ELSEWHERE;
 	if (info->place.at.queued) {
 		e->wait_ns = call->ts > info->place.at.queued ? call->ts - info->place.at.queued : 0;
 		e->e.has |= HAS_WAIT;

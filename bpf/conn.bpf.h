@@ -330,4 +330,24 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 	return on_destroy(sk);
 }
 
+/*
+ * Who accepts a connection owns it: until then it is watched as its listener is. False when it was not, and is not now.
+ * That another process took it is told, and nothing after it.
+ */
+static __always_inline bool take_child(struct sock *child, struct sock_info *info)
+{
+	__u64 key = (__u64)child;
+	bool waited = info->watched;
+
+	info->accepted = 1;
+	take_owner(info);
+	info->watched = process_wanted(info->pid, info->comm);
+	if (info->watched) {
+		thread_serves();
+		return true;
+	}
+	bpf_map_delete_elem(&flows, &key);
+	return waited && info->pid != self_tgid;
+}
+
 #endif

@@ -105,6 +105,7 @@ enum event_has {
 	HAS_ACKS = 1 << 19,	  /* acks */
 	HAS_SETTINGS = 1 << 20,	  /* of the network namespace */
 	HAS_CALL = 1 << 21,
+	HAS_ELSEWHERE = 1 << 22, /* taken by a process that the filter leaves out */
 };
 
 #define COMM_LEN 16

@@ -170,6 +170,7 @@ const (
 	KernelEventHasHAS_ACKS         KernelEventHas = 524288
 	KernelEventHasHAS_SETTINGS     KernelEventHas = 1048576
 	KernelEventHasHAS_CALL         KernelEventHas = 2097152
+	KernelEventHasHAS_ELSEWHERE    KernelEventHas = 4194304
 )
 
 type KernelEventKind uint32

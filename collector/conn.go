@@ -188,6 +188,10 @@ func (c *Collector) accept(e *event.Event) {
 	}
 	x.settle(model.StateEstablished)
 	fill(e, x)
+	if e.Known(event.FieldReason) && e.Reason == event.ReasonElsewhere {
+		c.evict(x) // it is not one of those that are watched
+		return
+	}
 	x.tell(e, c.budget.Story)
 }
 

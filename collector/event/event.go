@@ -42,6 +42,10 @@ const (
 	ReasonListenerEnd = "listener_closed"
 )
 
+// ReasonElsewhere is the reason of an Accept after which nothing more is told: a process that the filter leaves out took
+// the connection.
+const ReasonElsewhere = "elsewhere"
+
 // Reasons of a SYNDrop.
 const (
 	ReasonAcceptQueueFull = "accept_queue_full" // the accept queue holds more than the backlog
@@ -92,6 +96,7 @@ type Event struct {
 	DropReason string // of a refusal: the kernel's name for it (enum skb_drop_reason), where it has one: NETFILTER_DROP
 	Side       string // local or remote: who sent the RST, who retransmitted, who closed first
 	// Reason of an end: refused, timeout, unreachable, reset, aborted, fin, listener_closed, other; of a retransmit: synack;
+	// of an accept by a process that the filter leaves out: elsewhere, and nothing more is told of its connection;
 	// of a refusal (syn_drop): accept_queue_full, syn_queue_full, syn_backlog_limit, other, unknown.
 	Reason      string
 	Errno       int32  // positive errno of a failed connect or accept

@@ -103,7 +103,7 @@ var kindTable = [kinds]kindInfo{
 	Connect:       {"connect", "a client calls connect", nil},
 	SYN:           {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
 	Established:   {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
-	Accept:        {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog}},
+	Accept:        {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog, FieldReason}},
 	Retransmit:    {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason}},
 	Reset:         {"reset", "a RST was sent or received", []Field{FieldSide, FieldReason}},
 	Close:         {"close", "the socket is closed, or its connect failed; with the totals", []Field{FieldSide, FieldReason, FieldErrno, FieldBytesIn, FieldBytesOut, FieldDurationNS, FieldRTTNS, FieldRetransmits}},

@@ -10,6 +10,8 @@ import (
 // Mask is a set of fields. The zero value is empty; masks can be compared.
 type Mask struct{ lo, hi uint64 }
 
+const _ = 128 - fields // more do not fit: the compiler says that this overflows
+
 // MaskOf returns the set of these fields.
 func MaskOf(fields ...Field) Mask {
 	var m Mask

@@ -263,6 +263,10 @@ func (d *decoder) accept(r *bpf.KernelAcceptEvent, e *event.Event) bool {
 		e.AcceptQueue, e.Backlog = r.AcceptQueue, r.Backlog
 		e.Set(event.FieldAcceptQueue, event.FieldBacklog)
 	}
+	if has&bpf.KernelEventHasHAS_ELSEWHERE != 0 {
+		e.Reason = event.ReasonElsewhere
+		e.Set(event.FieldReason)
+	}
 	return true
 }
 

@@ -3,6 +3,7 @@
 package truth
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"beltrace/collector/event"
 	"beltrace/collector/live"
 	"beltrace/internal/testkit"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -75,6 +79,62 @@ func TestFilterPIDWithChildren(t *testing.T) {
 	w.verify(append(ends, of(wholes(t, toOther, byChild), event.RoleClient)...))
 	w.counts(onePort, event.Listen, 1)
 	w.counts(otherPort, event.Listen, 0)
+}
+
+// opShare gives the agent another process's listener, as a pre-fork server's processes have it from their parent.
+func opShare(l socket) (socket, error) {
+	pid, err := unix.PidfdOpen(int(l.PID), 0)
+	if err != nil {
+		return l, fmt.Errorf("open process %d: %w", l.PID, err)
+	}
+	defer unix.Close(pid)
+	if l.FD, err = unix.PidfdGetfd(pid, l.FD, 0); err != nil {
+		return l, fmt.Errorf("get its socket: %w", err)
+	}
+	return l, nil
+}
+
+// TestFilterPIDOfSiblings: of one listener a connection is whose process takes it. That another one took it is told, for
+// the listener's numbers, and nothing more.
+func TestFilterPIDOfSiblings(t *testing.T) {
+	p := newPair(t)
+	other := p.sibling(t)
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	l := w.listen(p, listenArgs{Addr: onePort, Backlog: 16})
+	shared := do[socket](other.server, "share", l)
+	const each = 3
+	for _, by := range []struct {
+		agent *agent
+		l     socket
+	}{{p.server, l}, {other.server, shared}} {
+		serving := begin[[]socket](by.agent, "serve", serveArgs{Listener: by.l, N: each, Talk: talk{Read: 100, Write: 10, End: endDrain}})
+		do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: each, Talk: talk{Write: 100, Read: 10}})
+		serving.result()
+	}
+	w.settle(p.server)
+	accepts, told := map[uint32]map[bool]int{p.server.PID: {}, other.server.PID: {}}, map[event.Kind]map[uint32]int{}
+	for _, e := range w.seen() {
+		if e.NetNS != w.ns || e.Listener != l.Local && e.Local != l.Local {
+			continue
+		}
+		if e.Kind == event.Accept {
+			accepts[e.PID][e.Known(event.FieldReason) && e.Reason == event.ReasonElsewhere]++
+		}
+		if told[e.Kind] == nil {
+			told[e.Kind] = map[uint32]int{}
+		}
+		told[e.Kind][e.PID]++
+	}
+	want := map[uint32]map[bool]int{p.server.PID: {false: each}, other.server.PID: {true: each}}
+	if diff := cmp.Diff(want, accepts); diff != "" {
+		t.Errorf("accepts, elsewhere (-want +got):\n%s", diff)
+	}
+	for _, kind := range []event.Kind{event.Close, event.Turn} {
+		if n := told[kind]; n[other.server.PID] != 0 || kind == event.Close && n[p.server.PID] != each {
+			t.Errorf("%v: %v by process, want none of %d", kind, n, other.server.PID)
+		}
+	}
+	w.lossless()
 }
 
 // TestFilterPIDOfOlder: what the watched process had before is its own, and nobody else's.
