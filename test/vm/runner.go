@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,11 +27,10 @@ func newRunner(o options, st store, dir string) *runner {
 }
 
 // runAll runs the guests and gives each report to show, as it comes. Tests that failed get their second try when all
-// guests have had their first: one at a
-// time, since a busy host is what makes times miss their bounds.
+// guests have had their first: one at a time, since a busy host is what makes times miss their bounds.
 func (r *runner) runAll(ctx context.Context, guests []guest, show func(report)) {
 	var again []report
-	together(r.Jobs, guests, func(g guest) report { return r.once(ctx, g, r.Run) }, func(rep report) {
+	together(r.Jobs, longestFirst(guests), func(g guest) report { return r.once(ctx, g, r.Run) }, func(rep report) {
 		switch {
 		case ctx.Err() != nil: // stopped: none of them says anything
 		case rep.failed():
@@ -42,6 +42,13 @@ func (r *runner) runAll(ctx context.Context, guests []guest, show func(report)) 
 	for _, first := range again {
 		show(r.retry(ctx, first.guest, first))
 	}
+}
+
+// longestFirst puts arm64 first, which takes twice as long: none of it is then left to run alone at the end.
+func longestFirst(guests []guest) []guest {
+	gs := slices.Clone(guests)
+	slices.SortStableFunc(gs, func(a, b guest) int { return strings.Compare(b.Arch, a.Arch) })
+	return gs
 }
 
 // together runs the guests, at most jobs at a time, and calls done with each report, one at a time.

@@ -34,3 +34,11 @@ func TestTogether(t *testing.T) {
 		})
 	}
 }
+
+func TestLongestFirst(t *testing.T) {
+	gs := matrix(false)
+	got := longestFirst(gs)
+	if len(got) != len(gs) || got[0].Arch != "arm64" || got[1].Arch != "amd64" || got[len(got)-1].String() != gs[len(gs)-1].String() {
+		t.Errorf("the order is %v", got)
+	}
+}
