@@ -154,6 +154,8 @@ static __always_inline int accept_exit(int fd)
 		return 0;
 	if (is_accept_error(fd))
 		on_accept_error(call->listen_fd, fd);
+	else if (fd == -EAGAIN)
+		on_accept_empty(call->listen_fd);
 	else if (call->child)
 		on_accept((struct sock *)call->child, info_of((void *)call->child), call, true, fd);
 	bpf_map_delete_elem(&accepts, &id);
@@ -171,6 +173,8 @@ static __always_inline int accept_returned(int fd, struct pt_regs *regs)
 	if (fd < 0) {
 		if (regs && is_accept_error(fd))
 			on_accept_error(call_fd(regs), fd);
+		else if (regs && fd == -EAGAIN)
+			on_accept_empty(call_fd(regs));
 		return 0;
 	}
 	child = accepted_sock(fd, &info);

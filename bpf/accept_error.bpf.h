@@ -54,6 +54,23 @@ static __always_inline void accept_failed(struct sock *listener, int ret)
 	tally_count(t);
 }
 
+/* accept found nobody: it was asked in vain, or to see whether somebody else waits. Counted by thread, without records. */
+static __always_inline void on_accept_empty(int listen_fd)
+{
+	struct tally_key key = {.what = TALLY_ACCEPT_EMPTY};
+	struct sock *listener = sock_of_fd(listen_fd);
+	struct sock_info *info = listener ? info_of(listener) : 0;
+	struct tally *t;
+
+	if (!info || !info->watched || info->role != ROLE_LISTENER)
+		return;
+	key.id = info->id;
+	key.tid = (__u32)bpf_get_current_pid_tgid();
+	t = tally_of_error(&key, listener);
+	if (t)
+		tally_count(t);
+}
+
 static __always_inline void on_accept_error(int listen_fd, int ret)
 {
 	accept_failed(sock_of_fd(listen_fd), ret);

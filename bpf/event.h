@@ -289,6 +289,7 @@ enum tally_what {
 	TALLY_COOKIE_OK,    /* connections */
 	TALLY_UNREACHED,    /* SYNs that did not reach a listener; code: enum skb_drop_reason */
 	TALLY_ACCEPT_ERROR, /* code: errno */
+	TALLY_ACCEPT_EMPTY, /* accepts that found nobody */
 	TALLY_COOKIE_ACK,   /* of TALLY_ACK, those on a SYN cookie: the socket counts each once, not twice */
 };
 

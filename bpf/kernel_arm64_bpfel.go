@@ -565,7 +565,8 @@ const (
 	KernelTallyWhatTALLY_COOKIE_OK    KernelTallyWhat = 4
 	KernelTallyWhatTALLY_UNREACHED    KernelTallyWhat = 5
 	KernelTallyWhatTALLY_ACCEPT_ERROR KernelTallyWhat = 6
-	KernelTallyWhatTALLY_COOKIE_ACK   KernelTallyWhat = 7
+	KernelTallyWhatTALLY_ACCEPT_EMPTY KernelTallyWhat = 7
+	KernelTallyWhatTALLY_COOKIE_ACK   KernelTallyWhat = 8
 )
 
 type KernelThread struct {

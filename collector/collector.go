@@ -138,6 +138,8 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.synDrop(e)
 	case event.AcceptError:
 		c.acceptError(e)
+	case event.AcceptEmpty:
+		c.acceptEmpty(e)
 	case event.NetNS:
 		c.netNS(e)
 	case event.Turn, event.Read, event.Write:

@@ -50,6 +50,7 @@ type acceptor struct {
 	comm     string
 	accepts  uint64
 	errors   counts // failed calls by errno
+	empty    uint64 // calls that found nobody
 	openFDs  latest[uint32]
 	fdLimit  latest[uint64]
 	last     int64

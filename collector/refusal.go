@@ -85,6 +85,18 @@ func (c *Collector) acceptError(e *event.Event) {
 	}
 }
 
+// acceptEmpty counts calls of accept that found nobody at the thread that made them.
+func (c *Collector) acceptEmpty(e *event.Event) {
+	l := c.listenerOf(e)
+	if l == nil {
+		return
+	}
+	fillListener(e, l)
+	if e.Known(event.FieldTID) {
+		l.acceptorOf(e, c.budget.Acceptors).empty += times(e)
+	}
+}
+
 // errnoOf names the error of an event.
 func errnoOf(e *event.Event) string {
 	if !e.Known(event.FieldErrno) {

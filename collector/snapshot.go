@@ -107,7 +107,7 @@ func (c *Collector) showAcceptors(l *listener, how detail) []model.Acceptor {
 	for _, a := range l.acceptors {
 		out = append(out, model.Acceptor{
 			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
-			Errors: a.errors.show(how), OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
+			Errors: a.errors.show(how), Empty: a.empty, OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
 			Between: c.between(a.pid, a.tid),
 		})
 	}

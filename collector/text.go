@@ -50,6 +50,8 @@ func text(e *event.Event) string {
 		b.dropText(e)
 	case event.AcceptError:
 		b.acceptErrorText(e)
+	case event.AcceptEmpty:
+		b.acceptEmptyText(e)
 	case event.Listen, event.Unlisten:
 		b.listenText(e)
 	case event.Mark:
@@ -222,6 +224,13 @@ var refusals = map[string]string{
 	event.ReasonSYNBacklogLimit: "too little left of tcp_max_syn_backlog",
 	event.ReasonOther:           "for another reason",
 	event.ReasonUnknown:         "this kernel does not say why",
+}
+
+func (b *words) acceptEmptyText(e *event.Event) {
+	if e.Known(event.FieldListener) {
+		*b = e.Listener.AppendTo(*b)
+	}
+	b.say(plural(times(e), "accept") + " found nobody")
 }
 
 func (b *words) acceptErrorText(e *event.Event) {

@@ -39,6 +39,9 @@ const (
 	SYNDrop
 	// AcceptError: accept failed. EAGAIN is no error and is not written; many of one kind are one event with a Count.
 	AcceptError
+	// AcceptEmpty: a thread's calls of accept that found nobody (EAGAIN), added up once a second. One for each accept is as it
+	// should be where a program accepts until nobody is left; more of them were asked in vain.
+	AcceptEmpty
 	// NetNS: the counters and settings of a network namespace in which somebody listens, when they have changed.
 	NetNS
 	// Thread: what a watched thread did so far: running, waiting for a CPU, blocked and in what. Written once a second for
@@ -112,6 +115,7 @@ var kindTable = [kinds]kindInfo{
 	Queue:         {"queue", "a sample of a listener's queues", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldSYNYoung, FieldAcceptQueue, FieldBacklog, FieldOverflows, FieldDrops, FieldSkDrops, FieldCookiesSent, FieldCookiesOK}},
 	SYNDrop:       {"syn_drop", "a SYN or the final ACK of a handshake was refused", []Field{FieldListener, FieldListenerConn, FieldStage, FieldReason, FieldDropReason, FieldCount, FieldSYNQueue, FieldAcceptQueue, FieldBacklog}},
 	AcceptError:   {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
+	AcceptEmpty:   {"accept_empty", "accept found nobody", []Field{FieldListener, FieldListenerConn, FieldCount}},
 	NetNS:         {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
 	Thread:        {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldSyscalls, FieldPhase}},
 	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldPos, FieldUnread}},
@@ -148,7 +152,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, AcceptError, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, EpollWait, Loop, LoopBlocked, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, AcceptEmpty, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, EpollWait, Loop, LoopBlocked, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -128,7 +128,7 @@ var unevenWorkers = rule{
 		before := l.ago(span)
 		counts := map[uint64]uint64{}
 		for pid, n := range l.now.takers {
-			counts[uint64(pid)] = grown(n, before.takers[pid])
+			counts[uint64(pid)] = grown(n.accepts, before.takers[pid].accepts)
 		}
 		s := sharesOf(counts)
 		if !s.uneven() {

@@ -56,9 +56,15 @@ type mark struct {
 	fdErrors              uint64   // accepts that failed for want of a descriptor
 	waits                 []uint64 // by power of two
 	threads               []thread
-	takers                map[uint32]uint64 // accepts by process
-	work                  *model.Work       // never nil
+	takers                map[uint32]taken // by process
+	askers                int              // threads that found nobody at least once
+	work                  *model.Work      // never nil
 	throttled             model.Opt[int64]
+}
+
+// taken is what the calls of accept of a process came to.
+type taken struct {
+	accepts, empty uint64
 }
 
 // thread is an acceptor at one moment.
@@ -186,9 +192,13 @@ func markOf(l *model.Listener, ts int64) mark {
 	}
 	for _, a := range l.Acceptors {
 		if m.takers == nil {
-			m.takers = make(map[uint32]uint64, 1)
+			m.takers = make(map[uint32]taken, 1)
 		}
-		m.takers[a.PID] += a.Accepts
+		t := m.takers[a.PID]
+		m.takers[a.PID] = taken{t.accepts + a.Accepts, t.empty + a.Empty}
+		if a.Empty > 0 {
+			m.askers++
+		}
 		m.fdErrors += a.Errors["EMFILE"] + a.Errors["ENFILE"]
 		if a.Between.Known {
 			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between})

@@ -60,6 +60,7 @@ var rules = []rule{
 	retransmits,
 	tinyIO,
 	noKeepAlive,
+	thunderingHerd,
 	unevenReuseport,
 	unevenWorkers,
 	oneCPUSaturated,

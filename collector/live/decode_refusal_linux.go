@@ -85,6 +85,8 @@ func (d *decoder) tally(k *bpf.KernelTallyKey, t *bpf.KernelTally, count uint64,
 	case bpf.KernelTallyWhatTALLY_ACCEPT_ERROR:
 		e.Kind, e.Errno = event.AcceptError, int32(k.Code)
 		e.Set(event.FieldErrno)
+	case bpf.KernelTallyWhatTALLY_ACCEPT_EMPTY:
+		e.Kind = event.AcceptEmpty
 	default:
 		return e, false
 	}

@@ -52,7 +52,7 @@ func (s *Session) tell(k bpf.KernelTallyKey, t *bpf.KernelTally, ts int64) int {
 		}
 	}
 	switch bpf.KernelTallyWhat(k.What) {
-	case bpf.KernelTallyWhatTALLY_UNREACHED, bpf.KernelTallyWhatTALLY_ACCEPT_ERROR:
+	case bpf.KernelTallyWhatTALLY_UNREACHED, bpf.KernelTallyWhatTALLY_ACCEPT_ERROR, bpf.KernelTallyWhatTALLY_ACCEPT_EMPTY:
 		return state.idle
 	}
 	return 0 // a sample of its listener adds it up

@@ -155,6 +155,8 @@ type Acceptor struct {
 	Comm    string            `json:"comm,omitempty"`
 	Accepts uint64            `json:"accepts"`
 	Errors  map[string]uint64 `json:"errors,omitzero"` // failed calls, by errno's name; EAGAIN is no error
+	// Empty are calls that found nobody (EAGAIN); absent if there were none, or they cannot be seen.
+	Empty uint64 `json:"empty,omitempty"`
 	// Between is what the thread did since it is watched, its waits in accept included. Known while its scheduling is watched.
 	Between Opt[Times] `json:"between,omitzero"`
 	// OpenFDs and FDLimit are the process's, when an accept failed for want of a descriptor.

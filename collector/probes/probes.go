@@ -75,7 +75,9 @@ const (
 
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
-func (s Set) OnDemand() bool { return s == Sched || s == Loops || s == Data || s == Calls || s == Rings }
+func (s Set) OnDemand() bool {
+	return s == Sched || s == Loops || s == Data || s == Calls || s == Rings
+}
 
 // Hook is one way to serve a probe.
 type Hook struct {

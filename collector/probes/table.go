@@ -148,7 +148,7 @@ func stateProbe() Probe {
 func acceptProbe() Probe {
 	entry := "inet_csk_accept, __sys_accept4"
 	return Probe{
-		Name: Accept, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Accept, event.AcceptError},
+		Name: Accept, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Accept, event.AcceptError, event.AcceptEmpty},
 		Facts: []string{FactAccept, FactFD, FactAcceptQueue, FactAcceptError},
 		Why:   "accept returned: which connection, of which listener, to which thread, as which fd; or an error",
 		Hooks: []Hook{

@@ -76,7 +76,7 @@ var stations = map[string]string{
 	"accept-queue-full": atAcceptQueue, "accept-queue-filling": atAcceptQueue, "slow-acceptor": atAcceptQueue, "nobody-accepts": atAcceptQueue,
 	"fd-limit": atAcceptQueue, "backlog-capped": atAcceptQueue, "syn-queue-full": atSYNQueue, "syn-cookies": atSYNQueue,
 	"blocked-handler": atApplication, "run-queue-wait": atApplication, "cpu-throttled": atApplication,
-	"one-cpu-saturated": atApplication, "uneven-reuseport": atAcceptQueue, "uneven-workers": atAcceptQueue,
+	"one-cpu-saturated": atApplication, "thundering-herd": atAcceptQueue, "uneven-reuseport": atAcceptQueue, "uneven-workers": atAcceptQueue,
 	"slow-reader": atWrite, "nagle-delayed-ack": atWrite, "retransmits": atWrite, "tiny-io": atWrite,
 }
 

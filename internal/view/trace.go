@@ -80,6 +80,8 @@ func What(e *event.Event) string {
 		return dropWords(e)
 	case event.AcceptError:
 		return acceptErrorWords(e)
+	case event.AcceptEmpty:
+		return times(e) + "nobody to accept"
 	case event.NetNS:
 		return spaceWords(e)
 	case event.Thread:

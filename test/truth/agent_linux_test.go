@@ -63,6 +63,7 @@ func operations() map[string]operation {
 		"ring":       op(opRing),
 		"child":      op(opChild),
 		"work":       op(opWork),
+		"empty":      op(opAcceptNobody),
 		"http":       op(opHTTP),
 		"fetch":      op(opFetch),
 		"plain":      op(opPlain),
