@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -61,6 +63,9 @@ func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlag
 	plan, err := flags.plan(path)
 	if err != nil {
 		return err
+	}
+	if st, err := os.Stat(path); err == nil && !st.IsDir() && !st.Mode().IsRegular() {
+		return fmt.Errorf("create recording %s: it is no regular file: a flight recorder numbers its files", path)
 	}
 	s, cmd, err := a.openRecord(ctx, f, path, args)
 	if err != nil {

@@ -83,6 +83,9 @@ func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args [
 	if dir := filepath.Dir(path); !isDir(dir) {
 		return nil, nil, fmt.Errorf("create recording %s: there is no directory %s", path, dir)
 	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return nil, nil, fmt.Errorf("create recording %s: it is a directory", path)
+	}
 	if len(args) > 0 {
 		return a.openCommand(ctx, f, args, a.err, true)
 	}
