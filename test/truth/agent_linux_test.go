@@ -71,6 +71,7 @@ func operations() map[string]operation {
 		"together":   op(opTogether),
 		"loop":       op(opLoop),
 		"loopserver": op(opLoopServer),
+		"send":       op(opSend),
 	}
 }
 

@@ -4,6 +4,7 @@ package truth
 
 import (
 	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -21,9 +22,11 @@ type loopServer struct {
 	Sleep, Work time.Duration
 }
 
+const loopServerEvents = 16 // that a wait may return: Go's own loop asks for more
+
 // opLoopServer serves so many requests. It waits for all clients first.
 func opLoopServer(a loopServer) (looped, error) {
-	var l looped
+	l := looped{PID: uint32(os.Getpid()), TID: uint32(unix.Gettid())}
 	var err error
 	if l.EpFD, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return l, err
@@ -39,7 +42,7 @@ func opLoopServer(a loopServer) (looped, error) {
 			return l, err
 		}
 	}
-	events := make([]unix.EpollEvent, 16)
+	events := make([]unix.EpollEvent, loopServerEvents)
 	for served := 0; served < a.N; {
 		n, err := again(func() (int, error) { return unix.EpollWait(l.EpFD, events, -1) })
 		if err != nil {

@@ -3,17 +3,22 @@
 package truth
 
 import (
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
 	"beltrace/collector/model"
+	"beltrace/collector/probes"
+	"beltrace/internal/testkit"
 )
 
 // stallTime is how long the loops of these tests sleep in a handler.
@@ -175,4 +180,63 @@ func checkLoopRow(t *testing.T, s *model.Snapshot, did looped, kind string) {
 		return
 	}
 	t.Errorf("there is no row of the loop")
+}
+
+// TestLoopsThatWait: a loop that has waited for long when it is watched, because somebody looks or a filter selects its
+// process's port, is there with what it waits for; and of beltrace's own loop nothing is told.
+func TestLoopsThatWait(t *testing.T) {
+	for name, filter := range map[string]func(socket) live.Config{
+		"on demand": func(socket) live.Config { return live.Config{} },
+		"port":      func(l socket) live.Config { return live.Config{Ports: []uint16{l.Local.Port()}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.NoLeaks(t)
+			p := newPair(t)
+			l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 8})
+			serving := begin[looped](p.server, "loopserver", loopServer{Listener: l, Clients: 1, N: 1})
+			kept := do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endKeep}})[0]
+			var tid uint32
+			if !testkit.Until(settleTime, func() bool { tid = epollWaiter(t, p.server.PID); return tid != 0 }) {
+				t.Fatal("the server does not wait")
+			}
+			c := filter(l)
+			w := p.openWatch(t, c)
+			if len(c.Ports) == 0 {
+				if slices.Contains(w.session.Sets(), string(probes.Loops)) {
+					t.Error("loops are watched, and nobody has asked")
+				}
+				w.session.Need(probes.Loops)
+			}
+			e := w.until("the loop that waits", func(e *event.Event) bool { return e.Kind == event.Loop && e.TID == tid && e.Loop.Waits == 0 })
+			if e.PID != p.server.PID || e.Loop.LoopKind != event.LoopEpoll || e.Loop.FDs != 1 || e.Loop.Sockets != 1 || e.Loop.InsideNS <= 0 || e.Loop.BusyNS != 0 {
+				t.Errorf("told is %s", e.AppendJSON(nil))
+			}
+			do[bool](p.client, "send", sendArgs{FD: kept.FD, Text: "GET / HTTP/1.1\r\n\r\n"})
+			if did := serving.result(); did.TID != tid {
+				t.Errorf("thread %d served", did.TID)
+			}
+			for _, e := range w.seen() {
+				if e.Kind == event.Loop && e.PID != p.server.PID && (len(c.Ports) > 0 || e.PID == uint32(os.Getpid())) {
+					t.Errorf("nobody asked for %s", e.AppendJSON(nil))
+				}
+			}
+		})
+	}
+}
+
+// epollWaiter returns the thread of a process that waits for the one connection of a loop server, 0 if there is none yet: not
+// one that waits in the loop of Go's runtime.
+func epollWaiter(t testing.TB, pid uint32) uint32 {
+	t.Helper()
+	for _, tid := range callers(t, pid, unix.SYS_EPOLL_PWAIT) {
+		var nr, fd, events, most int
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, tid))
+		if err != nil {
+			continue
+		}
+		if _, err := fmt.Sscanf(string(text), "%d 0x%x 0x%x 0x%x", &nr, &fd, &events, &most); err == nil && most == loopServerEvents {
+			return tid
+		}
+	}
+	return 0
 }
