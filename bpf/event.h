@@ -248,7 +248,7 @@ struct turn_event {
 	__u8 head[HEAD_LEN]; /* the first bytes */
 };
 
-#define DETAIL_LEN 4096 /* of a call's bytes that may follow a move_event, less one */
+#define DETAIL_LEN 4096 /* how many of a call's bytes may follow a move_event; a power of two */
 
 /* Bytes that one call moved, or that came (readable). Times are 0 where they were not seen. */
 struct move_event {

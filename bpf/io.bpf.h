@@ -179,11 +179,9 @@ static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 po
 /* Whether user space wants each call of the connection: asked for when its turns do not tell enough. */
 static __always_inline bool in_detail(struct sock *sk, struct flow *flow, struct sock_info *info)
 {
-	if (flow->detail)
-		return true;
 	if (!details_on || !bpf_map_lookup_elem(&details, &info->id))
 		return false;
-	if (flow->turn.dir)
+	if (flow->turn.dir && !flow->detail)
 		tell_turn(sk, flow); /* what came before the first of them */
 	flow->detail = 1;
 	return true;

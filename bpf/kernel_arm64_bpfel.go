@@ -67,7 +67,7 @@ type KernelConnectCall struct {
 type KernelDetail struct {
 	_    structs.HostLayout
 	M    KernelMoveEvent
-	Head [8192]uint8
+	Head [16384]uint8
 	Busy uint64
 }
 

@@ -7,6 +7,7 @@
 #define BELTRACE_MOVE_BPF_H
 
 #define MAX_DETAILS 1024
+#define DETAIL_MASK (2 * DETAIL_LEN - 1)
 #define MAX_BUFFERS 8 /* of one call that are looked at */
 
 /* Connections in detail, by their number: user space adds them, the ones that were not used for longest go. */
@@ -20,7 +21,7 @@ struct {
 /* A record with the bytes that follow it, which is as long as they need. */
 struct detail {
 	struct move_event m;
-	__u8 head[2 * DETAIL_LEN]; /* so far the verifier thinks that a copy may reach */
+	__u8 head[4 * DETAIL_LEN]; /* so far the verifier thinks that a copy may reach */
 	__u64 busy;		   /* another task's program on this CPU was interrupted in using it */
 };
 
@@ -104,7 +105,7 @@ static __always_inline void fill_move(struct move_event *m, struct sock_info *in
 static __always_inline __u32 copy_detail(struct detail *d, struct user_call *c, __u64 n)
 {
 	struct user_iovec v = {c->buffer, c->length};
-	__u64 at = 0, left = n < DETAIL_LEN ? n : DETAIL_LEN - 1, len;
+	__u64 at = 0, left = n < DETAIL_LEN ? n : DETAIL_LEN, len;
 
 	for (int i = 0; i < MAX_BUFFERS; i++) {
 		if (i &&
@@ -112,8 +113,8 @@ static __always_inline __u32 copy_detail(struct detail *d, struct user_call *c, 
 			break;
 		len = v.len < left ? v.len : left;
 		barrier_var(len); /* or else the compiler, which knows, leaves out the bound that the verifier needs */
-		len &= DETAIL_LEN - 1;
-		if (len && bpf_probe_read_user(d->head + (at & (DETAIL_LEN - 1)), len, (void *)v.base))
+		len &= DETAIL_MASK;
+		if (len && bpf_probe_read_user(d->head + (at & DETAIL_MASK), len, (void *)v.base))
 			break;
 		at += len;
 		barrier_var(at);
@@ -121,7 +122,7 @@ static __always_inline __u32 copy_detail(struct detail *d, struct user_call *c, 
 		if (!left)
 			break;
 	}
-	return at & (DETAIL_LEN - 1);
+	return at & DETAIL_MASK;
 }
 
 /* Writes the record of a connection in detail, with its bytes. False: it could not use the place for them. */
@@ -136,7 +137,7 @@ static __always_inline bool tell_detail(struct sock_info *info, __u32 netns, str
 	fill_move(&d->m, info, netns, b, c);
 	n = copy_detail(d, c, b->n);
 	d->m.head_len = n;
-	if (bpf_ringbuf_output(&events, d, sizeof(d->m) + (n & (DETAIL_LEN - 1)), BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&events, d, sizeof(d->m) + (n & DETAIL_MASK), BPF_RB_NO_WAKEUP))
 		count_lost(LOST_RING);
 	d->busy = 0;
 	return true;

@@ -3,6 +3,8 @@
 package collector
 
 import (
+	"cmp"
+
 	"beltrace/collector/event"
 	"beltrace/collector/lens"
 	"beltrace/collector/model"
@@ -23,6 +25,7 @@ type flow struct {
 	begun  uint64 // requests that have begun
 	doubt  bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
 	http   bool   // a message of HTTP was seen
+	detail bool   // each call was asked for
 	resync bool   // something was missed: nothing is paired until a request begins after an answer
 }
 
@@ -34,6 +37,7 @@ type half struct {
 	turn  moves  // of its present turn
 	open  bool   // a message is under way
 	ask   *ask   // that it belongs to; nil: to none that is known
+	calls bool   // it is told call by call: its turns only add what became of them
 }
 
 // moves are the moments of bytes in one direction: of a turn, or of one call.
@@ -60,6 +64,8 @@ type ask struct {
 	out      moves // first: the first byte of the response written; last: the last one
 	status   int
 	guess    bool
+	from, to uint64 // where the response begins and ends
+	awaits   bool   // it was told call by call: its turn will say what became of it
 }
 
 // movesOf reads the moments that an event names.
@@ -86,6 +92,12 @@ func (c *Collector) turn(e *event.Event) {
 	if e.Turn == nil {
 		return
 	}
+	switch e.Kind { // a line does not say it again
+	case event.Read:
+		e.Turn.Direction = event.DirIn
+	case event.Write:
+		e.Turn.Direction = event.DirOut
+	}
 	x := c.connOf(e)
 	if x == nil {
 		return
@@ -108,6 +120,17 @@ func (c *Collector) turn(e *event.Event) {
 	}
 	x.flow.take(dir, e)
 	c.settleAsks(x)
+	c.askDetail(x)
+}
+
+// askDetail has each call of the connection told, where the first bytes of turns do not suffice.
+func (c *Collector) askDetail(x *conn) {
+	f := x.flow
+	if c.opt.Detail == nil || f.detail || f.lens == nil || !f.lens.Detail() {
+		return
+	}
+	f.detail = true
+	c.opt.Detail(x.id)
 }
 
 // inUse gives a state to a connection that is seen by its bytes first: its beginning was missed.
@@ -170,7 +193,12 @@ func (c *Collector) speaker(x *conn, e *event.Event) (lens.Dir, bool) {
 func (f *flow) take(dir lens.Dir, e *event.Event) {
 	h := &f.dirs[dir]
 	t, pos, n, head := e.Turn, e.Turn.Pos, e.Bytes, e.Turn.Head
-	again := e.Kind == event.Turn && h.known && pos == h.pos && pos+n >= h.next // more of a turn that was told before
+	if e.Kind == event.Turn && h.calls && pos+n <= h.next {
+		f.tell(dir, e)
+		return
+	}
+	// More of a turn that was told before, or a call that was not.
+	again := e.Kind == event.Turn && h.known && (pos == h.pos || h.calls && pos < h.next) && pos+n >= h.next
 	if again {
 		n -= h.next - pos
 		pos, head = h.next, nil
@@ -188,9 +216,10 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 	if !again {
 		h.pos = pos
 	}
-	h.turn, h.known, h.next = movesOf(e), true, pos+n
+	h.turn, h.known, h.next, h.calls = movesOf(e), true, pos+n, e.Kind != event.Turn
 	if recorded {
 		f.meet(t.Messages)
+		f.refresh(dir)
 		return
 	}
 	if f.lens == nil {
@@ -198,11 +227,35 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 	}
 	mine := messages(nil, f.lens.Feed(dir, pos, head, n))
 	f.meet(mine)
-	if found = append(found, mine...); len(found) > 0 {
-		t.Messages = found
-		e.Set(event.FieldMessages)
-	}
+	t.Messages = append(append([]event.Message{}, found...), mine...) // also none: a replay has no bytes to look at
+	e.Set(event.FieldMessages)
 	f.refresh(dir)
+}
+
+// tell takes what a turn adds to its calls, which have been told.
+func (f *flow) tell(dir lens.Dir, e *event.Event) {
+	e.Turn.Messages = []event.Message{}
+	e.Set(event.FieldMessages)
+	if dir == lens.Request {
+		return
+	}
+	m, pos, end := movesOf(e), e.Turn.Pos, e.Turn.Pos+e.Bytes
+	for _, a := range f.asks {
+		if !a.awaits || a.to > end {
+			continue
+		}
+		a.awaits = false
+		if a.to <= pos { // that one's turn was lost
+			continue
+		}
+		a.out.sent = cmp.Or(a.out.sent, m.sent)
+		if a.to == end {
+			a.out.acked = m.acked
+		}
+		if a.from == pos {
+			a.out.running, a.out.runqueue, a.out.ran, a.out.other = m.running, m.runqueue, m.ran, m.other
+		}
+	}
 }
 
 // messages puts boundaries into an event's form.
@@ -279,7 +332,7 @@ func (f *flow) responseBegins(m event.Message) {
 		f.doubt = true
 	} else if !a.answered {
 		a.answered, a.status = true, m.Status // a response that lasts until the connection ends has no end of its own
-		a.out = h.turn
+		a.out, a.from = h.turn, m.Pos
 	}
 }
 
@@ -296,6 +349,7 @@ func (f *flow) responseEnds(m event.Message) {
 	}
 	a.status, a.guess, a.done = m.Status, a.guess || m.Guess, true
 	a.out.last, a.out.sent, a.out.acked = h.turn.last, h.turn.sent, h.turn.acked
+	a.to, a.awaits = m.Pos, h.calls
 }
 
 // miss forgets what has no answer yet: after a gap nobody knows which answer belongs to which request.
@@ -313,6 +367,11 @@ func (f *flow) miss() {
 // refresh gives the response under way what is newly known of its turn.
 func (f *flow) refresh(dir lens.Dir) {
 	h := &f.dirs[dir]
+	for _, a := range f.asks { // what was not sent when it was written is now
+		if dir == lens.Response && a.awaits {
+			a.out.sent = cmp.Or(a.out.sent, h.turn.sent)
+		}
+	}
 	if a := h.ask; dir == lens.Response && a != nil {
 		a.out.last, a.out.sent, a.out.acked = h.turn.last, h.turn.sent, h.turn.acked
 	}

@@ -19,7 +19,10 @@ type Options struct {
 	// Process tells what is known about a process of this host (package procinfo). It is nil on a replay, where the
 	// events carry what was known.
 	Process func(pid uint32) model.Process
-	Budget  Budget
+	// Detail asks for each call of a connection whose turns do not tell where its messages end. It is nil where nobody can
+	// answer; then such exchanges stay guesses.
+	Detail func(conn uint64)
+	Budget Budget
 }
 
 // Budget bounds what the collector keeps; 0 means the default. What does not fit goes, closed things first and the

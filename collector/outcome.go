@@ -20,7 +20,7 @@ const (
 // settleAsks closes exchanges whose response is written, in the order of the requests.
 func (c *Collector) settleAsks(x *conn) {
 	f := x.flow
-	for len(f.asks) > 0 && f.asks[0].done {
+	for len(f.asks) > 0 && f.asks[0].done && !f.asks[0].awaits {
 		c.endAsk(x, f.asks[0], false)
 		f.asks = f.asks[1:]
 	}
@@ -37,6 +37,9 @@ func (c *Collector) endFlow(x *conn) {
 	}
 	if h := &f.dirs[1]; h.open && h.ask != nil { // a response that lasts until the end
 		f.responseEnds(event.Message{Response: true, End: true, Status: h.ask.status})
+	}
+	for _, a := range f.asks {
+		a.awaits = false
 	}
 	c.settleAsks(x)
 	for _, a := range f.asks {

@@ -41,6 +41,7 @@ func (s *session) watch() *watch {
 	opt := optionsOf(s.header)
 	opt.Filters, opt.Sets = info.Filters, info.Sets
 	opt.Process = procinfo.New().Process
+	opt.Detail = s.Detail
 	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Now: monotonic}
 }
 

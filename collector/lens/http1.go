@@ -50,7 +50,7 @@ func NewHTTP1() Lens { return &http1{} }
 // Protocol returns its name.
 func (h *http1) Protocol() string { return "http1" }
 
-// Detail reports whether a message's end had to be guessed, or several came in one turn.
+// Detail reports whether a message was not seen whole, or several came in one turn.
 func (h *http1) Detail() bool { return h.detail && !h.tunnel }
 
 // Feed reads what was seen and skips what was not.
@@ -191,7 +191,6 @@ func (h *http1) headEnds(dir Dir, pos uint64, out []Boundary) []Boundary {
 		return out
 	case head.chunked:
 		s.state = atSize
-		h.detail = true
 	case head.hasLength && head.length > 0:
 		s.state, s.left = inBody, head.length
 	case head.hasLength, dir == Request:

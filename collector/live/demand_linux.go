@@ -39,6 +39,17 @@ func (s *Session) Need(set probes.Set) {
 	}
 }
 
+// Detail has each call of a connection told, with its first bytes; of the newest 1024 that it is called for. Without
+// payload it does nothing. Any goroutine may call it.
+func (s *Session) Detail(conn uint64) {
+	if s.noPayload {
+		return
+	}
+	if s.maps[bpf.KernelMapDetails].Put(conn, uint8(1)) == nil {
+		s.detailed.Do(func() { s.loader.variables["details_on"].Set(true) })
+	}
+}
+
 // noteSlow has the scheduler watched when an accept queue is more than half full: what do those do who should accept?
 func (s *Session) noteSlow(e *event.Event) {
 	if e.Known(event.FieldAcceptQueue) && e.Known(event.FieldBacklog) && 2*uint64(e.AcceptQueue) > uint64(e.Backlog)+1 {

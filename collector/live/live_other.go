@@ -43,6 +43,9 @@ func (*Session) WatchPID(uint32) error { return nil }
 // Need does nothing.
 func (*Session) Need(probes.Set) {}
 
+// Detail does nothing.
+func (*Session) Detail(uint64) {}
+
 // Sets are none.
 func (*Session) Sets() []string { return nil }
 

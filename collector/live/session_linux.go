@@ -34,14 +34,16 @@ type Session struct {
 	decoder decoder
 	tick    time.Duration
 
-	members  func() []uint32 // Config.Members
-	pending  []event.Event   // to be delivered before the ring is read again
-	draining bool
-	began    int64 // when the present drain began
-	newest   int64 // time of the newest record
-	unmarked int   // records since the last watermark
-	sampled  int64 // when the queues were last sampled
-	counted  lossCounters
+	members   func() []uint32 // Config.Members
+	noPayload bool            // Config.NoPayload
+	detailed  sync.Once       // a connection is in detail
+	pending   []event.Event   // to be delivered before the ring is read again
+	draining  bool
+	began     int64 // when the present drain began
+	newest    int64 // time of the newest record
+	unmarked  int   // records since the last watermark
+	sampled   int64 // when the queues were last sampled
+	counted   lossCounters
 
 	listeners   map[uint64]*listenerState // by cookie
 	tallies     map[bpf.KernelTallyKey]*tallyState
@@ -112,7 +114,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.maps = s.loader.maps
-	s.members = c.Members
+	s.members, s.noPayload = c.Members, c.NoPayload
 	if err := s.watchMembers(c.PIDs); err != nil {
 		return err
 	}

@@ -40,6 +40,11 @@ func answerHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "missing":
 		w.WriteHeader(http.StatusNotFound)
+	case "chunks": // in writes of their own, each of them a chunk
+		for range n {
+			w.Write(make([]byte, 3000))
+			w.(http.Flusher).Flush()
+		}
 	}
 	io.WriteString(w, "done")
 }

@@ -40,6 +40,7 @@ type watch struct {
 
 	mu        sync.Mutex
 	collector *collector.Collector
+	detail    func(conn uint64) // answers the collector; nil: nobody does
 	events    []event.Event
 	more      chan struct{} // closed and made anew with each event
 	err       error
@@ -89,11 +90,17 @@ func (p *pair) openWatch(t testing.TB, c live.Config) *watch {
 
 // newWatch returns a watch that has seen nothing.
 func (p *pair) newWatch(t testing.TB) *watch {
-	return &watch{
+	w := &watch{
 		t: t, ns: p.ns.ID, crowded: p.crowded, done: make(chan struct{}), more: make(chan struct{}),
-		collector: collector.New(collector.Options{}), listeners: map[uint64]listener{},
-		comms: map[uint32]string{p.server.PID: serverName(), p.client.PID: clientName()},
+		listeners: map[uint64]listener{},
+		comms:     map[uint32]string{p.server.PID: serverName(), p.client.PID: clientName()},
 	}
+	w.collector = collector.New(collector.Options{Detail: func(conn uint64) { // Add is called with the lock held
+		if w.detail != nil {
+			w.detail(conn)
+		}
+	}})
+	return w
 }
 
 // read is the session's one reader.
