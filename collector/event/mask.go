@@ -7,10 +7,11 @@ import (
 	"math/bits"
 )
 
-// Mask is a set of fields. The zero value is empty; masks can be compared.
-type Mask struct{ lo, hi uint64 }
+// Mask is a set of fields. The zero value is empty; masks can be compared. Three words, and no array: the compiler keeps them
+// in registers.
+type Mask struct{ lo, mid, hi uint64 }
 
-const _ = 128 - fields // more do not fit: the compiler says that this overflows
+var _ [3*64 - int(fields)]struct{} // there is room for all fields
 
 // MaskOf returns the set of these fields.
 func MaskOf(fields ...Field) Mask {
@@ -23,29 +24,35 @@ func MaskOf(fields ...Field) Mask {
 
 // Add puts a field into the set.
 func (m *Mask) Add(f Field) {
-	if f < 64 {
+	switch {
+	case f < 64:
 		m.lo |= 1 << f
-	} else {
-		m.hi |= 1 << (f - 64)
+	case f < 128:
+		m.mid |= 1 << (f - 64)
+	default:
+		m.hi |= 1 << (f - 128)
 	}
 }
 
 // Has reports whether the field is in the set.
 func (m Mask) Has(f Field) bool {
-	if f < 64 {
+	switch {
+	case f < 64:
 		return m.lo&(1<<f) != 0
+	case f < 128:
+		return m.mid&(1<<(f-64)) != 0
 	}
-	return m.hi&(1<<(f-64)) != 0
+	return m.hi&(1<<(f-128)) != 0
 }
 
 // And returns the fields that are in both sets.
-func (m Mask) And(o Mask) Mask { return Mask{m.lo & o.lo, m.hi & o.hi} }
+func (m Mask) And(o Mask) Mask { return Mask{m.lo & o.lo, m.mid & o.mid, m.hi & o.hi} }
 
 // AndNot returns the fields of m that are not in o.
-func (m Mask) AndNot(o Mask) Mask { return Mask{m.lo &^ o.lo, m.hi &^ o.hi} }
+func (m Mask) AndNot(o Mask) Mask { return Mask{m.lo &^ o.lo, m.mid &^ o.mid, m.hi &^ o.hi} }
 
 // Or returns the fields that are in either set.
-func (m Mask) Or(o Mask) Mask { return Mask{m.lo | o.lo, m.hi | o.hi} }
+func (m Mask) Or(o Mask) Mask { return Mask{m.lo | o.lo, m.mid | o.mid, m.hi | o.hi} }
 
 // Equal reports whether both sets have the same fields.
 func (m Mask) Equal(o Mask) bool { return m == o }
@@ -53,14 +60,11 @@ func (m Mask) Equal(o Mask) bool { return m == o }
 // All yields the fields of the set in their order.
 func (m Mask) All() iter.Seq[Field] {
 	return func(yield func(Field) bool) {
-		for lo := m.lo; lo != 0; lo &= lo - 1 {
-			if !yield(Field(bits.TrailingZeros64(lo))) {
-				return
-			}
-		}
-		for hi := m.hi; hi != 0; hi &= hi - 1 {
-			if !yield(Field(64 + bits.TrailingZeros64(hi))) {
-				return
+		for i, word := range [3]uint64{m.lo, m.mid, m.hi} {
+			for ; word != 0; word &= word - 1 {
+				if !yield(Field(64*i + bits.TrailingZeros64(word))) {
+					return
+				}
 			}
 		}
 	}
