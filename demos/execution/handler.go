@@ -31,6 +31,7 @@ func (s *site) converse(fd int) error {
 		have += n
 		path, size, err := parse(in[:have])
 		if err != nil {
+			refuse(fd)
 			return nil
 		}
 		if size == 0 {

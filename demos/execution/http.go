@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // Paths that the server answers.
@@ -36,6 +38,11 @@ func parse(in []byte) (path string, size int, err error) {
 		return "", 0, errRequest
 	}
 	return string(words[1]), end + len("\r\n\r\n"), nil
+}
+
+// refuse answers what is no request, before the connection is closed. Whether it arrives is the client's affair.
+func refuse(fd int) {
+	_, _ = unix.Write(fd, []byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 }
 
 // answer is what a path is answered with, after its work is done. The connection stays open.

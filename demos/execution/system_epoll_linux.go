@@ -102,6 +102,7 @@ func (l *loop) advance(c *client) error {
 	for c.waiting == "" {
 		path, size, err := parse(c.in[:c.have])
 		if err != nil {
+			refuse(c.fd)
 			l.drop(c)
 			return nil
 		}

@@ -90,6 +90,7 @@ func (r *ringServer) advance(s *seat, n int) error {
 	for s.waiting == "" {
 		path, size, err := parse(s.in[:s.have])
 		if err != nil {
+			refuse(s.fd)
 			s.dismiss()
 			return nil
 		}
@@ -103,6 +104,11 @@ func (r *ringServer) advance(s *seat, n int) error {
 				return err
 			}
 			break
+		}
+		if path == pathCPU { // what is in the ring need not wait for that
+			if _, err := r.ring.Submit(0); err != nil {
+				return fmt.Errorf("io_uring_enter: %w", err)
+			}
 		}
 		if err := work(path, s.db); err != nil {
 			return err
