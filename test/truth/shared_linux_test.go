@@ -25,6 +25,7 @@ type sharedSession struct {
 	config  live.Config
 	session *live.Session
 	done    chan struct{} // closed when the session's events have ended
+	before  testkit.BPF   // what this process held before
 	spaces  []*os.File    // of the tests so far: the numbers of namespaces must not come back meanwhile
 
 	mu    sync.Mutex
@@ -50,6 +51,7 @@ func (s *sharedSession) begin(t testing.TB, p *pair, c live.Config) *watch {
 func (s *sharedSession) open(t testing.TB, c live.Config) {
 	t.Helper()
 	s.config, c.Tier = c, forcedTier(t)
+	s.before = testkit.BPFOf(t, os.Getpid())
 	session, err := live.Open(context.Background(), c)
 	if err != nil {
 		t.Fatalf("open live session: %v", err)
@@ -82,7 +84,7 @@ func (s *sharedSession) give(w *watch) {
 	s.watch = w
 }
 
-// close closes the session, if it is open.
+// close closes the session, if it is open: whatever the tests made it do, it leaves no object in the kernel.
 func (s *sharedSession) close(t testing.TB) {
 	t.Helper()
 	if s.session == nil {
@@ -92,6 +94,9 @@ func (s *sharedSession) close(t testing.TB) {
 		t.Errorf("close session: %v", err)
 	}
 	<-s.done
+	if left := testkit.BPFOf(t, os.Getpid()).Without(s.before); !left.Empty() {
+		t.Errorf("BPF objects left of the session of many tests: %v", left)
+	}
 	for _, f := range s.spaces {
 		f.Close()
 	}
