@@ -61,7 +61,7 @@ func (s *socket) dial(a dialArgs) error {
 	}
 	time.Sleep(a.Pause)
 	if s.Out == 0 {
-		if err := s.write(a.Talk.Write); err != nil {
+		if err := undisturbed(func() error { return s.write(a.Talk.Write) }); err != nil {
 			return err
 		}
 	}
@@ -86,7 +86,8 @@ func (s *socket) connect(a dialArgs) error {
 	switch a.How {
 	case fastSend:
 		s.Wrote = s.Called
-		if err = unix.Sendto(fd, make([]byte, a.Talk.Write), unix.MSG_FASTOPEN, sa); err == nil {
+		err = undisturbed(func() error { return unix.Sendto(fd, make([]byte, a.Talk.Write), unix.MSG_FASTOPEN, sa) })
+		if err == nil {
 			s.Out = uint64(a.Talk.Write)
 		}
 	case nonBlocking:
@@ -103,6 +104,18 @@ func (s *socket) connect(a dialArgs) error {
 		s.Errno = int32(errno)
 	}
 	return s.self(fd)
+}
+
+// undisturbed makes a call that the runtime's signal does not interrupt: the kernel starts such a send again from its
+// beginning, and with TCP Fast Open the SYN has taken the data already, which then goes out twice.
+func undisturbed(call func() error) error {
+	var block, old unix.Sigset_t
+	block.Val[0] = 1 << (unix.SIGURG - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &block, &old); err != nil {
+		return fmt.Errorf("block SIGURG: %w", err)
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	return call()
 }
 
 func prepare(fd int, how string) error {

@@ -42,7 +42,7 @@ func TestAcceptorBlocks(t *testing.T) {
 		}
 		// While it has, or waits for, a CPU in the call, or between its clock and the call, it is not blocked.
 		ts = append(ts, sample{"blocked in " + call, time.Duration(r.did.BlockedNS[call]), span{r.worked.Took - r.onCPU(), r.worked.Took}})
-		r.compare()
+		ts = append(ts, r.compare()...)
 	}
 	ts.judge(t)
 }
@@ -54,7 +54,7 @@ func TestAcceptorSpins(t *testing.T) {
 	if least := int64(n * each * 9 / 10); r.did.RunningNS < least {
 		t.Errorf("running for %v, want %v at least", time.Duration(r.did.RunningNS), time.Duration(least))
 	}
-	r.compare()
+	r.compare().judge(t)
 }
 
 // TestThreadCalls: one that makes many system calls after each accept. Go's runtime and the test's own clocks make some more.
@@ -150,8 +150,8 @@ func (r *report) onCPU() int64 {
 // switchTime is how long the kernel may take to choose a thread.
 const switchTime = 5 * time.Microsecond
 
-// compare checks what the thread's own clocks say.
-func (r *report) compare() {
+// compare returns the times for which the thread has clocks of its own.
+func (r *report) compare() times {
 	r.t.Helper()
 	if r.did.WatchedNS != r.took {
 		r.t.Errorf("watched for %d ns, the events are %d ns apart", r.did.WatchedNS, r.took)
@@ -163,7 +163,7 @@ func (r *report) compare() {
 	if !r.worked.Untold {
 		ts = append(ts, sample{"in the run queue", time.Duration(r.did.RunqueueNS), span{queued.from - drift, queued.to}})
 	}
-	ts.judge(r.t)
+	return ts
 }
 
 // since returns what a thread did between two events.
