@@ -161,8 +161,8 @@ func (w *watch) verifyNoSYN() {
 
 // TestFidelity: each probe says of each fact what kernel.md found for the tier in use.
 func TestFidelity(t *testing.T) {
-	p := newPair(t)
-	info := p.openWatch(t, live.Config{}).session.Info()
+	_, w := newWatched(t, live.Config{})
+	info := w.session.Info()
 	if forced := forcedTier(t); forced != "" && info.Tier != forced {
 		t.Errorf("the tier is %s, forced was %s", info.Tier, forced)
 	}

@@ -12,9 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"beltrace/collector/event"
-	"beltrace/collector/live"
 	"beltrace/collector/model"
-	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 )
 
@@ -53,7 +51,7 @@ func TestContainerFilter(t *testing.T) {
 func (tl *tool) watch(p *pair) *watch {
 	w := p.newWatch(tl.t)
 	w.strict = true
-	w.hold(tl.tier(p))
+	w.hold(shared.tierHere(tl.t))
 	return w
 }
 
@@ -101,13 +99,6 @@ func TestSnapshotCommand(t *testing.T) {
 			t.Errorf("a connection is %+v", c)
 		}
 	}
-}
-
-// tier is the one that the tool has, found out by a session of our own.
-func (tl *tool) tier(p *pair) (tier probes.Tier) {
-	w := p.openWatch(tl.t, live.Config{})
-	defer w.close()
-	return w.tier
 }
 
 // linesUntil reads event lines until one fits.

@@ -25,6 +25,7 @@ type sharedSession struct {
 	config  live.Config
 	session *live.Session
 	done    chan struct{} // closed when the session's events have ended
+	tier    probes.Tier   // of the sessions so far
 	before  testkit.BPF   // what this process held before
 	spaces  []*os.File    // of the tests so far: the numbers of namespaces must not come back meanwhile
 
@@ -56,7 +57,7 @@ func (s *sharedSession) open(t testing.TB, c live.Config) {
 	if err != nil {
 		t.Fatalf("open live session: %v", err)
 	}
-	s.session, s.done = session, make(chan struct{})
+	s.session, s.tier, s.done = session, session.Info().Tier, make(chan struct{})
 	go s.read(collector.Ordered(session), s.done)
 }
 

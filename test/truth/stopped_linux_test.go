@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"beltrace/collector/event"
+	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 )
 
 // TestStoppedThread: a process that a signal stops is blocked in nothing of its own.
 func TestStoppedThread(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	p, w, l := workers(t)
 	const pause = 300 * time.Millisecond
 	working := begin[worked](p.server, "work", workArgs{Listener: l, N: 1, How: worksBySleep, For: time.Millisecond})
@@ -58,6 +60,7 @@ const quotaPeriod = 100 * time.Millisecond
 
 // TestThrottledThread: a thread whose cgroup has used up its quota would run: that is neither sleep nor a crowded CPU.
 func TestThrottledThread(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	p, w, _ := workers(t)
 	kernel := testkit.Quota(t, p.server.PID, 20*time.Millisecond)
 	const need = 200 * time.Millisecond // ten periods, if nobody else wants the CPU

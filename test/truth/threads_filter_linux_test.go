@@ -10,11 +10,13 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/probes"
 )
 
 // TestThreadsOfFilter: each filter watches the threads of the server that it selects, what they are blocked in already
 // among it, and nobody else's.
 func TestThreadsOfFilter(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	for name, filter := range map[string]func(*pair, socket) live.Config{
 		"port":  func(_ *pair, l socket) live.Config { return live.Config{Ports: []uint16{l.Local.Port()}} },
 		"comm":  func(*pair, socket) live.Config { return live.Config{Comm: serverName()} },
@@ -46,6 +48,7 @@ func TestThreadsOfFilter(t *testing.T) {
 
 // TestThreadsOfChildren: a child of a watched process is watched from its first moment to its end.
 func TestThreadsOfChildren(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	noLeaks(t)
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})

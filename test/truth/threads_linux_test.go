@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"beltrace/collector/event"
-	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
@@ -29,6 +28,7 @@ var whatCall = map[string]string{
 
 // TestAcceptorBlocks: what an acceptor did between two accepts, for each thing that it can block in.
 func TestAcceptorBlocks(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	const n, each = 10, 48 * time.Millisecond
 	var works []workArgs
 	for how := range whatCall {
@@ -49,6 +49,7 @@ func TestAcceptorBlocks(t *testing.T) {
 
 // TestAcceptorSpins: one that computes for 5 ms after each accept.
 func TestAcceptorSpins(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	const n, each = 20, 5 * time.Millisecond
 	r := acceptAndWork(t, []workArgs{{N: n, How: worksBySpin, For: each}})[0]
 	if least := int64(n * each * 9 / 10); r.did.RunningNS < least {
@@ -59,6 +60,7 @@ func TestAcceptorSpins(t *testing.T) {
 
 // TestThreadCalls: one that makes many system calls after each accept. Go's runtime and the test's own clocks make some more.
 func TestThreadCalls(t *testing.T) {
+	onceAKernel(t, probes.Sched, probes.Calls)
 	const n = 3
 	r := acceptAndWork(t, []workArgs{{N: n, How: worksByCalls}}, probes.Calls)[0]
 	if least, most := uint64(n*callsEach), uint64(n*callsEach+400); r.did.Syscalls < least || r.did.Syscalls > most {
@@ -238,6 +240,7 @@ func callers(t testing.TB, pid uint32, call int) []uint32 {
 
 // TestTwoOnOneCPU: of two threads that compute on the same CPU, one waits for it while the other has it.
 func TestTwoOnOneCPU(t *testing.T) {
+	onceAKernel(t, probes.Sched)
 	p, w, _ := workers(t)
 	spin := workArgs{N: 1, How: worksBySpin, For: 300 * time.Millisecond, CPU: 1}
 	one, two := begin[worked](p.server, "work", spin), begin[worked](p.server, "work", spin)
@@ -261,40 +264,4 @@ func TestTwoOnOneCPU(t *testing.T) {
 		t.Errorf("together they waited for a CPU for %v, both wanted one for %v", queued, both)
 	}
 	w.sums()
-}
-
-// TestSchedOnDemand: on the whole host the scheduler is watched only when a queue fills; then the present block of the
-// acceptor is told, though it began before.
-func TestSchedOnDemand(t *testing.T) {
-	p, w := newWatchedAlone(t, live.Config{})
-	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 4})
-	if slices.Contains(w.session.Sets(), string(probes.Sched)) {
-		t.Error("the scheduler is watched, and nobody has asked")
-	}
-	working := begin[worked](p.server, "work", workArgs{Listener: l, N: 1, How: worksBySleep, For: 4 * time.Second})
-	dialing := begin[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 4, Talk: talk{End: endKeep}})
-	dialing.result()
-	e := w.until("the blocked acceptor", func(e *event.Event) bool {
-		return e.Kind == event.Thread && e.PID == p.server.PID && e.Thread.BlockedNS["nanosleep"] > int64(time.Second)
-	})
-	if !slices.Contains(w.session.Sets(), string(probes.Sched)) {
-		t.Errorf("the sets are %v", w.session.Sets())
-	}
-	if done := working.result(); done.TID != e.TID {
-		t.Errorf("thread %d sleeps, it is %d", e.TID, done.TID)
-	}
-	w.sums()
-}
-
-// TestNeedEnds: what nobody needs any more is detached.
-func TestNeedEnds(t *testing.T) {
-	_, w := newWatchedAlone(t, live.Config{})
-	on := func() bool { return slices.Contains(w.session.Sets(), string(probes.Sched)) }
-	w.session.Need(probes.Sched)
-	if !testkit.Until(settleTime, on) {
-		t.Fatal("the scheduler is not watched although it is needed")
-	}
-	if !testkit.Until(2*settleTime, func() bool { return !on() }) {
-		t.Error("the scheduler is still watched")
-	}
 }

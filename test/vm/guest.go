@@ -41,6 +41,11 @@ type guest struct {
 
 func (g guest) String() string { return g.Kernel.Name + " " + g.Arch + " " + g.Tier }
 
+// best reports whether the guest is held to no lower tier than its kernel has.
+func (g guest) best() bool {
+	return g.Tier == tiers[slices.IndexFunc(tiers, func(tier string) bool { return hasTier(g.Kernel.Name, g.Arch, tier) })]
+}
+
 // matrix returns the guests that CI runs, or every one of them if all is set: each kernel with the best tier, and the
 // forced tiers on the two kernels that most servers run (one of them on arm64, too).
 func matrix(all bool) []guest {

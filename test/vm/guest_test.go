@@ -24,6 +24,17 @@ func TestMatrixOfCI(t *testing.T) {
 	}
 }
 
+func TestBest(t *testing.T) {
+	for tier, best := range map[string]bool{"full": true, "kprobe": false, "tracepoint": false} {
+		if got := (guest{kernels[1], "amd64", tier}).best(); got != best {
+			t.Errorf("6.1 amd64 %s: %v", tier, got)
+		}
+	}
+	if !(guest{kernels[1], "arm64", "kprobe"}).best() {
+		t.Error("6.1 arm64 has no better tier than kprobe")
+	}
+}
+
 func TestChoose(t *testing.T) {
 	for _, tt := range []struct {
 		name, arch, tier string

@@ -54,6 +54,9 @@ func (r *runner) boot(ctx context.Context, g guest, tests string, rep *report) (
 		args = append(args, "-test.run="+tests)
 	}
 	env := []string{"BELTRACE_GUEST=1", "BELTRACE_TIER=" + g.Tier, "BELTRACE_BIN=/bin/beltrace"}
+	if !g.best() {
+		env = append(env, "BELTRACE_LOWER_TIER=1")
+	}
 	initramfs := filepath.Join(r.dir, strings.ReplaceAll("initramfs "+g.String(), " ", "-"))
 	if err := writeInitramfs(ctx, initramfs, img, p, env, args); err != nil {
 		return console{}, err
