@@ -34,7 +34,7 @@ func after(ts int64) int64 { return (ts/period + 1) * period }
 
 // light returns what findings are drawn from, at a fraction of a snapshot's cost.
 func (c *Collector) light(now int64) *model.Snapshot {
-	return &model.Snapshot{TS: now, Listeners: c.listListeners(now, light), Namespaces: c.listSpaces(), Loops: c.listLoops(light)}
+	return &model.Snapshot{TS: now, Listeners: c.listListeners(now, light), Namespaces: c.listSpaces(), Loops: c.listLoops(light), Rings: c.listRings()}
 }
 
 // Findings returns what the rules found at the last full half second of event time: the worst first, then what has

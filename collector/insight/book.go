@@ -19,6 +19,7 @@ const (
 	listenerSubject = iota // by cookie
 	spaceSubject           // by the number of the network namespace
 	loopSubject            // by thread and descriptor
+	ringSubject            // by process and number
 )
 
 // key names what a rule was applied to.

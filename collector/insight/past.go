@@ -14,11 +14,12 @@ const span = 10 * time.Second
 // marks is how many moments that are.
 const marks = int(span/Period) + 1
 
-// past is what is remembered of earlier moments, by listener, by network namespace and by event loop.
+// past is what is remembered of earlier moments, by listener, by network namespace, by event loop and by ring.
 type past struct {
 	listeners map[uint64]*listener
 	spaces    map[uint32]*space
 	loops     map[uint64]*loop
+	rings     map[uint64]*ring
 }
 
 // moment is the model as rules see it: each thing with its own past.
@@ -26,6 +27,7 @@ type moment struct {
 	listeners []*listener
 	spaces    []*space
 	loops     []*loop
+	rings     []*ring
 }
 
 // listener is a listener now, and in the last seconds.
@@ -77,7 +79,7 @@ type thread struct {
 
 // look joins the snapshot with the past. It changes nothing that is remembered.
 func (p *past) look(s *model.Snapshot) *moment {
-	m := &moment{loops: p.lookLoops(s)}
+	m := &moment{loops: p.lookLoops(s), rings: p.lookRings(s)}
 	byNS := map[uint32]*space{}
 	for i := range s.Namespaces {
 		n := p.lookSpace(&s.Namespaces[i], s.TS)
@@ -165,7 +167,11 @@ func (p *past) keep(m *moment) {
 	for _, l := range m.loops {
 		loops[l.id()] = &loop{marks: remember(l.marks, l.now)}
 	}
-	p.listeners, p.spaces, p.loops = listeners, spaces, loops
+	rings := make(map[uint64]*ring, len(m.rings))
+	for _, r := range m.rings {
+		rings[r.id()] = &ring{marks: remember(r.marks, r.now)}
+	}
+	p.listeners, p.spaces, p.loops, p.rings = listeners, spaces, loops, rings
 }
 
 // remember appends a mark and drops those that are too old.

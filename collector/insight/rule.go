@@ -17,8 +17,10 @@ type rule struct {
 	listener func(l *listener) *evidence
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
 	space func(n *space) *evidence
-	// loop says what is wrong with an event loop. A rule has it, or the other two.
+	// loop says what is wrong with an event loop. A rule has it, or the first two, or the next.
 	loop func(l *loop) *evidence
+	// ring says what is wrong with an io_uring.
+	ring func(r *ring) *evidence
 }
 
 // keep is how long a finding outlives its evidence.
@@ -67,6 +69,7 @@ var rules = []rule{
 	blockedLoop,
 	busyPolling,
 	emptyPolling,
+	ioWQPunt,
 }
 
 // apply returns what all rules find.
@@ -76,6 +79,10 @@ func apply(m *moment) []found {
 		r := &rules[i]
 		if r.loop != nil {
 			out = append(out, applyLoop(i, m.loops)...)
+			continue
+		}
+		if r.ring != nil {
+			out = append(out, applyRing(i, m.rings)...)
 			continue
 		}
 		told := map[uint32]bool{} // namespaces in which a listener explains it
