@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	interestShown = 64   // descriptors that an event of a loop lists
-	interestMany  = 1024 // from so many on they are read more rarely
-	interestPause = 10 * time.Second
+	interestShown = 64 // descriptors that an event of a loop lists
+	// Reading an epoll instance's list holds its lock (ep_show_fdinfo), several times over for a long one: so many of its
+	// descriptors are read each second at most.
+	interestPerSecond = 128
 )
 
 // What an epoll instance is told beside the events themselves (include/uapi/linux/eventpoll.h).
@@ -42,7 +43,7 @@ type interest struct {
 
 // read reads it anew if that is due. False: there is no such loop any more.
 func (in *interest) read(s *Session, key bpf.KernelLoopKey, pid uint32, now int64) bool {
-	if in.fds > interestMany && now-in.at < int64(interestPause) {
+	if now-in.at < int64(in.fds)*int64(time.Second)/interestPerSecond {
 		return true
 	}
 	if key.Fd < 0 {
@@ -56,9 +57,8 @@ func (in *interest) read(s *Session, key bpf.KernelLoopKey, pid uint32, now int6
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	device, ok := socketDevice()
-	*in = parseInterest(string(text), device)
-	in.at, in.sockets = now, in.sockets && ok
+	*in = parseInterest(string(text), s.loops.sockfs)
+	in.at, in.sockets = now, in.sockets && s.loops.sockfs != 0
 	return true
 }
 

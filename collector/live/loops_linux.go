@@ -20,6 +20,7 @@ type loopReader struct {
 	round  uint64
 	keys   []bpf.KernelLoopKey
 	values []bpf.KernelLoop
+	sockfs uint64 // device number of sockets' inodes, as fdinfo writes it; 0: not known
 }
 
 // loopSeen is what was last told of a loop.
@@ -76,6 +77,7 @@ func (s *Session) sampleLoops(all bool) {
 	r := &s.loops
 	if r.seen == nil {
 		r.seen, r.dead = map[bpf.KernelLoopKey]*loopSeen{}, map[uint32]bool{}
+		r.sockfs = socketDevice()
 		r.keys, r.values = make([]bpf.KernelLoopKey, batch), make([]bpf.KernelLoop, batch)
 	}
 	r.round++
@@ -235,16 +237,16 @@ func (d *decoder) stall(r *bpf.KernelStallEvent, e *event.Event) bool {
 	return true
 }
 
-// socketDevice is the device number of sockets' inodes, as fdinfo writes it.
-func socketDevice() (uint64, bool) {
+// socketDevice asks for the device number of sockets' inodes; 0 if it is not known.
+func socketDevice() uint64 {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, false
+		return 0
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil {
-		return 0, false
+	if unix.Fstat(fd, &st) != nil || unix.Major(st.Dev) != 0 { // sockfs has no device
+		return 0
 	}
-	return uint64(unix.Minor(st.Dev)), unix.Major(st.Dev) == 0 // sockfs has no device
+	return uint64(unix.Minor(st.Dev))
 }

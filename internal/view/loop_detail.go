@@ -23,6 +23,16 @@ func findLoop(s *model.Snapshot, key Key) *model.Loop {
 	return nil
 }
 
+// loopOf returns the loop that a finding is about, nil if it is about none.
+func loopOf(s *model.Snapshot, f *model.Finding) *model.Loop {
+	for i := range s.Loops {
+		if l := &s.Loops[i]; f.PID == model.Some(l.PID) && f.Subject == fmt.Sprintf("%s %s %s", l.Comm, loopNumber(l), loopPlace(l)) {
+			return l
+		}
+	}
+	return nil
+}
+
 func openLoop(in Input, l *model.Loop, width int) *Detail {
 	state := l.Kind + " loop"
 	if l.Ended.Known {
@@ -41,6 +51,7 @@ func openLoop(in Input, l *model.Loop, width int) *Detail {
 	stallSection(d, in, l)
 	readySection(d, l, width)
 	waitersSection(d, in, l)
+	servedSection(d, in, l)
 	interestSection(d, in, l)
 	return d
 }
@@ -107,6 +118,46 @@ func waitersSection(d *Detail, in Input, l *model.Loop) {
 			continue
 		}
 		d.add(line)
+	}
+}
+
+// loopThatServed returns the loop of the thread that read a request: of several the one that waits for its connection, as far as
+// is known. nil: it waits for no sockets, or nobody watched.
+func loopThatServed(s *model.Snapshot, x *model.Exchange) *model.Loop {
+	var found *model.Loop
+	for i := range s.Loops {
+		l := &s.Loops[i]
+		if !x.PID.Known || !x.TID.Known || l.PID != x.PID.V || l.TID != x.TID.V || ownLoop(l) {
+			continue
+		}
+		if c := findConnection(s, x.Conn); c != nil && c.FD.Known {
+			if _, waits := l.Interest[c.FD.V]; waits {
+				return l
+			}
+		}
+		if found == nil {
+			found = l
+		}
+	}
+	return found
+}
+
+// servedShown is how many requests the detail of a loop lists.
+const servedShown = 6
+
+// servedSection lists the last requests that the loop's thread read.
+func servedSection(d *Detail, in Input, l *model.Loop) {
+	n := 0
+	for i := range in.Snap.Exchanges {
+		x := &in.Snap.Exchanges[i]
+		if n == servedShown || loopThatServed(in.Snap, x) != l {
+			continue
+		}
+		if n == 0 {
+			d.section("THE LAST REQUESTS THAT IT SERVED")
+		}
+		n++
+		d.link(Line{{pad(in.clock().Time(x.TS), factName), Dim}, {fmt.Sprintf("%8s  ", Dur(x.TotalNS)), Strong}, {Clean(requestText(x)), Normal}}, exchangeKey(x))
 	}
 }
 

@@ -37,6 +37,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	d.fact("ended", Span{in.clock().Time(x.TS), Normal})
 	d.fact("confidence", Span{x.Confidence, Normal}, Span{confidenceText(x), Dim})
 	exchangeLinks(d, in, x)
+	loopLink(d, in, x)
 	routeSection(d, in, x)
 	return d
 }
@@ -99,6 +100,13 @@ func exchangeLinks(d *Detail, in Input, x *model.Exchange) {
 	}
 	if l := findListener(in.Snap, x.Listener.V); l != nil {
 		d.link(Line{{pad("listener", factName), Dim}, {comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  Enter opens it", Dim}}, listenerKey(l))
+	}
+}
+
+// loopLink leads to the event loop whose thread read the request.
+func loopLink(d *Detail, in Input, x *model.Exchange) {
+	if l := loopThatServed(in.Snap, x); l != nil {
+		d.link(Line{{pad("event loop", factName), Dim}, {Clean(l.Comm) + " ", Strong}, {loopNumber(l) + " " + loopPlace(l), Normal}, {"  Enter opens it", Dim}}, keyOfLoop(l))
 	}
 }
 

@@ -22,7 +22,8 @@ func loops() []model.Loop {
 	gone.State, gone.Ended = model.StateClosed, model.Some[int64](Now-4*sec)
 	longGone := epoll(7005, 7005, "gunicorn: worker", 5, 1, 40, 1, 1)
 	longGone.State, longGone.Ended = model.StateClosed, model.Some[int64](Now-60*sec)
-	return []model.Loop{evil, nginx, epoll(813, 813, "nginx", 7, 64, 38_000, 1, 3), old, node, own, gone, longGone}
+	api := epoll(4711, 4712, "api", 5, 30, 2_000, 1, 2)
+	return []model.Loop{evil, nginx, api, epoll(813, 813, "nginx", 7, 64, 38_000, 1, 3), old, node, own, gone, longGone}
 }
 
 // epoll is a loop that was busy so many percent of a minute.

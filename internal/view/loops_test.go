@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"beltrace/collector/model"
+	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
+)
+
+// links returns what a record's detail leads to.
+func links(t *testing.T, s *model.Snapshot, key view.Key) (out []view.Key) {
+	t.Helper()
+	d, ok := view.Open(view.Input{Snap: s}, key, 100)
+	if !ok {
+		t.Fatalf("%v does not open", key)
+	}
+	for _, l := range d.Lines {
+		if l.Link != (view.Key{}) {
+			out = append(out, l.Link)
+		}
+	}
+	return out
+}
+
+// TestLoopLinks: from a request, and from a finding, to the loop, and from there back to the request.
+func TestLoopLinks(t *testing.T) {
+	s := viewtest.Busy()
+	s.Findings = []model.Finding{{ID: "blocked-loop", Severity: model.Warning, Subject: "api 4711/4712 epfd 5", Text: "it slept", PID: model.Some[uint32](4711)}}
+	loop := view.Key{Kind: view.LoopRecord, ID: 4712, Name: "4711 epfd 5"}
+	requests, _ := view.PageNamed("requests")
+	request := requests.Table(view.Input{Snap: s, Sort: requests.Order}).Keys[0]
+	if !slices.Contains(links(t, s, request), loop) {
+		t.Errorf("no way from a request to its loop: %v", links(t, s, request))
+	}
+	if !slices.Contains(links(t, s, loop), request) {
+		t.Errorf("no way from a loop to a request that it served: %v", links(t, s, loop))
+	}
+	findings, _ := view.PageNamed("findings")
+	if finding := findings.Table(view.Input{Snap: s}).Keys[0]; !slices.Contains(links(t, s, finding), loop) {
+		t.Errorf("no way from a finding to its loop: %v", links(t, s, finding))
+	}
+	own := view.Key{Kind: view.LoopRecord, ID: 5133, Name: "5120 epfd 20"}
+	if slices.ContainsFunc(links(t, s, own), func(k view.Key) bool { return k.Kind == view.ExchangeRecord }) {
+		t.Error("a runtime's own loop serves requests")
+	}
+}
+
+// TestLoopsLately: rates and shares are those of the last seconds; a loop that has ended long ago is not shown.
+func TestLoopsLately(t *testing.T) {
+	const sec = int64(1e9)
+	h := new(view.History)
+	at := func(n int64, waits uint64, busy int64) *model.Snapshot {
+		s := viewtest.Empty()
+		s.TS += n * sec
+		s.Loops = []model.Loop{{PID: 1, TID: 1, Comm: "api", Kind: "epoll", EpFD: model.Some[int32](4), Waits: waits, Blocked: (n+1)*sec - busy, Busy: busy},
+			{PID: 2, TID: 2, Comm: "gone", Kind: "epoll", State: model.StateClosed, Ended: model.Some(s.TS - 60*sec)}}
+		return s
+	}
+	shown := func(s *model.Snapshot) []string {
+		page, _ := view.PageNamed("loops")
+		table := page.Table(view.Input{Snap: s, Hist: h, Sort: page.Order})
+		var rows []string
+		for row := range table.Keys {
+			rows = append(rows, table.Layout(120, 0, len(table.Keys)).Row(row)[0].String())
+		}
+		return rows
+	}
+	for n := range int64(30) {
+		h.Add(at(n, 1000, 0))
+	}
+	rows := shown(at(30, 1110, sec))
+	if len(rows) != 1 || !strings.Contains(rows[0], " 10 ") || !strings.Contains(rows[0], "9.1 %") {
+		t.Errorf("110 waits and a second of work in eleven seconds, and one loop that has ended: %q", rows)
+	}
+	if rows := shown(at(30, 5, 31*sec)); !strings.Contains(rows[0], "100 %") {
+		t.Errorf("watched anew: %q", rows)
+	}
+}
