@@ -235,7 +235,7 @@ struct turn_event {
 	__u64 latency;
 	__u64 running; /* of an answer: the CPU time of the thread that had read the request, since then; 0: not known */
 	__u64 runqueue; /* of its own thread, the time without a CPU since then, or, if another one had read it, since its last sleep */
-	__u64 other;  /* of a request, or of an answer if another thread had read: when this one last read one or began an answer */
+	__u64 other; /* of a request, or of an answer if another thread had read: when this one last read one or began an answer */
 	__u64 nagle;  /* written bytes stayed since earlier ones were not acknowledged (Nagle's algorithm) */
 	__u64 window; /* since the receiver's window was full */
 	__u32 calls;
