@@ -35,6 +35,7 @@ type looped struct {
 	PID, TID uint32
 	EpFD     int
 	Waits    []waited
+	OnCPU    int64 // ns that it had a CPU or, as far as this kernel tells, waited for one
 }
 
 type waited struct {
@@ -61,11 +62,13 @@ func opLoop(a loopArgs) (l looped, err error) {
 	if err != nil {
 		return l, err
 	}
+	cpu, queued := threadCPU(), threadQueued()
 	for _, w := range a.Waits {
 		if err := p.turn(w, wait, &l); err != nil {
 			return l, fmt.Errorf("%s: %w", a.Kind, err)
 		}
 	}
+	l.OnCPU = threadCPU() - cpu + threadQueued() - queued
 	return l, nil
 }
 
@@ -81,8 +84,7 @@ func (p *pairs) turn(a waitArgs, wait func(ms int) (int, error), l *looped) erro
 	var w waited
 	if a.Sleep > 0 {
 		before := testkit.Mono()
-		ts := unix.NsecToTimespec(int64(a.Sleep))
-		if err := unix.Nanosleep(&ts, nil); err != nil && err != unix.EINTR {
+		if err := wholly(a.Sleep, sleep); err != nil {
 			return err
 		}
 		w.Slept = testkit.Mono() - before
