@@ -3,7 +3,6 @@
 package collector
 
 import (
-	"maps"
 	"net/netip"
 
 	"beltrace/collector/event"
@@ -155,35 +154,6 @@ func (c *Collector) unfile(l *listener) {
 		return
 	}
 	c.byPort[k] = all
-}
-
-// evictListener drops the oldest closed listener, or the oldest of all, but not keep.
-func (c *Collector) evictListener(keep *listener) {
-	at := -1
-	for i, l := range c.order {
-		if l != keep && (at < 0 || l.state == model.StateClosed) {
-			at = i
-			if l.state == model.StateClosed {
-				break
-			}
-		}
-	}
-	if at < 0 {
-		return
-	}
-	l := c.order[at]
-	if l.state == model.StateClosed {
-		c.total.Evicted++
-	} else {
-		c.lose("evicted", 1)
-	}
-	c.order = append(c.order[:at], c.order[at+1:]...)
-	c.unfile(l)
-	maps.DeleteFunc(c.listeners, func(_ uint64, m *listener) bool { return m == l }) // its twin too, whatever its cookie
-	for x := range l.waiting.all() {
-		l.waiting.remove(x)
-	}
-	*l = listener{id: l.id, local: l.local, gone: true}
 }
 
 // listenerByCookie returns the listener of that cookie. One that nothing was said about is added: its listen was lost.

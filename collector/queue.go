@@ -63,6 +63,9 @@ func (c *Collector) syn(e *event.Event) {
 }
 
 func (c *Collector) queue(e *event.Event) {
+	if c.listeners[e.ListenerConn] == nil && !c.roomFor(e) {
+		return
+	}
 	l := c.listenerOf(e)
 	if l == nil {
 		return
