@@ -134,7 +134,7 @@ func TestSYN(t *testing.T) {
 func TestQueueSample(t *testing.T) {
 	t.Run("own network namespace", func(t *testing.T) {
 		p := pairAtHome(t)
-		p.openWatch(t, live.Config{}).sampled(p)
+		shared.begin(t, p, live.Config{}).sampled(p)
 	})
 	t.Run("another network namespace", func(t *testing.T) {
 		p, w := newWatched(t, live.Config{})

@@ -43,7 +43,9 @@ func (s *sharedSession) begin(t testing.TB, p *pair, c live.Config) *watch {
 	w := p.newWatch(t)
 	w.session, w.lent = s.session, true
 	w.hold(s.session.Info().Tier)
-	s.spaces = append(s.spaces, p.ns.Hold(t))
+	if !p.crowded { // the machine's own namespace stays anyway
+		s.spaces = append(s.spaces, p.ns.Hold(t))
+	}
 	s.give(w)
 	t.Cleanup(w.close)
 	return w
