@@ -255,6 +255,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	struct flow *flow = flow_get(sk, info);
 	struct bytes b = {.kind = EVENT_WRITE};
 	struct turn_event *t;
+	bool answers;
 
 	if (!flow || !info)
 		return 0;
@@ -269,10 +270,11 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	look_at_call(&c, sk, true, modern);
 	b.detail = in_detail(sk, flow, info);
 	t = &flow->turn;
-	if (t->dir != TURN_OUT) {
+	if (t->dir != TURN_OUT || t->acked) { /* what comes after all was acknowledged is told by itself */
 		finish_turn(sk, flow);
+		answers = t->dir != TURN_OUT;
 		begin_turn(flow, TURN_OUT, b.pos, &c);
-		if (info->role == ROLE_SERVER)
+		if (answers && info->role == ROLE_SERVER)
 			thread_answers(&flow->serving, info->id, t);
 	}
 	if (emit_write || b.detail) {
@@ -345,6 +347,8 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	else if (!flow->hold || now - flow->told < TURN_TOLD_EVERY)
 		return 0;
 	tell_turn(sk, flow);
+	if (t->acked)
+		t->nagle = t->window = 0;
 	return 0;
 }
 

@@ -33,8 +33,9 @@ type client struct {
 type moved struct {
 	model.Traffic
 	nagle, window int64
-	// Of the turn that goes on: what is counted already.
-	pos           uint64
+	speaks        bool // it moved bytes last
+	known         bool
+	pos           uint64 // of the turn that goes on, with what is counted already
 	turn          model.Traffic
 	nagled, waits int64
 }
@@ -60,11 +61,12 @@ func (c *Collector) workOf(x *conn) (w *work, server bool) {
 
 // count takes what a turn, or a call, moved.
 func (c *Collector) count(x *conn, e *event.Event) {
-	m := &x.moved[0]
+	m, other := &x.moved[0], &x.moved[1]
 	if e.Turn.Direction == event.DirOut {
-		m = &x.moved[1]
+		m, other = other, m
 	}
-	more := m.take(e)
+	more := m.take(e, !m.speaks)
+	m.speaks, other.speaks = true, false
 	w, server := c.workOf(x)
 	if w == nil {
 		return
@@ -97,14 +99,17 @@ type addition struct {
 }
 
 // take counts the event's bytes, and returns what they add: a turn that was told before is told again with all it has.
-func (m *moved) take(e *event.Event) (a addition) {
+// turned: the other side spoke before.
+func (m *moved) take(e *event.Event, turned bool) (a addition) {
 	t := e.Turn
 	calls := t.Calls
 	if e.Kind != event.Turn {
 		calls = 1
 	}
-	if m.Turns == 0 || t.Pos != m.pos || e.Kind != event.Turn {
-		m.pos, m.turn, m.nagled, m.waits = t.Pos, model.Traffic{}, 0, 0
+	if !m.known || t.Pos != m.pos || e.Kind != event.Turn {
+		m.known, m.pos, m.turn, m.nagled, m.waits = true, t.Pos, model.Traffic{}, 0, 0
+	}
+	if turned {
 		a.Turns = 1
 	}
 	a.Calls, a.Bytes = calls-min(calls, m.turn.Calls), e.Bytes-min(e.Bytes, m.turn.Bytes)

@@ -8,13 +8,18 @@ import (
 	"beltrace/demos/connectaccept"
 	"beltrace/demos/demo"
 	"beltrace/demos/execution"
+	"beltrace/demos/http1"
+	"beltrace/demos/nagle"
+	"beltrace/demos/requestcost"
 	"beltrace/demos/requestresponse"
+	"beltrace/demos/socketbuffers"
 	"beltrace/demos/synqueue"
 )
 
 // All returns every demo, by group.
 func All() []demo.Demo {
-	all := []demo.Demo{requestresponse.Demo()}
+	all := []demo.Demo{requestresponse.Demo(), http1.Demo()}
 	all = append(all, execution.Demos()...)
-	return append(all, connectaccept.Demo(), acceptqueue.Demo(), synqueue.Demo())
+	return append(all, connectaccept.Demo(), acceptqueue.Demo(), synqueue.Demo(),
+		socketbuffers.Demo(), nagle.Demo(), requestcost.Demo())
 }

@@ -54,7 +54,7 @@ const (
 	Read
 	// Write: one call moved bytes from the application to the socket. They may wait there until they can be sent.
 	Write
-	// Turn: the bytes that moved in one direction until the other side spoke. One that goes on is written with what it
+	// Turn: the bytes that moved in one direction until the other side spoke, or until all of them were acknowledged. One that goes on is written with what it
 	// has so far when its first call returned, and again, with the same Pos, when it is over.
 	Turn
 	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a

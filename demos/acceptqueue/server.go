@@ -22,7 +22,6 @@ import (
 // be seen.
 type server struct {
 	env      *demo.Env
-	ln       *net.TCPListener
 	open     atomic.Int64 // connections that were accepted and that the client has not closed
 	slow     int          // for so many clients more the acceptor works itself
 	handlers sync.WaitGroup
@@ -33,31 +32,13 @@ func serve(ctx context.Context, env *demo.Env) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { ln.Close() })()
-	defer ln.Close()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	s := &server{env: env, ln: ln}
+	s := &server{env: env}
 	ctx, end := context.WithCancel(ctx)
 	defer s.handlers.Wait()
 	defer end()
-	for {
-		c, err := ln.AcceptTCP()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				c.Close()
-			}
-			return nil
-		case errors.Is(err, unix.ECONNABORTED):
-			continue
-		case err != nil:
-			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
-		}
-		if err := s.take(ctx, c); err != nil {
-			return err
-		}
-	}
+	return demo.AcceptAll(ctx, ln, func(c *net.TCPConn) error { return s.take(ctx, c) })
 }
 
 // take serves an accepted connection: itself while it is slow, else it leaves that to another.

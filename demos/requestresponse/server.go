@@ -7,11 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"beltrace/demos/demo"
 )
@@ -25,19 +23,9 @@ type order struct {
 
 // serve is an ordinary net/http backend with one route.
 func serve(ctx context.Context, env *demo.Env) error {
-	ln, err := env.Listen(ctx, 0)
-	if err != nil {
-		return err
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /orders/{id}", answer)
-	server := &http.Server{Handler: mux, ErrorLog: env.Log, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve http on %s: %w", ln.Addr(), err)
-	}
-	return nil
+	return demo.ServeHTTP(ctx, env, mux, nil)
 }
 
 // answer does a little real work: it makes up an order and signs it.

@@ -4,12 +4,8 @@ package synqueue
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-
-	"golang.org/x/sys/unix"
 
 	"beltrace/demos/demo"
 )
@@ -20,23 +16,10 @@ func serve(ctx context.Context, env *demo.Env) error {
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
-	defer context.AfterFunc(ctx, func() { ln.Close() })()
-	for {
-		c, err := ln.AcceptTCP()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				c.Close()
-			}
-			return nil
-		case errors.Is(err, unix.ECONNABORTED):
-			continue
-		case err != nil:
-			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
-		}
+	return demo.AcceptAll(ctx, ln, func(c *net.TCPConn) error {
 		greet(env, c)
-	}
+		return nil
+	})
 }
 
 func greet(env *demo.Env, c *net.TCPConn) {
