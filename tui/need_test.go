@@ -11,7 +11,7 @@ import (
 
 // TestNeed: a page asks for what it shows while it is shown, and a listener for what its acceptors do while it is open.
 func TestNeed(t *testing.T) {
-	for keys, want := range map[string]bool{"1": false, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "71": false} {
+	for keys, want := range map[string]bool{"1": true, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "73": false} {
 		o := showing(viewtest.Busy())
 		var asked []string
 		o.Need = func(set string) { asked = append(asked, set) }

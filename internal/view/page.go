@@ -25,7 +25,7 @@ type Page struct {
 // add it here.
 func Pages() []Page {
 	return []Page{
-		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services",
+		{Number: 1, Name: "overview", Title: "Overview", One: "service", Many: "services", Needs: []string{"data", "sched"},
 			Table: func(in Input) *Table { return serviceSheet.table(in, services(in.Snap)) }, Foot: overviewFoot,
 			Empty: "nobody listens yet: start a server; page 3 has the connections of clients"},
 		{Number: 2, Name: "listeners", Title: "Listeners", Short: "Listen", One: "listener", Many: "listeners", Order: Sort{Column: "ACCEPT Q"}, OpenNeeds: []string{"sched"},

@@ -109,22 +109,28 @@ var serviceSheet = sheet[*service]{
 		return out
 	},
 	columns: []column[*service]{
-		{Head: Head{Title: "SERVICE", Min: 19, Max: 34, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: serviceName, sub: serviceWho,
+		{Head: Head{Title: "SERVICE", Min: 17, Max: 34, Up: true, Cut: CutMiddle, Explain: explainListener}, cell: serviceName, sub: serviceWho,
 			cmp: func(a, b *service) int { return byListenerName(a.top(), b.top()) }},
 		{Head: Head{Title: "SYN QUEUE", Min: 9, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.top().SYNQueue) })},
-		{Head: Head{Title: "ACCEPT QUEUE", Min: 18, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
+		{Head: Head{Title: "ACCEPT QUEUE", Min: 16, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
 			cmp: bySize(func(s *service) float64 { return fullness(s.top()) })},
-		{Head: Head{Title: "CONNS", Min: 9, Max: 10, Explain: explainConnections}, cell: serviceOpen, sub: serviceRate,
+		{Head: Head{Title: "READ", Min: 6, Max: 9, Explain: explainRead}, cell: serviceRead,
+			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltRead]) })},
+		{Head: Head{Title: "APPLICATION", Min: 12, Max: 18, Explain: explainApplication}, cell: serviceApp, sub: serviceSpent,
+			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltApp]) })},
+		{Head: Head{Title: "WRITE", Min: 6, Max: 9, Explain: explainWrite}, cell: serviceWrite,
+			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltWrite]) })},
+		{Head: Head{Title: "CONNS", Min: 9, Max: 10, Priority: 1, Explain: explainConnections}, cell: serviceOpen, sub: serviceRate,
 			cmp: bySize(func(s *service) float64 { return float64(s.open) })},
-		{Head: Head{Title: "BYTES", Min: 10, Max: 11, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
+		{Head: Head{Title: "BYTES", Min: 10, Max: 11, Priority: 2, Explain: explainBytes}, cell: func(_ Input, s *service) Cell { return Line{{optBytes(s.in), Normal}, {" in", Dim}} },
 			sub: func(_ Input, s *service) Cell { return Line{{optBytes(s.out), Normal}, {" out", Dim}} },
 			cmp: bySize(func(s *service) float64 { return optFloat(s.out) })},
-		{Head: Head{Title: "REFUSED", Min: 9, Max: 17, Priority: 1, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,
+		{Head: Head{Title: "REFUSED", Min: 9, Max: 17, Priority: 2, Explain: explainRefused}, cell: serviceRefused, sub: serviceReasons,
 			cmp: bySize(func(s *service) float64 { return s.refused() })},
-		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 3, Explain: explainMinute},
+		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 4, Explain: explainMinute},
 			cell: func(_ Input, s *service) Cell { return Styled(minute(s.top(), 60), Normal) }, sub: servicePeak},
-		{Head: Head{Title: "PID, UNIT", Min: 9, Max: 24, Priority: 2, Explain: explainOwner}, cell: servicePID, sub: func(_ Input, s *service) Cell { return Styled(home(s.top().Process), Dim) }},
+		{Head: Head{Title: "PID, UNIT", Min: 9, Max: 24, Priority: 3, Explain: explainOwner}, cell: servicePID, sub: func(_ Input, s *service) Cell { return Styled(home(s.top().Process), Dim) }},
 	},
 }
 
@@ -155,26 +161,18 @@ func serviceSYNQueue(in Input, s *service) Cell {
 	return depth(l.SYNQueue, l.Backlog, Normal)
 }
 
-// serviceHandshake and serviceWait put the longer of the two stations in bold: there the time goes.
+// serviceHandshake and serviceWait are in bold where most of the belt's time goes.
 func serviceHandshake(_ Input, s *service) Cell {
-	l := s.top()
-	return Line{{optDur(l.HandshakeNS.P50), slower(l.HandshakeNS.P50, l.WaitNS.P50)}}
+	return Line{s.station(beltHandshake)}
 }
 
 func serviceWait(_ Input, s *service) Cell {
 	l := s.top()
-	style := slower(l.WaitNS.P50, l.HandshakeNS.P50)
 	if !l.WaitNS.P50.Known {
 		return Styled(None, Dim)
 	}
-	return Line{{optDur(l.WaitNS.P50), style}, {"  p99 ", Dim}, {optDur(l.WaitNS.P99), style}}
-}
-
-func slower(mine, other model.Opt[int64]) Style {
-	if mine.Known && mine.V > other.Or(0) {
-		return Strong
-	}
-	return Normal
+	p50 := s.station(beltAccept)
+	return Line{p50, {" p99 ", Dim}, {optDur(l.WaitNS.P99), p50.Style}}
 }
 
 // serviceAcceptQueue marks a queue in trouble with ! and shows how full it is where it is not empty.
@@ -187,7 +185,7 @@ func serviceAcceptQueue(in Input, s *service) Cell {
 	out := depth(l.AcceptQueue, l.Backlog, style)
 	switch {
 	case l.AcceptQueue.V > 0 && l.Backlog.Known:
-		out = append(out, Span{mark + Bar(fullness(l), 7), style})
+		out = append(out, Span{mark + Bar(fullness(l), 5), style})
 	case style == Bad:
 		out = append(out, Span{" !", Bad})
 	}
