@@ -6,8 +6,6 @@
 #ifndef BELTRACE_HOLD_BPF_H
 #define BELTRACE_HOLD_BPF_H
 
-#define TCP_CHRONO_RWND_LIMITED 2 /* enum tcp_chrono: the kernel's own account of what limits a sender */
-
 /* A call ended: does it leave bytes that are not sent? */
 static __always_inline void begin_hold(struct flow *flow, bool unsent)
 {
@@ -24,7 +22,7 @@ static __always_inline void begin_hold(struct flow *flow, bool unsent)
 static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, bool typed)
 {
 	struct tcp_sock *tp = typed ? (struct tcp_sock *)bpf_skc_to_tcp_sock(sk) : (struct tcp_sock *)sk;
-	__u32 next, unsent;
+	__u32 next, unsent, acked, segment;
 	__u64 now;
 
 	if (!tp)
@@ -38,11 +36,14 @@ static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, boo
 	now = bpf_ktime_get_ns();
 	if (!flow->hold)
 		flow->hold = now;
-	if (BPF_CORE_READ_BITFIELD_PROBED(tp, chrono_type) == TCP_CHRONO_RWND_LIMITED)
-		flow->turn.window += now - flow->hold;
-	else if (!BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle) && unsent < BPF_CORE_READ(tp, mss_cache) &&
-		 next != BPF_CORE_READ(tp, snd_una))
-		flow->turn.nagle += now - flow->hold; /* as tcp_nagle_check decides */
+	acked = BPF_CORE_READ(tp, snd_una);
+	segment = BPF_CORE_READ(tp, mss_cache);
+	if (unsent < segment)
+		segment = unsent;
+	if ((__s32)(acked + BPF_CORE_READ(tp, snd_wnd) - next - segment) < 0)
+		flow->turn.window += now - flow->hold; /* as tcp_snd_wnd_test decides */
+	else if (segment < BPF_CORE_READ(tp, mss_cache) && next != acked && !BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle))
+		flow->turn.nagle += now - flow->hold; /* as tcp_nagle_check does */
 	flow->hold = now;
 }
 

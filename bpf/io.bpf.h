@@ -11,6 +11,8 @@
 
 #define MAX_FLOWS 65536
 #define TURN_TOLD_EVERY 1000000000ULL /* a turn that goes on is told once a second */
+#define PART_TOLD_EVERY 1000000ULL    /* further parts that are acknowledged within their calls are told together */
+#define PARTS_TOLD 8
 
 /* What is known of the bytes of one connection. */
 struct flow {
@@ -26,7 +28,8 @@ struct flow {
 	__u8 known_in;
 	__u8 known_out;
 	__u8 detail; /* user space wants each call */
-	__u8 pad[5];
+	__u8 parts;  /* of the turn, acknowledged within their calls */
+	__u8 pad[4];
 	struct serving serving;
 	struct turn_event turn;	  /* the present one, as it will be written */
 	__u8 slack[2 * HEAD_LEN]; /* behind the head: so far the verifier thinks that a copy may reach */
@@ -255,7 +258,8 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	struct flow *flow = flow_get(sk, info);
 	struct bytes b = {.kind = EVENT_WRITE};
 	struct turn_event *t;
-	bool answers;
+	__u64 told;
+	bool answers = false;
 
 	if (!flow || !info)
 		return 0;
@@ -270,6 +274,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	look_at_call(&c, sk, true, modern);
 	b.detail = in_detail(sk, flow, info);
 	t = &flow->turn;
+	told = flow->told;
 	if (t->dir != TURN_OUT || t->acked) { /* what comes after all was acknowledged is told by itself */
 		finish_turn(sk, flow);
 		answers = t->dir != TURN_OUT;
@@ -288,8 +293,16 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	t->acked = 0;
 	t->sent = p.snd_nxt == p.write_seq ? t->last : 0;
 	begin_hold(flow, !t->sent);
-	if (t->last - flow->told > TURN_TOLD_EVERY)
+	if (answers)
+		flow->parts = 0;
+	if (p.snd_una == p.write_seq && (flow->parts < PARTS_TOLD || t->last - told > PART_TOLD_EVERY)) {
+		flow->parts += flow->parts < PARTS_TOLD;
+		t->acked = t->last; /* at the latest: within the call */
 		tell_turn(sk, flow);
+		t->nagle = t->window = 0;
+	} else if (t->last - flow->told > TURN_TOLD_EVERY) {
+		tell_turn(sk, flow);
+	}
 	return 0;
 }
 

@@ -131,7 +131,7 @@ struct tcp_sock {
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 	__u32 mss_cache;
-	__u8 chrono_type : 2;
+	__u32 snd_wnd;
 	__u8 nonagle : 4;
 };
 

@@ -224,7 +224,8 @@ type KernelFlow struct {
 	KnownIn  uint8
 	KnownOut uint8
 	Detail   uint8
-	Pad      [5]uint8
+	Parts    uint8
+	Pad      [4]uint8
 	Serving  struct {
 		_        structs.HostLayout
 		Read     uint64

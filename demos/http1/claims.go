@@ -5,6 +5,7 @@ package http1
 import (
 	"fmt"
 
+	"beltrace/collector/event"
 	"beltrace/collector/model"
 	"beltrace/demos/demo"
 )
@@ -27,8 +28,15 @@ func decide(step, want int, judge func(demo.Seen, model.Connection, []model.Exch
 	}
 }
 
-var checkKept = decide(stepKeepAlive, Kept, func(_ demo.Seen, _ model.Connection, all []model.Exchange) demo.Verdict {
-	e := demo.Evidence{}.With("requests", int64(len(all))).With("connections", 1)
+var checkKept = decide(stepKeepAlive, Kept, func(s demo.Seen, c model.Connection, all []model.Exchange) demo.Verdict {
+	accepts := 0
+	if demo.Moment(&c, event.Accept) != 0 {
+		accepts = 1
+	}
+	e := demo.Evidence{}.With("requests", int64(len(all))).With("connections", 1).With("accepts", int64(accepts))
+	if accepts == 0 {
+		return s.Pending(e, "it was not accepted")
+	}
 	return demo.Equal(e, "requests", len(all), Kept)
 })
 

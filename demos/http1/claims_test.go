@@ -43,6 +43,7 @@ var cases = []struct {
 }{
 	{"kept", nil, checkKept, demo.Proven},
 	{"two connections", func(p *demotest.Play) { p.Connect(stepKeepAlive) }, checkKept, demo.Refuted},
+	{"not accepted", func(p *demotest.Play) { p.Connections[0].Story = nil }, checkKept, demo.Refuted},
 	{"one is missing", func(p *demotest.Play) { p.Exchanges = p.Exchanges[1:] }, checkKept, demo.Refuted},
 	{"no protocol, and one is missing", func(p *demotest.Play) {
 		p.Exchanges = p.Exchanges[1:]

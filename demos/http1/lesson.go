@@ -16,7 +16,7 @@ func lesson() demo.Lesson {
 					"So a connection can be used again as soon as an answer was read to its end. The client asks, waits, reads, asks. While it waits, the connection can carry nothing else.",
 				Page: "requests",
 				Claims: []demo.Claim{{
-					Text: "one connection carried all requests, one handshake for all of them", Needs: turn, Check: checkKept,
+					Text: "one connection carried all requests: one handshake and one accept for all of them", Needs: turn, Check: checkKept,
 				}, {
 					Text: "each request came after the answer to the one before", Needs: turn, Check: checkTurns,
 				}},
