@@ -22,7 +22,7 @@ func lesson() demo.Lesson {
 				}},
 			},
 			stepPipelining: {
-				Title: "pipelining: all at once, answered in order",
+				Title: "pipelining: answered in order",
 				Text: "The client writes five requests in one call and does not wait in between. The server must answer in the order of the requests: nothing in an answer says which request it belongs to.\n" +
 					"Each takes 20 ms, so the last waits for all before it: head-of-line blocking. Browsers gave pipelining up for that reason and open six connections instead; HTTP/2 puts a number on every piece.",
 				Page: "requests",
