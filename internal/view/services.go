@@ -79,18 +79,31 @@ func (s *service) arrivals() (rate float64) {
 	return rate
 }
 
-// acceptors says who takes connections out of the service's queues.
-func (s *service) acceptors() string {
-	seen := make(map[uint32]bool)
+// acceptors says who takes connections out of the service's queues: threads, or event loops if all of them are.
+func (s *service) acceptors(snap *model.Snapshot) string {
+	type thread struct{ pid, tid uint32 }
+	seen, processes := make(map[thread]bool), make(map[uint32]bool)
 	for _, l := range s.listeners {
 		for _, a := range l.Acceptors {
-			seen[a.TID] = true
+			seen[thread{a.PID, a.TID}] = true
+			processes[a.PID] = true
 		}
 	}
 	if len(seen) == 0 {
 		return "no accept seen"
 	}
-	return Plural(len(seen), "acceptor", "acceptors")
+	looping := make(map[thread]bool) // those among them that have not accepted yet, too
+	for i := range snap.Loops {
+		if l := &snap.Loops[i]; processes[l.PID] && !l.Ended.Known && !ownLoop(l) {
+			looping[thread{l.PID, l.TID}] = true
+		}
+	}
+	for t := range seen {
+		if !looping[t] {
+			return Plural(len(seen), "acceptor", "acceptors")
+		}
+	}
+	return Plural(len(looping), "loop", "loops")
 }
 
 var serviceSheet = sheet[*service]{
@@ -138,11 +151,11 @@ func serviceName(_ Input, s *service) Cell {
 	return Line{{comm(s.top().Process), Strong}, {" " + portName(s.top().Local), Normal}}
 }
 
-func serviceWho(_ Input, s *service) Cell {
+func serviceWho(in Input, s *service) Cell {
 	if n := len(s.listeners); n > 1 {
 		return Styled("  "+Plural(n, "listener", "listeners"), Dim)
 	}
-	return Styled("  "+s.acceptors(), Dim)
+	return Styled("  "+s.acceptors(in.Snap), Dim)
 }
 
 func servicePID(_ Input, s *service) Cell {
