@@ -82,6 +82,9 @@ func (s *Session) heedNeeds(now int64) {
 
 // switchSet attaches or detaches the probes of a set.
 func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
+	if on {
+		s.closing.Wait() // a program cannot be attached to a tracepoint that it is still being taken from
+	}
 	switch {
 	case !on:
 		s.forget(set)
@@ -94,7 +97,7 @@ func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 		switch {
 		case a.set != set:
 		case !on:
-			a.detach()
+			s.detachLater(a)
 		case len(a.links) == 0:
 			d.broken = s.attachHook(a, Config{}) != nil || d.broken
 		}
@@ -105,6 +108,18 @@ func (s *Session) switchSet(set probes.Set, d *demand, on bool) {
 		s.begin(set)
 	}
 	s.publishSets()
+}
+
+// detachLater detaches a hook while the ring is read on: to take a program from a system call's tracepoint the kernel waits for
+// all CPUs (tracepoint_synchronize_unregister), 20 to 80 ms for each of them. Close waits for it.
+func (s *Session) detachLater(a *attached) {
+	if a.hook.How != probes.ClassicTP {
+		a.detach()
+		return
+	}
+	old := attached{links: a.links}
+	a.links = nil
+	s.closing.Go(old.detach)
 }
 
 // begin lets the programs of a set that is attached now find what is there already.

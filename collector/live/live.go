@@ -3,7 +3,8 @@
 // Package live loads the BPF programs, attaches them, and turns what they send into events.
 //
 // Open tries the hooks of each probe in the order of the table; the attach is the feature test. A Session owns no
-// goroutine: Next reads the ring from the caller's, in batches every few milliseconds, and never waits for a wake-up.
+// goroutine, but while it detaches something: Next reads the ring from the caller's, in batches every few milliseconds, and
+// never waits for a wake-up.
 package live
 
 import (

@@ -61,12 +61,13 @@ type Session struct {
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched
 	sets    atomic.Pointer[[]string]
 
-	done  chan struct{} // closed by Close
-	close sync.Once
-	last  chan struct{} // closed by Stop
-	stop  sync.Once
-	final bool       // the drain that is under way is the last one
-	read  sync.Mutex // held by Next and Close: the ring is unmapped only between reads
+	done    chan struct{} // closed by Close
+	close   sync.Once
+	closing sync.WaitGroup // hooks that are being detached
+	last    chan struct{}  // closed by Stop
+	stop    sync.Once
+	final   bool       // the drain that is under way is the last one
+	read    sync.Mutex // held by Next and Close: the ring is unmapped only between reads
 }
 
 // attached is a probe's hook in use.
@@ -263,6 +264,7 @@ func (s *Session) Close() error {
 		for _, a := range s.hooks {
 			a.close()
 		}
+		s.closing.Wait()
 		s.meter.close()
 		if s.ring != nil {
 			s.ring.close()
