@@ -9,7 +9,10 @@ import (
 	"beltrace/demos/demo"
 	"beltrace/demos/execution"
 	"beltrace/demos/http1"
+	"beltrace/demos/nagle"
+	"beltrace/demos/requestcost"
 	"beltrace/demos/requestresponse"
+	"beltrace/demos/socketbuffers"
 	"beltrace/demos/synqueue"
 )
 
@@ -17,5 +20,6 @@ import (
 func All() []demo.Demo {
 	all := []demo.Demo{requestresponse.Demo(), http1.Demo()}
 	all = append(all, execution.Demos()...)
-	return append(all, connectaccept.Demo(), acceptqueue.Demo(), synqueue.Demo())
+	return append(all, connectaccept.Demo(), acceptqueue.Demo(), synqueue.Demo(),
+		socketbuffers.Demo(), nagle.Demo(), requestcost.Demo())
 }
