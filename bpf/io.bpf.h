@@ -179,6 +179,14 @@ static __always_inline void take_bytes(struct flow *flow, __u64 before, __u64 po
 	t->last_tid = (__u32)bpf_get_current_pid_tgid();
 }
 
+/* Where the bytes begin that are ours to tell, when the first call is seen: before that nobody watched. */
+static __always_inline __u64 first_pos(struct sock_info *info, __u64 pos, __u64 moved)
+{
+	if (data_since && info->place.at.established > data_since)
+		return 0;
+	return pos > moved ? pos - moved : 0;
+}
+
 /* Whether user space wants each call of the connection: asked for when its turns do not tell enough. */
 static __always_inline bool in_detail(struct sock *sk, struct flow *flow, struct sock_info *info)
 {
@@ -222,7 +230,7 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 		if (c.peeks)
 			return 0;
 		flow->known_in = 1;
-		flow->in_pos = p.in > moved ? p.in - moved : 0; /* what came before nobody watched */
+		flow->in_pos = first_pos(info, p.in, moved);
 	}
 	b.pos = flow->in_pos;
 	if (p.in <= b.pos)
@@ -266,7 +274,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	read_place(sk, &p, typed);
 	if (!flow->known_out) {
 		flow->known_out = 1;
-		flow->out_pos = p.out > moved ? p.out - moved : 0;
+		flow->out_pos = first_pos(info, p.out, moved);
 	}
 	b.pos = flow->out_pos;
 	if (p.out <= b.pos)

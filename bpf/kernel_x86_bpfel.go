@@ -910,6 +910,7 @@ const (
 	KernelVarCopies                = "copies"
 	KernelVarCountsAcks            = "counts_acks"
 	KernelVarCountsRefusals        = "counts_refusals"
+	KernelVarDataSince             = "data_since"
 	KernelVarDetailsOn             = "details_on"
 	KernelVarEmitRead              = "emit_read"
 	KernelVarEmitReadable          = "emit_readable"
@@ -1181,6 +1182,7 @@ type KernelVariableSpecs struct {
 	Copies               *ebpf.VariableSpec `ebpf:"copies"`
 	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
+	DataSince            *ebpf.VariableSpec `ebpf:"data_since"`
 	DetailsOn            *ebpf.VariableSpec `ebpf:"details_on"`
 	EmitRead             *ebpf.VariableSpec `ebpf:"emit_read"`
 	EmitReadable         *ebpf.VariableSpec `ebpf:"emit_readable"`
@@ -1308,6 +1310,7 @@ type KernelVariables struct {
 	Copies               *ebpf.Variable `ebpf:"copies"`
 	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`
+	DataSince            *ebpf.Variable `ebpf:"data_since"`
 	DetailsOn            *ebpf.Variable `ebpf:"details_on"`
 	EmitRead             *ebpf.Variable `ebpf:"emit_read"`
 	EmitReadable         *ebpf.Variable `ebpf:"emit_readable"`

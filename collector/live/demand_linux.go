@@ -129,6 +129,8 @@ func (s *Session) begin(set probes.Set) {
 		s.beginThreads()
 	case probes.Loops:
 		s.beginLoops()
+	case probes.Data:
+		s.loader.variables["data_since"].Set(uint64(monotonic()))
 	}
 }
 

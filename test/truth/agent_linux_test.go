@@ -70,6 +70,7 @@ func operations() map[string]operation {
 		"ask":        op(opAsk),
 		"together":   op(opTogether),
 		"loop":       op(opLoop),
+		"way":        op(opWay),
 		"operate":    op(opOperate),
 		"say":        op(opSay),
 		"loopserver": op(opLoopServer),

@@ -40,10 +40,9 @@ func answerHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "missing":
 		w.WriteHeader(http.StatusNotFound)
-	case "chunks": // in writes of their own, each of them a chunk
+	case "chunks": // they begin anywhere in the writes to the socket
 		for range n {
 			w.Write(make([]byte, 3000))
-			w.(http.Flusher).Flush()
 		}
 	}
 	io.WriteString(w, "done")

@@ -141,7 +141,7 @@ func TestDetail(t *testing.T) {
 		at, batches        int // requests in one write, and how often
 	}{
 		{"pipelining", "/p", "", 16, 3},
-		{"chunked bodies", "/chunks/3", "", 1, 5},
+		{"chunked bodies", "/chunks/5", "", 1, 5},
 		{"large header", "/large", "X-Large: " + strings.Repeat("x", 900<<10) + "\r\n", 1, 2},
 	} {
 		text := fmt.Sprintf("GET %s?token=secret HTTP/1.1\r\nHost: a\r\n%s\r\n", tt.path, tt.header)
