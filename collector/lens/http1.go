@@ -296,6 +296,8 @@ func (h *http1) Turn(dir Dir, pos uint64) []Boundary {
 	switch {
 	case s.state == skipping, s.state == toClose:
 		return h.end(dir, max(pos, s.next), nil)
+	case dir == Request && len(h.pending) > 0: // the head is read in parts, and the requests before it are answered meanwhile
+		return nil
 	case s.state == inHead, s.state == atStart: // the other side answers before the head is whole, or in a gap
 		out := h.lose(dir, nil)
 		return h.end(dir, max(pos, s.next), out)

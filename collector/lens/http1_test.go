@@ -89,6 +89,8 @@ func TestHTTP1(t *testing.T) {
 		{"keep-alive", []turn{{0, get}, {1, ok}, {0, get}, {1, ok}}, []string{"0-57 GET /a", "0-43 200", "57-114 GET /a", "43-86 200"}},
 		{"pipelining", []turn{{0, get + get + get}, {1, ok + ok + ok}},
 			[]string{"0-57 GET /a", "57-114 GET /a", "114-171 GET /a", "0-43 200", "43-86 200", "86-129 200"}},
+		{"pipelining, read in parts", []turn{{0, get + get[:20]}, {1, ok}, {0, get[20:] + get[:3]}, {1, ok}, {0, get[3:]}, {1, ok}},
+			[]string{"0-57 GET /a", "0-43 200", "57-114 GET /a", "43-86 200", "114-171 GET /a", "86-129 200"}},
 		{"chunked", []turn{{0, get}, {1, chunked}, {0, get}, {1, ok}},
 			[]string{"0-57 GET /a", "0-93 200", "57-114 GET /a", "93-136 200"}},
 		{"head", []turn{{0, "HEAD / HTTP/1.1\r\n\r\n"}, {1, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"}, {0, get}, {1, ok}},
