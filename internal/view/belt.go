@@ -68,8 +68,13 @@ func (s *service) marked(in Input, station string, line Line) Line {
 
 func serviceRead(in Input, s *service) Cell { return Line{s.station(beltRead)} }
 
+// serviceWrite says 1 call where answers take no time between their first byte and their last.
 func serviceWrite(in Input, s *service) Cell {
-	return s.marked(in, atWrite, Line{s.station(beltWrite)})
+	line := Line{s.station(beltWrite)}
+	if t := s.belt()[beltWrite]; t.Known && t.V == 0 {
+		line[0].Text = "1 call"
+	}
+	return s.marked(in, atWrite, line)
 }
 
 // serviceApp shows how long the application takes, and which part of the request's time on the server that is.

@@ -93,7 +93,7 @@ func listeners() []model.Listener {
 		Backlog: model.Some[uint32](511), SYNQueue: model.Some[uint32](0), AcceptQueue: model.Some[uint32](17), Established: 17, Acceptors: nil, Opened: Start, ArrivalsPerSec: 0.2}
 	evil := model.Listener{Conn: 0x105, Local: "127.0.0.1:31337", NetNS: 4026531840, Process: process(666, "a\x1b[31mred\x07"), State: model.StateClosed,
 		Backlog: model.Some[uint32](8), Accepted: 4, Established: 4, WaitNS: waits(4, 40*us, 50*us)}
-	nginx.Work = work(81_000, 8*us, 300*us, 11*us, map[string]int64{"read": 8 * us, "app.running": 276 * us, "app.runqueue": 15 * us, "app.blocked:epoll_wait": 9 * us, "write": 11 * us, "waiting": 40 * us})
+	nginx.Work = work(81_000, 8*us, 300*us, 0, map[string]int64{"read": 8 * us, "app.running": 276 * us, "app.runqueue": 15 * us, "app.blocked:epoll_wait": 9 * us, "waiting": 40 * us})
 	api.Work = work(2_200, 9*us, 48*ms, 12*us, map[string]int64{"syn": 20 * us, "accept_queue": 1200 * ms, "read": 9 * us, "app.running": 2 * ms, "app.runqueue": 480 * us, "app.blocked:nanosleep": 45_520 * us, "send": 12 * us})
 	wide.Work = work(3, 10*us, 20*us, 30*us, map[string]int64{"read": 10 * us, "unobserved": 20 * us, "write": 30 * us})
 	wide.Work.App = model.Distribution{}
@@ -110,7 +110,7 @@ func listeners() []model.Listener {
 
 // work is what so many exchanges were, all alike.
 func work(n uint64, read, app, write int64, phases map[string]int64) *model.Work {
-	w := &model.Work{Exchanges: n, Phases: map[string]int64{}, Read: waits(n, read, 3*read), App: waits(n, app, 2*app), Write: waits(n, write, 4*write)}
+	w := &model.Work{Exchanges: n, Phases: map[string]int64{}, Read: waits(n, read, 3*read), App: waits(n, app, 2*app), Write: model.Distribution{Count: n, P50: model.Some(write)}}
 	for phase, ns := range phases {
 		w.Phases[phase] = ns * int64(n)
 		w.TotalNS += ns * int64(n)
