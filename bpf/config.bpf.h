@@ -38,6 +38,8 @@ const volatile __u8 unreached_reason[MAX_REASONS] = {}; /* those that end a SYN 
  */
 bool armed;
 
+__u32 held_tgid; /* that will become a command: until it does, its threads are the tool's own */
+
 bool use_lineage; /* children are told by what they are copied from: no function of the accept queue is hooked */
 bool in_connect;  /* connect() is hooked at its entry: it was called */
 

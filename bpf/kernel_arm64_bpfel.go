@@ -924,6 +924,7 @@ const (
 	KernelVarFilterPids            = "filter_pids"
 	KernelVarFilterPort            = "filter_port"
 	KernelVarFilterPorts           = "filter_ports"
+	KernelVarHeldTgid              = "held_tgid"
 	KernelVarInConnect             = "in_connect"
 	KernelVarLoopsOn               = "loops_on"
 	KernelVarPayload               = "payload"
@@ -1196,6 +1197,7 @@ type KernelVariableSpecs struct {
 	FilterPids           *ebpf.VariableSpec `ebpf:"filter_pids"`
 	FilterPort           *ebpf.VariableSpec `ebpf:"filter_port"`
 	FilterPorts          *ebpf.VariableSpec `ebpf:"filter_ports"`
+	HeldTgid             *ebpf.VariableSpec `ebpf:"held_tgid"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	LoopsOn              *ebpf.VariableSpec `ebpf:"loops_on"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
@@ -1324,6 +1326,7 @@ type KernelVariables struct {
 	FilterPids           *ebpf.Variable `ebpf:"filter_pids"`
 	FilterPort           *ebpf.Variable `ebpf:"filter_port"`
 	FilterPorts          *ebpf.Variable `ebpf:"filter_ports"`
+	HeldTgid             *ebpf.Variable `ebpf:"held_tgid"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	LoopsOn              *ebpf.Variable `ebpf:"loops_on"`
 	Payload              *ebpf.Variable `ebpf:"payload"`

@@ -44,7 +44,7 @@ static __always_inline bool loop_wanted(__u32 tgid)
 	__u8 comm[COMM_LEN] = {};
 	struct task_struct *task;
 
-	if (tgid == self_tgid)
+	if (tgid == self_tgid || tgid == held_tgid)
 		return false;
 	if (!filter_pids && !filter_comm)
 		return bpf_map_lookup_elem(&servers, &tgid) != 0;

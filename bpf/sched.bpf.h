@@ -118,7 +118,7 @@ static __always_inline bool thread_wanted(struct task_struct *task)
 	__u32 tgid = task->tgid;
 	__u8 comm[COMM_LEN];
 
-	if (tgid == self_tgid || task->flags & PF_KTHREAD)
+	if (tgid == self_tgid || tgid == held_tgid || task->flags & PF_KTHREAD)
 		return false;
 	if (!filter_pids && !filter_comm)
 		return bpf_map_lookup_elem(&servers, &tgid) != 0;
@@ -320,6 +320,7 @@ int BPF_PROG(sched_exec, struct task_struct *task, int old_tid)
 {
 	__u32 old = old_tid;
 
+	held_tgid = task->tgid == held_tgid ? 0 : held_tgid;
 	if (task->pid != old_tid)
 		bpf_map_delete_elem(&threads, &old);
 	if (thread_wanted(task))

@@ -84,7 +84,8 @@ func (a *app) openCommand(ctx context.Context, f *watchFlags, args []string, out
 	if err != nil {
 		return nil, nil, err
 	}
-	c.PIDs = append(c.PIDs, uint32(cmd.PID))
+	c.Held = uint32(cmd.PID)
+	c.PIDs = append(c.PIDs, c.Held)
 	c.SYN = syn
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {

@@ -3,6 +3,8 @@
 package live
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -176,8 +178,22 @@ func (s *Session) beginThreads() {
 	s.seedThreads()
 }
 
+// isSelf reports whether a process runs this program.
+func isSelf(pid uint32) bool {
+	its, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return false
+	}
+	ours, err := os.Stat("/proc/self/exe")
+	return err == nil && os.SameFile(its, ours)
+}
+
 // seedThreads lets the iterator add the threads that are wanted and not watched yet.
 func (s *Session) seedThreads() {
+	if s.held != 0 && !isSelf(s.held) {
+		s.held = 0
+		s.loader.variables["held_tgid"].Set(s.held)
+	}
 	s.hooks[probes.Threads].iterate()
 }
 

@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Ports []uint16 // local or remote; at most 16
 	PIDs  []uint32 // processes, with their children from now on
+	Held  uint32   // of them, one that will become a command; its threads are not watched until then
 	Comm  string   // name of a process (its first thread), exact, at most 15 bytes
 	NetNS string   // path of a network namespace
 	// Members lists the processes of a group, say a container; nil: no such filter. It is asked at start and once a

@@ -34,6 +34,7 @@ type Session struct {
 	decoder decoder
 	tick    time.Duration
 
+	held      uint32          // Config.Held, until it has become its command
 	members   func() []uint32 // Config.Members
 	noPayload bool            // Config.NoPayload
 	detailed  sync.Once       // a connection is in detail
@@ -115,7 +116,10 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.maps = s.loader.maps
-	s.members, s.noPayload = c.Members, c.NoPayload
+	s.members, s.noPayload, s.held = c.Members, c.NoPayload, c.Held
+	if err := s.loader.variables["held_tgid"].Set(c.Held); err != nil {
+		return fmt.Errorf("set held_tgid: %w", err)
+	}
 	if err := s.watchMembers(c.PIDs); err != nil {
 		return err
 	}
