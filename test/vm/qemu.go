@@ -36,12 +36,13 @@ type console struct {
 // boot starts a guest and waits until it powers off, or ctx ends. Every line is shown to watch as it comes.
 //
 // The emulation is single-threaded: with one thread per CPU, kernel 6.12 crashes when it patches its own text. Expedited
-// grace periods of RCU save the guest a second of waiting for each session that is closed.
+// grace periods of RCU save the guest a second of waiting for each session that is closed; without mitigations, which
+// an emulated CPU does not need, it takes a sixth less of the host's.
 func boot(ctx context.Context, arch, vmlinuz, initramfs string, watch func(string)) (console, error) {
 	m := machines[arch]
 	args := append([]string{"-accel", "tcg,thread=single", "-smp", "2", "-m", "1536", "-nographic", "-no-reboot",
 		"-nic", "none", "-kernel", vmlinuz, "-initrd", initramfs,
-		"-append", "console=" + m.Console + " panic=-1 quiet rcupdate.rcu_expedited=1"}, m.Args...)
+		"-append", "console=" + m.Console + " panic=-1 quiet rcupdate.rcu_expedited=1 mitigations=off"}, m.Args...)
 	cmd := exec.CommandContext(ctx, m.QEMU, args...)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.StdoutPipe()
