@@ -175,5 +175,6 @@ func (c *Collector) mark(e *event.Event) {
 	if len(c.marks) >= 2*c.budget.Marks { // in one go, so that a mark costs no copy of all of them
 		c.marks = append(c.marks[:0], c.marks[len(c.marks)-c.budget.Marks:]...)
 	}
+	c.joinMark(e)
 	c.marks = append(c.marks, model.Mark{TS: e.TS, PID: e.PID, TID: e.TID, Name: e.Name, End: e.Phase == "end", ID: e.ID})
 }

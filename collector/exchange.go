@@ -21,12 +21,13 @@ type flow struct {
 	dirs   [2]half
 	last   lens.Dir // who spoke last
 	spoke  bool
-	asks   []*ask // oldest first
-	begun  uint64 // requests that have begun
-	doubt  bool   // an answer had no request, or an end was guessed: a new request turn begins afresh
-	http   bool   // a message of HTTP was seen
-	detail bool   // each call was asked for
-	resync bool   // something was missed: nothing is paired until a request begins after an answer
+	asks   []*ask  // oldest first
+	begun  uint64  // requests that have begun
+	doubt  bool    // an answer had no request, or an end was guessed: a new request turn begins afresh
+	http   bool    // a message of HTTP was seen
+	detail bool    // each call was asked for
+	marks  []noted // of the server, about this connection
+	resync bool    // something was missed: nothing is paired until a request begins after an answer
 }
 
 // half is one direction of a flow.

@@ -277,3 +277,33 @@ func TestExchangeDetail(t *testing.T) {
 		t.Errorf("a replay gives\n%s\nlive it was\n%s", strings.Join(again, "\n"), strings.Join(live, "\n"))
 	}
 }
+
+// TestExchangeMarks: marks whose id is the connection's number belong to its exchanges, whatever thread made them.
+func TestExchangeMarks(t *testing.T) {
+	nq, nr := uint64(len(request)), uint64(len(response))
+	mark := func(name string, pid uint32, id uint64, phase string, ts int64) event.Event {
+		e := event.Event{Kind: event.Mark, TS: ts, PID: pid, TID: 99, Name: name, ID: id, Phase: phase}
+		return *e.Set(event.FieldPID, event.FieldTID, event.FieldName, event.FieldID, event.FieldPhase)
+	}
+	accept := serverBefore(1)
+	accept[1].PID, accept[1].Comm = 7, "api"
+	accept[1].Set(event.FieldPID, event.FieldComm)
+	all := append(accept,
+		mark("parse", 7, 1, "begin", 110*ms), mark("parse", 7, 1, "end", 112*ms), mark("handle", 7, 1, "begin", 112*ms),
+		mark("handle", 8, 1, "begin", 113*ms), mark("handle", 7, 2, "begin", 113*ms), // of another process, another connection
+		turnEvent(1, "in", 0, request, nq, event.Moves{ReadableTS: 100 * ms, FirstTS: 109 * ms, LastTS: 109 * ms}),
+		turnEvent(1, "out", 0, response, nr, event.Moves{FirstTS: 140 * ms, LastTS: 140 * ms, SentTS: 140 * ms}),
+		mark("handle", 7, 1, "end", 141*ms), // after the answer
+		turnEvent(1, "in", nq, request, nq, event.Moves{ReadableTS: 200 * ms, FirstTS: 201 * ms, LastTS: 201 * ms}),
+		turnEvent(1, "out", nr, response, nr, event.Moves{FirstTS: 210 * ms, LastTS: 210 * ms, SentTS: 210 * ms}))
+	_, derived := outcomes(all)
+	if len(derived) != 2 {
+		t.Fatalf("%d exchanges, want 2", len(derived))
+	}
+	if got, want := fmt.Sprint(derived[0].Result.Marks), "map[handle:28000000 parse:2000000]"; got != want {
+		t.Errorf("marks of the first: %s, want %s", got, want)
+	}
+	if derived[1].Known(event.FieldMarks) {
+		t.Errorf("marks of the second: %v, want none", derived[1].Result.Marks)
+	}
+}

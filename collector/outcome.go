@@ -77,6 +77,9 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 		r.AckNS = a.out.acked - a.out.sent
 		e.Set(event.FieldAckNS)
 	}
+	if r.Marks = x.flow.marked(a, end); r.Marks != nil {
+		e.Set(event.FieldMarks)
+	}
 	c.exchanged(x, a, &e, start)
 }
 
@@ -191,7 +194,7 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 		Protocol: r.Protocol, Summary: r.Summary, Method: a.msg.Method, Path: a.msg.Path, Status: a.status,
 		Number: x.exchanges, Route: RouteOf(a.msg.Path),
 		Phases: r.Phases, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
-		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS),
+		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS), Marks: r.Marks,
 	}
 	m.Process = x.owner.process()
 	if e.Known(event.FieldPID) {

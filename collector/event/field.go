@@ -120,6 +120,7 @@ const (
 	FieldTotalNS
 	FieldTTFBNS
 	FieldAckNS
+	FieldMarks
 	FieldConfidence
 	FieldIncomplete
 	FieldRing
@@ -260,6 +261,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldTotalNS:           {"total_ns", func(e *Event) any { return &e.result().TotalNS }},
 	FieldTTFBNS:            {"ttfb_ns", func(e *Event) any { return &e.result().TTFBNS }},
 	FieldAckNS:             {"ack_ns", func(e *Event) any { return &e.result().AckNS }},
+	FieldMarks:             {"marks", func(e *Event) any { return &e.result().Marks }},
 	FieldConfidence:        {"confidence", func(e *Event) any { return &e.result().Confidence }},
 	FieldIncomplete:        {"incomplete", func(e *Event) any { return &e.result().Incomplete }},
 	FieldRing:              {"ring", func(e *Event) any { return &e.uring().Ring }},

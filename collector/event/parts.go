@@ -121,6 +121,7 @@ type Outcome struct {
 	TotalNS    int64            // from the SYN (a connection's first) or the first byte of the request to the last byte first sent
 	TTFBNS     int64            // to the first byte of the response written
 	AckNS      int64            // from the last byte sent to its acknowledgement
+	Marks      map[string]int64 // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)
 	Confidence string           // of its weakest join: socket, stream position, thread, guess
 	Incomplete bool             // the connection ended first, or its beginning was not seen
 }

@@ -24,6 +24,7 @@ type Exchange struct {
 	TotalNS    int64            `json:"total_ns"`
 	TTFBNS     Opt[int64]       `json:"ttfb_ns,omitzero"`
 	AckNS      Opt[int64]       `json:"ack_ns,omitzero"`
+	Marks      map[string]int64 `json:"marks,omitempty"` // ns within the server's own marks
 	Confidence string           `json:"confidence"`
 	Incomplete bool             `json:"incomplete"`
 	Listener   Opt[uint64]      `json:"listener_conn,omitzero"`

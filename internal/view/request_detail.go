@@ -4,6 +4,8 @@ package view
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"beltrace/collector/model"
@@ -29,6 +31,13 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	timeline(d, x, width)
 	d.add(nil)
 	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{optDur(x.AckNS), Normal}, Span{" later", Dim})
+	if len(x.Marks) > 0 {
+		var text Line
+		for _, name := range slices.Sorted(maps.Keys(x.Marks)) {
+			text = append(text, Span{Clean(name) + " ", Dim}, Span{Dur(x.Marks[name]) + "  ", Strong})
+		}
+		d.fact("server's marks", text...)
+	}
 	served := owner(x.Process)
 	if x.TID.Known {
 		served = append(served, Span{fmt.Sprintf("  tid %d", x.TID.V), Normal})
