@@ -56,6 +56,7 @@ type Collector struct {
 	exchanges exchangeLog
 	routes    routes
 	sleeps    sleeps
+	bytes     bool          // bytes are watched, or were
 	derived   []event.Event // that Add made, until Derived takes them
 }
 

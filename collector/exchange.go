@@ -103,6 +103,7 @@ func (c *Collector) turn(e *event.Event) {
 	if x == nil {
 		return
 	}
+	c.bytes = true
 	c.learn(x, e)
 	x.inUse()
 	x.traffic(e)

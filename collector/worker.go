@@ -19,6 +19,7 @@ type worker struct {
 	thread
 	comm    string
 	accepts uint64
+	answers uint64             // requests that it answered
 	told    int64              // when times were told
 	last    int64              // when anything was
 	times   *event.ThreadTimes // never changed; nil: its scheduling is not watched
@@ -106,16 +107,17 @@ func (c *Collector) listWorkers() []model.Worker {
 	out := []model.Worker{}
 	for _, w := range c.workers {
 		if w.times != nil {
-			out = append(out, w.show())
+			out = append(out, w.show(c.bytes))
 		}
 	}
 	slices.SortFunc(out, func(a, b model.Worker) int { return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID)) })
 	return out
 }
 
-func (w *worker) show() model.Worker {
+// show makes its row; bytes: requests are watched.
+func (w *worker) show(bytes bool) model.Worker {
 	return model.Worker{
-		PID: w.pid, TID: w.tid, Comm: w.comm, Role: w.role(), Accepts: w.accepts, Times: timesOf(w.times),
+		PID: w.pid, TID: w.tid, Comm: w.comm, Role: w.role(), Accepts: w.accepts, Exchanges: opt(bytes, w.answers), Times: timesOf(w.times),
 		Switches: w.times.Switches, Migrations: w.times.Migrations, Calls: w.calls, CPU: w.cpu.opt(), Ended: opt(w.ended, w.told),
 	}
 }

@@ -70,6 +70,7 @@ func (p *printer) Add(*event.Event) error { return nil }
 func (p *printer) Tick(now int64) error {
 	if p.json && p.need != nil {
 		p.need(string(probes.Sched))
+		p.need(string(probes.Data))
 		p.need(string(probes.Loops))
 		p.need(string(probes.Rings))
 	}

@@ -50,6 +50,7 @@ const (
 	explainWorker        = "A thread that serves: its process's name and number, and the number of the thread if it is not the process's first. Threads of the processes that hold a watched listener, or that a filter selects."
 	explainWorkerRole    = "What it was seen to do. acceptor: it took connections out of an accept queue. loop: it waits for many sockets at once (epoll, poll, select). worker: neither; it serves what others accepted, or does something else."
 	explainWorkerAccepts = "Connections that accept() gave to this thread. The kernel wakes one of those that wait (inet_csk_wait_for_connect adds them as exclusive waiters); threads that share a listener seldom get the same number."
+	explainWorkerReqs    = "Requests whose answer this thread began to write. A goroutine may read on one thread and answer on another."
 	explainWorkerTime    = "What the scheduler did with it in the last ten seconds: on a CPU, runnable but waiting for one (from sched_wakeup, or from being preempted, to sched_switch), or asleep. The three add up to all of its time."
 	explainRunQueue      = "Runnable, and no CPU to run on: more threads want to run than there are CPUs. Nothing in the program takes this time. That its cgroup has used up its quota is told apart: blocked in throttled."
 	explainBlockedIn     = "The system call that it sleeps in, read from its saved registers when the scheduler takes it off its CPU (__schedule). accept4 and epoll_wait are waits for work; others keep it from work. page_fault: a page of memory was not there."

@@ -43,7 +43,7 @@ func Pages() []Page {
 		{Number: 6, Name: "rings", Title: "io_uring", Short: "Rings", One: "ring", Many: "rings", Order: Sort{Column: "OPS/s"}, Needs: []string{"rings"},
 			Table: func(in Input) *Table { return ringSheet.table(in, ringRows(in)) },
 			Empty: "no process has a ring (io_uring): most servers use epoll, which is page 5; try beltrace demo io-uring"},
-		{Number: 7, Name: "workers", Title: "Workers", One: "thread", Many: "threads", Order: Sort{Column: "ACCEPTS"}, Needs: []string{"sched"},
+		{Number: 7, Name: "workers", Title: "Workers", One: "thread", Many: "threads", Order: Sort{Column: "ACCEPTS"}, Needs: []string{"sched", "data"},
 			Table: func(in Input) *Table { return workerSheet.table(in, workRows(in)) }, Foot: workersFoot,
 			Empty: "no thread is watched yet: start a server; its threads appear here within seconds"},
 		{Number: 8, Name: "findings", Title: "Findings", Short: "Finds", One: "finding", Many: "findings", Order: Sort{Column: "SEVERITY"},

@@ -25,6 +25,7 @@ func openWorker(in Input, w *model.Worker, width int) *Detail {
 	d := &Detail{Title: Line{{Clean(w.Comm) + " ", Strong}, {workerNumber(w), Normal}, {"  " + state, Dim}}}
 	d.fact("thread", Span{fmt.Sprintf("%d of process %d", w.TID, w.PID), Normal})
 	d.fact("accepts", Span{Count(w.Accepts), Strong})
+	d.fact("requests", Span{optional(w.Exchanges, Count), Strong}, Span{"  answered by this thread", Dim})
 	d.fact("CPU", Span{optional(w.CPU, func(n uint32) string { return fmt.Sprint(n) }), Normal}, Span{"  moved " + Plural(int(w.Migrations), "time", "times"), Dim})
 	d.fact("switches", Span{Count(w.Switches), Normal}, Span{perSecond(w.Switches, w.WatchedNS), Dim})
 	d.fact("watched", Span{"for " + Dur(w.WatchedNS), Normal})

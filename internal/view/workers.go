@@ -33,6 +33,8 @@ var workerSheet = sheet[workRow]{
 			cmp: func(a, b workRow) int { return cmp.Compare(a.Role, b.Role) }},
 		{Head: Head{Title: "ACCEPTS", Min: 8, Max: 8, Align: Right, Explain: explainWorkerAccepts}, cell: workerAccepts,
 			cmp: bySize(func(r workRow) float64 { return float64(r.Accepts) })},
+		{Head: Head{Title: "REQS", Min: 6, Max: 8, Align: Right, Explain: explainWorkerReqs}, cell: func(_ Input, r workRow) Cell { return Plain(optional(r.Exchanges, Count)) },
+			cmp: bySize(func(r workRow) float64 { return optFloat(r.Exchanges) })},
 		{Head: Head{Title: "RUN▇QUEUE▒BLOCKED·", Min: 18, Max: 18, Explain: explainWorkerTime}, cell: func(_ Input, r workRow) Cell { return Plain(timeBar(r.did, 18)) },
 			cmp: bySize(func(r workRow) float64 { return share(r.did.RunningNS+r.did.RunqueueNS, r.did) })},
 		{Head: Head{Title: "BLOCKED IN", Min: 10, Max: 34, Explain: explainBlockedIn}, cell: workerBlocked},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
@@ -121,5 +122,38 @@ func TestShortExchanges(t *testing.T) {
 		if x.Phases["accept_queue"] == 0 && !(w.leavesOut() && (x.Phases["handshake"] == 0 || x.Phases["unobserved"] > 0)) {
 			t.Errorf("no wait in the accept queue: %v", x.Phases)
 		}
+	}
+}
+
+// TestExchangesOnDemand: on the whole host bytes are watched while somebody looks, also those of connections that are
+// there already.
+func TestExchangesOnDemand(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{})
+	server := do[netip.AddrPort](p.server, "http", loopback4)
+	ask := askArgs{Server: server, Paths: slices.Repeat([]string{"/sleep/100"}, 4)}
+	asking := begin[[]fetched](p.client, "ask", ask)
+	time.Sleep(150 * time.Millisecond) // its connection is there
+	for _, set := range []probes.Set{probes.Data, probes.Sched} {
+		w.session.Need(set)
+	}
+	asking.result()
+	do[[]fetched](p.client, "ask", ask)
+	if !w.knowsTurns() {
+		return
+	}
+	mine := func() (conns, n int) {
+		seen := map[uint64]bool{}
+		for _, x := range w.snapshot().Exchanges {
+			if x.Local == server.String() {
+				n++
+				seen[x.Conn] = true
+			}
+		}
+		return len(seen), n
+	}
+	if !testkit.Until(settleTime, func() bool { conns, n := mine(); return conns == 2 && n >= 5 }) && !w.leavesOut() {
+		conns, n := mine()
+		t.Errorf("%d exchanges of %d connections, want 5 or more of 2", n, conns)
 	}
 }

@@ -84,6 +84,17 @@ func TestRequestsOfOneThread(t *testing.T) {
 			t.Errorf("an answer after %v: %v", d, x.Phases)
 		}
 	}
+	answers := func() (most uint64) {
+		for _, work := range w.snapshot().Workers {
+			if work.PID == p.server.PID {
+				most = max(most, work.Exchanges.Or(0))
+			}
+		}
+		return most
+	}
+	if w.knowsTurns() && !w.leavesOut() && !testkit.Until(settleTime, func() bool { return answers() == n }) {
+		t.Errorf("a thread answered %d requests, want %d", answers(), n)
+	}
 }
 
 // judgeHandlers asks for all of them, one after the other, and compares the exchanges with the client's clock.
