@@ -23,6 +23,7 @@ type flow struct {
 	spoke  bool
 	asks   []*ask  // oldest first
 	begun  uint64  // requests that have begun
+	ended  int64   // the last byte of the newest answer was written
 	doubt  bool    // an answer had no request, or an end was guessed: a new request turn begins afresh
 	http   bool    // a message of HTTP was seen
 	detail bool    // each call was asked for
@@ -356,7 +357,7 @@ func (f *flow) responseEnds(m event.Message) {
 
 // miss forgets what has no answer yet: after a gap nobody knows which answer belongs to which request.
 func (f *flow) miss() {
-	f.asks = nil
+	f.asks, f.ended = nil, 0
 	f.dirs[0].open, f.dirs[0].ask, f.dirs[1].open, f.dirs[1].ask = false, nil, false, nil
 	if f.lens != nil && f.lens.Protocol() == "http1" { // it is still spoken
 		f.lens = lens.NewHTTP1()

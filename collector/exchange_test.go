@@ -114,7 +114,7 @@ func TestExchange(t *testing.T) {
 		{"pipelined", []event.Event{
 			turnEvent(1, "in", 0, request+request, 2*nq, later), turnEvent(1, "out", 0, response+response, 2*nr, answer)},
 			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
-				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.blocked:earlier_answer=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (stream position)"}},
 		{"unknown protocol", []event.Event{turnEvent(1, "in", 0, "\x00\x01", 2, later), turnEvent(1, "out", 0, "\x02", 1, answer), turnEvent(1, "in", 2, "\x00", 1, later)},
 			[]string{"tcp total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
 		{"something was missed", []event.Event{

@@ -5,6 +5,7 @@ package collector
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
@@ -22,6 +23,7 @@ func (c *Collector) settleAsks(x *conn) {
 	f := x.flow
 	for len(f.asks) > 0 && f.asks[0].done && !f.asks[0].awaits {
 		c.endAsk(x, f.asks[0], false)
+		f.ended = max(f.ended, f.asks[0].out.last)
 		f.asks = f.asks[1:]
 	}
 	if len(f.asks) == 0 {
@@ -134,12 +136,26 @@ func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
 	if !a.answered {
 		return p, confidence
 	}
-	if by := c.application(p, a); by != "" {
+	if x.flow.ended-a.read > overlap {
+		behind(p, x.flow, a)
+	} else if by := c.application(p, a); by != "" {
 		confidence = by
 	}
 	p.until(a.out.last, phaseWrite)
 	p.untilKnown(a.out.sent, phaseSend)
 	return p, confidence
+}
+
+// overlap is how much sooner than an answer's last call returns the next request may be read without pipelining: the client
+// and another thread of the server may be faster.
+const overlap = int64(time.Millisecond)
+
+// behind is the time before an answer to a request that was read before the answer to an earlier one was over
+// (pipelining): first it waits for that, and what the threads do later is told of the first request alone.
+func behind(p *partition, f *flow, a *ask) {
+	until := a.out.first - a.out.latency
+	p.until(min(f.ended, until), phaseAppBlocked+earlierAnswer)
+	p.until(until, phaseUnobserved)
 }
 
 // arrival begins the partition: a connection's first exchange begins with its SYN, any other with its first byte.

@@ -21,6 +21,8 @@ const (
 	phaseWrite       = "write"        // from the first byte written to the last
 	phaseSend        = "send"         // written, not sent yet
 	phaseUnobserved  = "unobserved"
+
+	earlierAnswer = "earlier_answer" // what a pipelined request is blocked in
 )
 
 // partition cuts a span of time into phases, from its start on.

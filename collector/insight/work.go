@@ -88,6 +88,9 @@ var blockedHandler = rule{
 func waitingFor(on string) (words, remedy string) {
 	call, target, downstream := strings.Cut(on, " ")
 	switch {
+	case on == "earlier_answer":
+		return "for the answers to earlier requests on their connection (pipelining)",
+			"Let the client use several connections, or HTTP/2: HTTP/1.1 answers in the order of the requests."
 	case downstream:
 		return fmt.Sprintf("for the downstream %s (in %s)", target, call),
 			fmt.Sprintf("Look at %s: why does it take so long? Ask it less often (cache, batch), ask several things at once, and set a timeout.", target)
