@@ -297,10 +297,11 @@ type KernelLoopThread struct {
 	Stall     uint64
 	StallAt   uint64
 	StallWhat uint32
+	Stalls    uint32
 	Inside    uint8
 	Epoll     uint8
 	Polls     uint8
-	Pad       uint8
+	Pad       [5]uint8
 }
 
 type KernelLostWhere uint32
@@ -524,7 +525,8 @@ type KernelStallEvent struct {
 	What   uint32
 	Fd     int32
 	Behind uint32
-	Pad    uint32
+	Times  uint32
+	Busy   uint64
 }
 
 type KernelSynCall struct {

@@ -69,7 +69,8 @@ struct stall_event {
 	__u32 what;   /* enum thread_wait */
 	__s32 fd;     /* of the epoll instance, or minus the enum loop_kind */
 	__u32 behind; /* descriptors that were ready when it came back */
-	__u32 pad;
+	__u32 times;  /* such sleeps between the two waits */
+	__u64 busy;   /* ns from one to the other */
 };
 
 #define LISTED_BYTES 512
@@ -85,6 +86,6 @@ struct loop_list {
 _Static_assert(sizeof(struct loop_key) == 8, "struct loop_key");
 _Static_assert(sizeof(struct loop) == 272, "struct loop");
 _Static_assert(sizeof(struct wait_event) == 160, "struct wait_event");
-_Static_assert(sizeof(struct stall_event) == 144, "struct stall_event");
+_Static_assert(sizeof(struct stall_event) == 152, "struct stall_event");
 
 #endif

@@ -289,6 +289,8 @@ static __always_inline void tell_stall(struct loop *l, struct loop_thread *lt, l
 	e->off_ns = lt->stall;
 	e->what = lt->stall_what;
 	e->fd = lt->fd;
+	e->times = lt->stalls;
+	e->busy = l->entered - l->returned;
 	/* If it slept in this wait too, what is ready now came later. */
 	if (ret > 0 && !(t && t->left > l->entered && t->runnable > t->left))
 		e->behind = ret;
@@ -317,7 +319,7 @@ static __always_inline int wait_returns(long ret)
 	}
 	if (lt->stall && l->returned && lt->stall_at >= l->returned)
 		tell_stall(l, lt, ret, now);
-	lt->stall = 0;
+	lt->stall = lt->stalls = 0;
 	l->begun += 1;
 	barrier();
 	count_wait(l, ret, blocked, busy, !(lt->knows & KNOWS_TIMEOUT) || lt->timeout);

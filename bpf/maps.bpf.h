@@ -112,10 +112,11 @@ struct loop_thread {
 	__u64 stall;	/* its longest sleep since it returned, in another call; 0: none was long */
 	__u64 stall_at; /* when it began */
 	__u32 stall_what;
-	__u8 inside; /* it waits */
-	__u8 epoll;  /* it waits in epoll: a poll is a call that blocks */
-	__u8 polls;  /* that it made since */
-	__u8 pad;
+	__u32 stalls; /* how many were long */
+	__u8 inside;  /* it waits */
+	__u8 epoll;   /* it waits in epoll: a poll is a call that blocks */
+	__u8 polls;   /* that it made since */
+	__u8 pad[5];  /* a struct on the stack must be initialised to its end */
 };
 
 struct {

@@ -220,20 +220,6 @@ static __always_inline void leaves_cpu(struct thread *t, struct task_struct *tas
 	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern), now);
 }
 
-#define STALL_NS 5000000 /* a sleep between two waits of an event loop that is worth a record */
-
-/* A thread with an event loop slept in another call: what has become ready meanwhile waits. */
-static __always_inline void note_stall(struct thread *t, __u32 tid, __u64 ns)
-{
-	struct loop_thread *lt = bpf_map_lookup_elem(&loop_threads, &tid);
-
-	if (!lt || lt->inside || ns <= lt->stall || t->slot >= THREAD_WAITS)
-		return;
-	lt->stall = ns;
-	lt->stall_at = t->left;
-	lt->stall_what = t->what[t->slot];
-}
-
 static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

@@ -67,9 +67,9 @@ const (
 	// second for those that did something. A poll of one descriptor that is no listener is none, nor is one of a thread that
 	// waits in epoll.
 	Loop
-	// LoopBlocked: between two waits of its event loop a thread slept for 5 ms or more in another call. Of several sleeps it is
-	// the longest; Ready says how many descriptors had become ready when the loop came back, which is the event's
-	// time.
+	// LoopBlocked: between two waits of its event loop a thread slept for 5 ms or more in another call. Of several (Count)
+	// it is the longest; BusyNS is the time between the waits, and Ready says how many descriptors had become ready when the
+	// loop came back, which is the event's time.
 	LoopBlocked
 	// Exchange: a request was answered. It is derived from turns, from the server's socket, or from the client's if the
 	// server is not watched.
@@ -127,6 +127,8 @@ var kindTable = [kinds]kindInfo{
 	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldPhase}},
 	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldReady}},
 	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldMarks, FieldConfidence, FieldIncomplete}},
+	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldCount, FieldBusyNS, FieldReady}},
+	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},
 	UringComplete: {"uring_complete", "an operation of a ring is complete", []Field{FieldRing, FieldOp, FieldUserData, FieldRes, FieldLatencyNS, FieldHow}},
 	Ring:          {"ring", "what the operations of a ring came to", []Field{FieldRing, FieldFD, FieldSetup, FieldSQEntries, FieldCQEntries, FieldInFlight, FieldOverflow, FieldOps, FieldSubmits, FieldReaps, FieldPhase}},

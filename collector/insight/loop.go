@@ -130,12 +130,17 @@ var blockedLoop = rule{
 		e := &evidence{severity: model.Warning, weight: float64(worst.OffNS), since: worst.TS - worst.OffNS,
 			numbers: map[string]float64{"off_ns": float64(worst.OffNS), "ready": float64(worst.Ready), "most_ready": float64(behind), "stalls": float64(l.Stalls)},
 			remedy:  stallRemedy(worst.On)}
-		e.text = fmt.Sprintf("the thread of an event loop slept %s in %s; when it came back, %s ready", dur(worst.OffNS), worst.On, descriptorsWere(worst.Ready))
+		e.text = fmt.Sprintf("the thread of an event loop slept %s in %s; ", dur(worst.OffNS), worst.On)
+		if worst.Times > 1 {
+			e.text = fmt.Sprintf("the thread of an event loop slept %d times before it waited again, up to %s in %s, %s in all; ", worst.Times, dur(worst.OffNS), worst.On, dur(worst.Busy))
+			e.numbers["sleeps"], e.numbers["busy_ns"] = float64(worst.Times), float64(worst.Busy)
+		}
+		e.text += fmt.Sprintf("when it came back, %s ready", descriptorsWere(worst.Ready))
 		switch {
 		case n >= model.RecentStalls: // no more are remembered
-			e.text += fmt.Sprintf(". At least %d such sleeps in the last 10 s", n)
+			e.text += fmt.Sprintf(". At least %d such turns in the last 10 s", n)
 		case n > 1:
-			e.text += fmt.Sprintf(". %d such sleeps in the last 10 s", n)
+			e.text += fmt.Sprintf(". %d such turns in the last 10 s", n)
 		}
 		return e
 	},

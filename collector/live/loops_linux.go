@@ -232,8 +232,8 @@ func (d *decoder) stall(r *bpf.KernelStallEvent, e *event.Event) bool {
 	e.Kind = event.LoopBlocked
 	e.Turn = &event.Moves{OffNS: int64(r.OffNs), On: d.waitName(r.What)}
 	d.loopKey(r.Fd, e)
-	e.Loop.Ready = r.Behind
-	e.Set(event.FieldOffNS, event.FieldOn, event.FieldReady)
+	e.Loop.Ready, e.Loop.BusyNS, e.Count = r.Behind, int64(r.Busy), uint64(r.Times)
+	e.Set(event.FieldOffNS, event.FieldOn, event.FieldReady, event.FieldBusyNS, event.FieldCount)
 	return true
 }
 

@@ -75,7 +75,11 @@ func stallSection(d *Detail, in Input, l *model.Loop) {
 		of   model.Opt[model.Stall]
 	}{{"longest", l.Stall}, {"last", l.LastStall}} {
 		if v := s.of.V; s.of.Known {
-			d.fact(s.name, Span{Dur(v.OffNS), Strong}, Span{" in " + Clean(v.On), Normal}, Span{fmt.Sprintf(", %d ready behind it, %s", v.Ready, in.clock().Time(v.TS)), Dim})
+			more := ""
+			if v.Times > 1 {
+				more = fmt.Sprintf(", one of %d within %s", v.Times, Dur(v.Busy))
+			}
+			d.fact(s.name, Span{Dur(v.OffNS), Strong}, Span{" in " + Clean(v.On), Normal}, Span{more, Normal}, Span{fmt.Sprintf(", %d ready behind it, %s", v.Ready, in.clock().Time(v.TS)), Dim})
 		}
 	}
 }

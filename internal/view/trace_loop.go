@@ -67,5 +67,9 @@ func loopBlockedWords(e *event.Event) string {
 	if e.Loop == nil || e.Turn == nil {
 		return ""
 	}
-	return fmt.Sprintf("tid %d  %s  slept %s in %s  %d ready behind it", e.TID, loopWord(e), Dur(e.Turn.OffNS), Clean(e.Turn.On), e.Loop.Ready)
+	text := fmt.Sprintf("tid %d  %s  slept %s in %s", e.TID, loopWord(e), Dur(e.Turn.OffNS), Clean(e.Turn.On))
+	if e.Known(event.FieldCount) && e.Count > 1 {
+		text += fmt.Sprintf(" and %s more", Plural(int(e.Count-1), "time", "times"))
+	}
+	return fmt.Sprintf("%s  %d ready behind it", text, e.Loop.Ready)
 }

@@ -130,10 +130,11 @@ func checkStall(t *testing.T, w *watch, did looped, kind string) {
 	e := w.until("the sleep in the handler", func(e *event.Event) bool {
 		return e.Kind == event.LoopBlocked && e.TID == did.TID && e.Loop.LoopKind == kind && e.Turn.OffNS >= int64(stallTime)*9/10
 	})
-	if e.Turn.On != "nanosleep" || e.Loop.Ready != 9 {
+	if e.Turn.On != "nanosleep" || e.Loop.Ready != 9 || e.Count != 1 {
 		t.Errorf("9 were ready behind a nanosleep; told is %s", e.AppendJSON(nil))
 	}
-	times{{"off_ns", time.Duration(e.Turn.OffNS), span{int64(stallTime), last.Slept}}}.judge(t)
+	busy := last.Called - did.Waits[len(did.Waits)-2].Returned
+	times{{"off_ns", time.Duration(e.Turn.OffNS), span{int64(stallTime), last.Slept}}, {"busy_ns", time.Duration(e.Loop.BusyNS), span{busy, busy}}}.judge(t)
 }
 
 // checkWaits compares the events of an epoll loop one by one.
