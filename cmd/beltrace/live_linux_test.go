@@ -47,7 +47,7 @@ func TestNoLeaks(t *testing.T) {
 		{"trace", true, []string{"trace", "--json", "--for", "20ms"}, exitDone},
 		{"bad netns", true, []string{"trace", "--netns", "/nowhere"}, exitFailed},
 		{"record", true, []string{"record", os.DevNull, "--for", "20ms"}, exitDone},
-		{"flight recorder", true, []string{"record", os.DevNull, "--on", "any", "--for", "20ms"}, exitDone},
+		{"flight recorder", true, []string{"record", filepath.Join(t.TempDir(), "flight.ndjson"), "--on", "any", "--for", "20ms"}, exitDone},
 		{"doctor", true, []string{"doctor"}, exitDone},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,14 +23,18 @@ var synQueueFull = rule{
 		}
 		e := &evidence{severity: model.Warning, numbers: map[string]float64{"dropped": float64(l.now.synFull), "dropped_10s": float64(recent)}, weight: float64(recent), remedy: synRemedy}
 		var s sentence
-		limited := l.SYNDrops[synLimit]
-		if limited > 0 && !full {
+		now := ": "
+		switch limited := l.SYNDrops[synLimit]; {
+		case limited > 0 && !full:
 			s.add("", "a quarter or less of tcp_max_syn_backlog%s is left", ofSetting(l.space, func(n *model.Namespace) model.Opt[uint64] { return n.MaxSYNBacklog }))
-		} else {
+		case !full && l.SYNQueue.Known && l.Backlog.Known:
+			s.add("", "SYN queue was full")
+			now = "; now "
+		default:
 			s.add("", "SYN queue full")
 		}
 		if l.SYNQueue.Known && l.Backlog.Known {
-			s.add(": ", "%s not complete, the backlog is %d", are(uint64(l.SYNQueue.V), "handshake"), l.Backlog.V)
+			s.add(now, "%s not complete, the backlog is %d", are(uint64(l.SYNQueue.V), "handshake"), l.Backlog.V)
 			e.numbers["syn_queue"], e.numbers["backlog"] = float64(l.SYNQueue.V), float64(l.Backlog.V)
 		}
 		if l.SYNYoung.Known && l.SYNYoung.V < l.SYNQueue.V {
