@@ -27,6 +27,7 @@ type flow struct {
 	doubt  bool    // an answer had no request, or an end was guessed: a new request turn begins afresh
 	http   bool    // a message of HTTP was seen
 	detail bool    // each call was asked for
+	replay bool    // messages come with the events
 	marks  []noted // of the server, about this connection
 	resync bool    // something was missed: nothing is paired until a request begins after an answer
 }
@@ -206,7 +207,8 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		n -= h.next - pos
 		pos, head = h.next, nil
 	}
-	recorded := e.Known(event.FieldMessages)
+	f.replay = f.replay || e.Known(event.FieldMessages)
+	recorded := f.replay // of older recordings some turns have no messages, when none was found
 	var found []event.Message
 	if f.spoke && f.last != dir && !recorded && f.lens != nil {
 		found = messages(found, f.lens.Turn(f.last, f.dirs[f.last].next))

@@ -307,3 +307,28 @@ func TestExchangeMarks(t *testing.T) {
 		t.Errorf("marks of the second: %v, want none", derived[1].Result.Marks)
 	}
 }
+
+// TestExchangeOldRecording: a turn without any message has no list of them in older recordings; it is no message itself.
+func TestExchangeOldRecording(t *testing.T) {
+	const post, more, wait = "POST /u HTTP/1.1\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n", "body", "HTTP/1.1 100 Continue\r\n\r\n"
+	var all []event.Event
+	var pos [2]uint64
+	for i, text := range []string{post, wait, more, wait, more, response} {
+		ts, dir := int64(10+i)*ms, []string{"in", "out"}[i%2]
+		e := turnEvent(1, dir, pos[i%2], text, uint64(len(text)), event.Moves{FirstTS: ts, LastTS: ts})
+		e.Role = event.RoleServer
+		e.Set(event.FieldRole)
+		pos[i%2] += uint64(len(text))
+		all = append(all, e)
+	}
+	live, _ := outcomes(all)
+	for i := range all {
+		if all[i].Turn.Head = nil; len(all[i].Turn.Messages) == 0 {
+			all[i].Forget(event.FieldMessages)
+		}
+	}
+	again, _ := outcomes(all)
+	if len(live) != 1 || !slices.Equal(live, again) {
+		t.Errorf("live %q, replayed %q, want the same one", live, again)
+	}
+}
