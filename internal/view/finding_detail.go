@@ -17,6 +17,9 @@ func openFinding(in Input, f *model.Finding, width int) *Detail {
 	if l := findListener(in.Snap, f.Listener.V); f.Listener.Known && l != nil {
 		d.link(Line{{"→ ", Accent}, {"the listener " + listenerTitle(l), Normal}, {"  Enter opens it", Dim}}, listenerKey(l))
 	}
+	if r := ringOf(in.Snap, f); r != nil {
+		d.link(Line{{"→ ", Accent}, {"the ring " + Clean(f.Subject), Normal}, {"  Enter opens it", Dim}}, ringKey(ringRow{Ring: r}))
+	}
 	if l := loopOf(in.Snap, f); l != nil {
 		d.link(Line{{"→ ", Accent}, {"the event loop " + Clean(f.Subject), Normal}, {"  Enter opens it", Dim}}, keyOfLoop(l))
 	}

@@ -47,6 +47,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	d.fact("confidence", Span{x.Confidence, Normal}, Span{confidenceText(x), Dim})
 	exchangeLinks(d, in, x)
 	loopLink(d, in, x)
+	ringLink(d, in, x)
 	routeSection(d, in, x)
 	return d
 }

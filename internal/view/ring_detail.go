@@ -20,6 +20,34 @@ func findRing(s *model.Snapshot, key Key) *model.Ring {
 	return nil
 }
 
+// ringOf returns the ring that a finding is about, nil if it is about none.
+func ringOf(s *model.Snapshot, f *model.Finding) *model.Ring {
+	for i := range s.Rings {
+		if r := &s.Rings[i]; f.PID == model.Some(r.PID) && f.Subject == fmt.Sprintf("%s %d ring %d", r.Comm, r.PID, r.Ring) {
+			return r
+		}
+	}
+	return nil
+}
+
+// ringLink leads from a request to the ring of its process, if that has a single one that receives or sends.
+func ringLink(d *Detail, in Input, x *model.Exchange) {
+	var found *model.Ring
+	for i := range in.Snap.Rings {
+		r := &in.Snap.Rings[i]
+		if x.PID != model.Some(r.PID) || r.State == model.StateClosed || r.Ops["recv"].Count+r.Ops["recvmsg"].Count+r.Ops["send"].Count+r.Ops["sendmsg"].Count == 0 {
+			continue
+		}
+		if found != nil {
+			return
+		}
+		found = r
+	}
+	if found != nil {
+		d.link(Line{{pad("io_uring", factName), Dim}, {Clean(found.Comm) + " ", Strong}, {fmt.Sprintf("%d ring %d", found.PID, found.Ring), Normal}, {"  Enter opens it", Dim}}, ringKey(ringRow{Ring: found}))
+	}
+}
+
 func openRing(in Input, r *model.Ring, width int) *Detail {
 	d := &Detail{Title: Line{{Clean(r.Comm) + " ", Strong}, {fmt.Sprintf("%d ring %d", r.PID, r.Ring), Normal}, {"  " + cmp.Or(r.State, "open"), Dim}}}
 	d.fact("queues", Span{optCount(r.SQEntries) + " submissions, " + optCount(r.CQEntries) + " completions", Normal})

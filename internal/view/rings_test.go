@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"beltrace/collector/model"
+	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
+)
+
+// TestWaysToRing: from a finding about a ring, and from a request that it served, Enter leads to the ring.
+func TestWaysToRing(t *testing.T) {
+	s := viewtest.Busy()
+	ring := view.Key{Kind: view.RingRecord, ID: 1, Name: "6001"}
+	s.Findings = []model.Finding{{ID: "io-wq-punt", Subject: "uring 6001 ring 1", PID: model.Some[uint32](6001), Since: 1}}
+	s.Exchanges = s.Exchanges[:1]
+	s.Exchanges[0].PID = model.Some[uint32](6001)
+	for _, page := range []string{"findings", "requests"} {
+		p, err := view.PageNamed(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := view.Input{Snap: s}
+		d, ok := view.Open(in, p.Table(in).Target(0), 100)
+		if !ok || !slices.ContainsFunc(d.Lines, func(l view.DetailLine) bool { return l.Link == ring }) {
+			t.Errorf("%s: no way to the ring in %v", page, d)
+		}
+	}
+	d, ok := view.Open(view.Input{Snap: s}, ring, 100)
+	if !ok || !strings.Contains(d.Title.String(), "6001 ring 1") {
+		t.Errorf("the ring opens as %v", d)
+	}
+}
+
+// TestRingsLately: what a ring does a second, and in which ways, is of the last seconds, not of all its life.
+func TestRingsLately(t *testing.T) {
+	var h view.History
+	at := func(ts int64, inline, iowq uint64) *model.Snapshot {
+		s := viewtest.Empty()
+		s.TS = ts
+		s.Rings = []model.Ring{{PID: 1, Comm: "x", Ring: 1, Opened: 1, Ops: map[string]model.RingOp{"read": {Count: inline + iowq, How: map[string]uint64{"inline": inline, "io-wq": iowq}}}}}
+		return s
+	}
+	for i := range int64(30) {
+		h.Add(at(i*1e9, 1_000_000, uint64(i)*100))
+	}
+	s := at(30e9, 1_000_000, 3000)
+	page, _ := view.PageNamed("rings")
+	table := page.Table(view.Input{Snap: s, Hist: &h})
+	if row := table.Layout(200, 0, 1).Row(0)[0].String(); !strings.Contains(row, " 100 ") || !strings.Contains(row, "100 %") {
+		t.Errorf("100 operations a second by workers are shown as %q", row)
+	}
+}
