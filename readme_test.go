@@ -61,6 +61,7 @@ var facts = [][2]string{
 	{probes.FactBlockedOn, "in which system call it is blocked"},
 	{probes.FactEpoll, "what an epoll loop finds at each wait, how long it waits and works"},
 	{probes.FactPoll, "the same of loops that wait in poll and select"},
+	{probes.FactRings, "operations of io_uring: how many, how long, in which way"},
 	{probes.FactCalls, "how many system calls it makes (demos that compare)"},
 	{probes.FactTurn, "the bytes of each turn: ready, read, written, sent, acknowledged"},
 	{probes.FactLatency, "how long each call was in TCP (`trace read,write`)"},

@@ -29,6 +29,7 @@
 #include "last_ack.bpf.h"
 #include "unreached.bpf.h"
 #include "call.bpf.h"
+#include "request.bpf.h"
 #include "serve.bpf.h"
 #include "move.bpf.h"
 #include "place.bpf.h"
@@ -47,5 +48,6 @@
 #include "rings.bpf.h"
 #include "uring.bpf.h"
 #include "uringhooks.bpf.h"
+#include "ringaccept.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

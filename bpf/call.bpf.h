@@ -12,7 +12,7 @@ struct user_call {
 	__u64 iov;    /* where all of them are listed; 0: there is one */
 	__u64 iovs;   /* how many */
 	__s32 fd;     /* -1: not known */
-	__u16 nr;
+	__u16 nr;     /* with RING_CALL an opcode of io_uring */
 	__u8 known;
 	__u8 peeks; /* it moves no bytes */
 };
@@ -47,18 +47,23 @@ struct task_struct___uring {
 	void *io_uring;
 } __attribute__((preserve_access_index));
 
+static __always_inline bool has_rings(struct task_struct *task)
+{
+	struct task_struct___uring *t = (struct task_struct___uring *)task;
+
+	return bpf_core_field_exists(t->io_uring) && t->io_uring;
+}
+
 /*
  * Whether the bytes of sk were moved by the call that the thread is in. With io_uring they may be by a request: in a
  * kernel thread of its own, or at the end of a call that has nothing to do with it.
  */
 static __always_inline bool call_moves(struct task_struct *task, struct sock *sk, int fd)
 {
-	struct task_struct___uring *t = (struct task_struct___uring *)task;
-
-	if (!bpf_core_field_exists(t->io_uring) || !t->io_uring)
-		return true;
-	return sock_of_fd(fd) == sk;
+	return !has_rings(task) || sock_of_fd(fd) == sk;
 }
+
+static __noinline void look_at_request(struct user_call *c, struct sock *sk, bool out);
 
 /* out: its bytes go to the socket. */
 static __always_inline void look_at_call(struct user_call *c, struct sock *sk, bool out, bool modern)
@@ -74,12 +79,18 @@ static __always_inline void look_at_call(struct user_call *c, struct sock *sk, b
 	if (task->flags & PF_IO_WORKER) {
 		c->known = 1;
 		c->nr = NR_IO_URING_ENTER;
+		look_at_request(c, sk, out);
 		return;
 	}
 	regs = user_regs();
 	nr = syscall_nr(regs);
-	if (nr < 0 || task->flags & PF_KTHREAD || task_is_32bit(task))
+	if (task->flags & PF_KTHREAD || task_is_32bit(task))
 		return;
+	if (nr < 0) { /* in no call: on the way back from an interrupt what is due for its rings is done */
+		if (!has_rings(task))
+			return;
+		nr = NR_IO_URING_ENTER;
+	}
 	c->fd = out && nr == NR_SPLICE ? (int)REG_ARG3(regs) : (int)REG_ARG1(regs);
 	if (nr != NR_IO_URING_ENTER && !call_moves(task, sk, c->fd))
 		nr = NR_IO_URING_ENTER;
@@ -88,6 +99,7 @@ static __always_inline void look_at_call(struct user_call *c, struct sock *sk, b
 	switch (nr) {
 	case NR_IO_URING_ENTER:
 		c->fd = -1; /* it would be the ring's */
+		look_at_request(c, sk, out);
 		break;
 	case NR_READ:
 	case NR_WRITE:

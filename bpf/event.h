@@ -217,6 +217,8 @@ struct mark_event {
 #include "loop.h"
 #include "uring.h"
 
+#define RING_CALL 0x8000 /* in place of a system call: the opcode of an operation of io_uring */
+
 #define HEAD_LEN 256 /* a power of two */
 
 /* Bytes that moved in one direction until the other side spoke. Times are 0 where they were not seen. */
@@ -241,7 +243,7 @@ struct turn_event {
 	__u32 calls;
 	__u32 last_tid;
 	__s32 fd;
-	__u16 nr; /* of the system call */
+	__u16 nr; /* of the system call; RING_CALL */
 	__u16 head_len;
 	__u8 dir; /* enum turn_dir */
 	__u8 pad[7];
@@ -263,7 +265,7 @@ struct move_event {
 	__u64 sent;
 	__u32 unread;
 	__s32 fd;
-	__u16 nr; /* of the system call */
+	__u16 nr; /* of the system call; RING_CALL */
 	__u16 head_len;
 	__u8 detail; /* user space wants each call of this connection: the first bytes follow */
 	__u8 pad[3];

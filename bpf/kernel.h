@@ -198,6 +198,7 @@ struct io_ring_ctx {
 
 struct io_cqe {
 	__u64 user_data;
+	int fd; /* until there is a result */
 };
 
 struct io_kiocb {
@@ -206,12 +207,35 @@ struct io_kiocb {
 	unsigned int flags; /* 64 bits since 6.9: the low half, on our little-endian machines */
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
+	void *async_data;
 };
 
 struct io_sr_msg {
 	void *buf;
 	int len;
 	__u16 flags;
+};
+
+enum iter_type {
+	ITER_UBUF,
+};
+
+struct iov_iter {
+	__u8 iter_type;
+	void *ubuf;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
+};
+
+struct io_async_msghdr {
+	struct msghdr msg;
+};
+
+struct io_rw {
+	__u64 addr;
+	__u32 len;
 };
 
 struct io_accept {

@@ -340,6 +340,12 @@ type KernelMoveEvent struct {
 	Pad      [3]uint8
 }
 
+type KernelMovingKey struct {
+	_   structs.HostLayout
+	Sk  uint64
+	Out uint64
+}
+
 type KernelOffcpuEvent struct {
 	_          structs.HostLayout
 	E          KernelEvent
@@ -358,7 +364,7 @@ type KernelOperation struct {
 	Same     uint32
 	Op       uint8
 	How      uint8
-	Counted  uint8
+	Skipped  uint8
 	Mixed    uint8
 	Pad      [4]uint8
 }
@@ -404,7 +410,6 @@ type KernelQueueEvent struct {
 type KernelRing struct {
 	_          structs.HostLayout
 	Created    uint64
-	InFlight   int64
 	Overflow   uint64
 	Operations uint64
 	Submits    struct {
@@ -436,10 +441,11 @@ type KernelRing struct {
 type KernelRingOp struct {
 	_         structs.HostLayout
 	Submitted uint64
-	Count     uint64
-	Errors    uint64
+	Skipped   uint64
 	How       [4]uint64
+	Errors    uint64
 	More      uint64
+	Strange   uint64
 	Linked    uint64
 	Fixed     uint64
 	Direct    uint64
@@ -712,7 +718,7 @@ const (
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [1256]byte
+	_     [1264]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -742,6 +748,8 @@ const (
 	KernelMapOwnIds                = "own_ids"
 	KernelMapPlaces                = "places"
 	KernelMapRequests              = "requests"
+	KernelMapRequestsOf            = "requests_of"
+	KernelMapRingAccepting         = "ring_accepting"
 	KernelMapRingAccepts           = "ring_accepts"
 	KernelMapRingNumbers           = "ring_numbers"
 	KernelMapRingOps               = "ring_ops"
@@ -755,10 +763,14 @@ const (
 	KernelMapWatchedPids           = "watched_pids"
 	KernelProgAccept4SysExit       = "accept4_sys_exit"
 	KernelProgAccept4SysExitOld    = "accept4_sys_exit_old"
+	KernelProgAcceptComplete3      = "accept_complete3"
+	KernelProgAcceptComplete4      = "accept_complete4"
+	KernelProgAcceptComplete7      = "accept_complete7"
 	KernelProgAcceptFentry         = "accept_fentry"
 	KernelProgAcceptFexit          = "accept_fexit"
 	KernelProgAcceptKprobe         = "accept_kprobe"
 	KernelProgAcceptKretprobe      = "accept_kretprobe"
+	KernelProgAcceptSubmit7        = "accept_submit7"
 	KernelProgAcceptSysExit        = "accept_sys_exit"
 	KernelProgAcceptSysExitOld     = "accept_sys_exit_old"
 	KernelProgAck4Fexit            = "ack4_fexit"
@@ -982,10 +994,14 @@ type KernelSpecs struct {
 type KernelProgramSpecs struct {
 	Accept4SysExit       *ebpf.ProgramSpec `ebpf:"accept4_sys_exit"`
 	Accept4SysExitOld    *ebpf.ProgramSpec `ebpf:"accept4_sys_exit_old"`
+	AcceptComplete3      *ebpf.ProgramSpec `ebpf:"accept_complete3"`
+	AcceptComplete4      *ebpf.ProgramSpec `ebpf:"accept_complete4"`
+	AcceptComplete7      *ebpf.ProgramSpec `ebpf:"accept_complete7"`
 	AcceptFentry         *ebpf.ProgramSpec `ebpf:"accept_fentry"`
 	AcceptFexit          *ebpf.ProgramSpec `ebpf:"accept_fexit"`
 	AcceptKprobe         *ebpf.ProgramSpec `ebpf:"accept_kprobe"`
 	AcceptKretprobe      *ebpf.ProgramSpec `ebpf:"accept_kretprobe"`
+	AcceptSubmit7        *ebpf.ProgramSpec `ebpf:"accept_submit7"`
 	AcceptSysExit        *ebpf.ProgramSpec `ebpf:"accept_sys_exit"`
 	AcceptSysExitOld     *ebpf.ProgramSpec `ebpf:"accept_sys_exit_old"`
 	Ack4Fexit            *ebpf.ProgramSpec `ebpf:"ack4_fexit"`
@@ -1164,6 +1180,8 @@ type KernelMapSpecs struct {
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
+	RequestsOf       *ebpf.MapSpec `ebpf:"requests_of"`
+	RingAccepting    *ebpf.MapSpec `ebpf:"ring_accepting"`
 	RingAccepts      *ebpf.MapSpec `ebpf:"ring_accepts"`
 	RingNumbers      *ebpf.MapSpec `ebpf:"ring_numbers"`
 	RingOps          *ebpf.MapSpec `ebpf:"ring_ops"`
@@ -1254,6 +1272,8 @@ type KernelMaps struct {
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
 	Requests         *ebpf.Map `ebpf:"requests"`
+	RequestsOf       *ebpf.Map `ebpf:"requests_of"`
+	RingAccepting    *ebpf.Map `ebpf:"ring_accepting"`
 	RingAccepts      *ebpf.Map `ebpf:"ring_accepts"`
 	RingNumbers      *ebpf.Map `ebpf:"ring_numbers"`
 	RingOps          *ebpf.Map `ebpf:"ring_ops"`
@@ -1292,6 +1312,8 @@ func (m *KernelMaps) Close() error {
 		m.OwnIds,
 		m.Places,
 		m.Requests,
+		m.RequestsOf,
+		m.RingAccepting,
 		m.RingAccepts,
 		m.RingNumbers,
 		m.RingOps,
@@ -1346,10 +1368,14 @@ type KernelVariables struct {
 type KernelPrograms struct {
 	Accept4SysExit       *ebpf.Program `ebpf:"accept4_sys_exit"`
 	Accept4SysExitOld    *ebpf.Program `ebpf:"accept4_sys_exit_old"`
+	AcceptComplete3      *ebpf.Program `ebpf:"accept_complete3"`
+	AcceptComplete4      *ebpf.Program `ebpf:"accept_complete4"`
+	AcceptComplete7      *ebpf.Program `ebpf:"accept_complete7"`
 	AcceptFentry         *ebpf.Program `ebpf:"accept_fentry"`
 	AcceptFexit          *ebpf.Program `ebpf:"accept_fexit"`
 	AcceptKprobe         *ebpf.Program `ebpf:"accept_kprobe"`
 	AcceptKretprobe      *ebpf.Program `ebpf:"accept_kretprobe"`
+	AcceptSubmit7        *ebpf.Program `ebpf:"accept_submit7"`
 	AcceptSysExit        *ebpf.Program `ebpf:"accept_sys_exit"`
 	AcceptSysExitOld     *ebpf.Program `ebpf:"accept_sys_exit_old"`
 	Ack4Fexit            *ebpf.Program `ebpf:"ack4_fexit"`
@@ -1505,10 +1531,14 @@ func (p *KernelPrograms) Close() error {
 	return _KernelClose(
 		p.Accept4SysExit,
 		p.Accept4SysExitOld,
+		p.AcceptComplete3,
+		p.AcceptComplete4,
+		p.AcceptComplete7,
 		p.AcceptFentry,
 		p.AcceptFexit,
 		p.AcceptKprobe,
 		p.AcceptKretprobe,
+		p.AcceptSubmit7,
 		p.AcceptSysExit,
 		p.AcceptSysExitOld,
 		p.Ack4Fexit,

@@ -25,7 +25,7 @@ struct operation {
 	__u32 same;	/* that are in flight by this key; 0: none is */
 	__u8 op;
 	__u8 how;
-	__u8 counted; /* it is in the ring's in_flight */
+	__u8 skipped; /* its completion is not one of those in flight */
 	__u8 mixed;   /* several were in flight: which one completes is not known */
 	__u8 pad[4];
 };
@@ -47,19 +47,21 @@ struct {
 	__type(value, struct operation);
 } multishots SEC(".maps");
 
-#define OP_POLL_ADD 6
-#define OP_RECVMSG 10
-#define OP_TIMEOUT 11
-#define OP_ACCEPT 13
-#define OP_RECV 27
-#define OP_READ_MULTISHOT 49
-
-#define SQE_FIXED_FILE 1
 #define SQE_LINK 4
 #define SQE_HARDLINK 8
 #define SQE_CQE_SKIP 64
 #define CQE_MORE 2
 #define RECV_MULTISHOT 2
+
+/* The file of an operation that was just submitted: since 5.19 (4ffaa94b9c04) it is looked up later, by the descriptor. */
+static __always_inline struct file *submitted_file(struct io_kiocb *req)
+{
+	struct file *file = BPF_CORE_READ(req, file);
+
+	if (!file && bpf_core_field_exists(req->cqe) && !(request_flags(req, PROBED) & SQE_FIXED_FILE))
+		file = file_of_fd(BPF_CORE_READ(req, cqe.fd));
+	return file;
+}
 
 static __always_inline struct uring_event *uring_event_of(__u8 kind, struct ring *r, __u64 ts, __u8 op, __u64 user_data)
 {
@@ -118,7 +120,7 @@ static __always_inline int on_submit(struct io_kiocb *req, bool by_request, enum
 	fresh.op = MEMBER(how, req, opcode);
 	fresh.how = HOW_INLINE;
 	fresh.same = 1;
-	fresh.counted = !(flags & SQE_CQE_SKIP);
+	fresh.skipped = !!(flags & SQE_CQE_SKIP);
 	if (fresh.position - taken == 1) { /* the first one of this call */
 		if (r->in_batch)
 			add_batch(&r->submits, r->in_batch);
@@ -149,10 +151,12 @@ static __always_inline int on_submit(struct io_kiocb *req, bool by_request, enum
 		}
 		*o = fresh;
 	} else if (bpf_map_update_elem(&operations, &key, &fresh, BPF_ANY)) {
-		fresh.counted = 0;
+		fresh.skipped = 1;
 	}
-	if (fresh.counted)
-		__sync_fetch_and_add(&r->in_flight, 1);
+	if (fresh.skipped && sum)
+		__sync_fetch_and_add(&sum->skipped, 1);
+	if (by_request && way_of(fresh.op) >= 0)
+		note_request(req, fresh.op, submitted_file(req));
 	if (by_request && may_repeat(req, fresh.op)) {
 		key.a = (__u64)ctx;
 		key.b = fresh.user_data;
@@ -180,6 +184,8 @@ static __always_inline int on_way(struct io_kiocb *req, bool by_request, enum fo
 	if (!o || !o->same)
 		return 0;
 	o->how = how;
+	if (by_request && how == HOW_POLL) /* its file is known by now, also if it has no descriptor */
+		note_request(req, o->op, BPF_CORE_READ(req, file));
 	if (by_request && may_repeat(req, o->op)) {
 		key.a = o->ring;
 		key.b = o->user_data;
@@ -219,13 +225,29 @@ static __always_inline struct operation *completed(__u64 ctx, __u64 req, __u64 u
 	return bpf_map_lookup_elem(&multishots, &key);
 }
 
+/* latency 0: it is not known. */
+static __always_inline void tell_completion(struct ring *r, const struct completion *c, __u64 now, __u8 op, __u8 how,
+					    __u64 latency)
+{
+	struct uring_event *e = uring_event_of(EVENT_URING_COMPLETE, r, now, op, c->user_data);
+
+	if (!e)
+		return;
+	e->res = c->res;
+	e->how = how;
+	if (latency) {
+		e->latency = latency;
+		e->e.has |= HAS_DURATION;
+	}
+	event_send(e);
+}
+
 static __always_inline int on_complete(__u64 ctx, __u64 req, const struct completion *c, bool by_request)
 {
 	struct ring *r = ring_of(ctx);
 	__u64 now, latency = 0, user_data = c->user_data;
 	struct operation_key key = {.a = ctx, .b = user_data};
-	bool live, more = c->flags & CQE_MORE, timed;
-	struct uring_event *e;
+	bool live, more = c->flags & CQE_MORE, timed, strange;
 	struct operation *o;
 	struct ring_op *sum;
 	__u8 op, how = HOW_UNKNOWN;
@@ -249,36 +271,48 @@ static __always_inline int on_complete(__u64 ctx, __u64 req, const struct comple
 	/* The head of the queue moves when the call that took the submission ends. */
 	if (how == HOW_INLINE && (__s32)(o->position - BPF_CORE_READ((struct io_ring_ctx *)ctx, rings, sq.head)) <= 0)
 		how = HOW_UNKNOWN;
+	strange = !more && (!live || o->skipped);
 	if (live && !more) {
-		if (o->counted)
-			__sync_fetch_and_add(&r->in_flight, -1);
 		o->same -= 1;
 		if (!by_request && !o->same)
 			bpf_map_delete_elem(&operations, &key);
 	}
 	sum = ring_op_of(ctx, op);
 	if (sum) {
-		__sync_fetch_and_add(&sum->count, 1);
 		__sync_fetch_and_add(&sum->how[how & (HOWS - 1)], 1);
 		if (c->res < 0)
 			__sync_fetch_and_add(&sum->errors, 1);
 		if (more)
 			__sync_fetch_and_add(&sum->more, 1);
+		if (strange)
+			__sync_fetch_and_add(&sum->strange, 1);
 		if (timed)
 			add_latency(sum, latency);
 	}
-	if (!emit_uring)
+	if (emit_uring)
+		tell_completion(r, c, now, op, how, timed ? latency : 0);
+	return 0;
+}
+
+/* A completion that found the queue full. Which operation it is of is not told. */
+static __always_inline int on_overflow(__u64 ctx, const struct completion *c)
+{
+	struct ring *r = ring_of(ctx);
+	struct ring_op *sum;
+
+	if (!r)
 		return 0;
-	e = uring_event_of(EVENT_URING_COMPLETE, r, now, op, user_data);
-	if (!e)
-		return 0;
-	e->res = c->res;
-	e->how = how;
-	if (timed) {
-		e->latency = latency;
-		e->e.has |= HAS_DURATION;
+	__sync_fetch_and_add(&r->overflow, 1);
+	sum = ring_op_of(ctx, OP_UNKNOWN);
+	if (sum) {
+		__sync_fetch_and_add(&sum->how[HOW_UNKNOWN], 1);
+		if (c->res < 0)
+			__sync_fetch_and_add(&sum->errors, 1);
+		if (c->flags & CQE_MORE)
+			__sync_fetch_and_add(&sum->more, 1);
 	}
-	event_send(e);
+	if (emit_uring)
+		tell_completion(r, c, bpf_ktime_get_ns(), OP_UNKNOWN, HOW_UNKNOWN, 0);
 	return 0;
 }
 

@@ -24,7 +24,6 @@ struct batches {
 /* A ring, by the address of its io_ring_ctx. */
 struct ring {
 	__u64 created;	  /* 0: it was there before */
-	__s64 in_flight;  /* of those that were counted at their submission */
 	__u64 overflow;	  /* completions that found the queue full */
 	__u64 operations; /* completions: what a reader needs to see that something happened */
 	struct batches submits;
@@ -56,13 +55,17 @@ struct ring_op_key {
 	__u32 pad;
 };
 
-/* What one kind of operation came to. */
+/*
+ * What one kind of operation came to. In flight are those submitted and not skipped, less the completions that are neither
+ * followed by more nor strange: what is rare is counted, for the sake of what is not.
+ */
 struct ring_op {
 	__u64 submitted;
-	__u64 count; /* completions */
+	__u64 skipped;	 /* submissions that may never have a completion, or are not looked for */
+	__u64 how[HOWS]; /* completions */
 	__u64 errors;
-	__u64 how[HOWS];
-	__u64 more; /* after which a multishot operation goes on */
+	__u64 more;    /* completions after which a multishot operation goes on */
+	__u64 strange; /* last completions of what was not seen to be submitted, or was skipped */
 	__u64 linked;
 	__u64 fixed;
 	__u64 direct;

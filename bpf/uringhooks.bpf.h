@@ -102,15 +102,13 @@ int BPF_PROG(uring_wait, void *ring)
 	return 0;
 }
 
-/* 5.19 */
+/* 5.19. There is no other sign of that completion. */
 SEC("tp_btf/io_uring_cqe_overflow")
-int BPF_PROG(uring_overflow, void *ring)
+int BPF_PROG(uring_overflow, void *ring, __u64 user_data, int res, __u32 flags)
 {
-	struct ring *r = ring_of((__u64)ring);
+	struct completion c = {.user_data = user_data, .res = res, .flags = flags};
 
-	if (r)
-		__sync_fetch_and_add(&r->overflow, 1);
-	return 0;
+	return on_overflow((__u64)ring, &c);
 }
 
 #define RING_NAME "[io_uring]"

@@ -243,7 +243,7 @@ func setsFor(kinds kindSet) []probes.Set {
 		}
 	}
 	if kinds.has(event.Exchange) { // made of turns, and of what threads did
-		out = append(out, probes.Data, probes.Sched)
+		out = append(out, probes.Data, probes.Sched, probes.Rings)
 	}
 	return out
 }

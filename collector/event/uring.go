@@ -11,7 +11,8 @@ const (
 )
 
 // OpUnknown stands for completions of which this kernel does not tell the operation: it was submitted before the ring was
-// watched, or was refused at once (before 5.17).
+// watched, was refused at once (before 5.17), or found
+// the completion queue full.
 const OpUnknown = "unknown"
 
 // Uring is what an event of a ring (io_uring) says.

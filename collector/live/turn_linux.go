@@ -62,7 +62,9 @@ func setSeen(e *event.Event) {
 func (d *decoder) call(h *bpf.KernelEvent, nr uint16, fd int32, e *event.Event) {
 	has := bpf.KernelEventHas(h.Has)
 	if has&bpf.KernelEventHasHAS_CALL != 0 {
-		e.Turn.Call = d.waitName(uint32(nr) + 1)
+		if e.Turn.Call = d.waitName(uint32(nr) + 1); nr&ringCall != 0 {
+			e.Turn.Call = "io_uring:" + uringOp(uint8(nr))
+		}
 		e.Set(event.FieldCall)
 	}
 	if has&bpf.KernelEventHasHAS_FD != 0 {

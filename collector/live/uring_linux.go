@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	maxOps    = 256 // an opcode is a byte
-	opUnknown = 255 // OP_UNKNOWN in uring.h
+	maxOps    = 256    // an opcode is a byte
+	opUnknown = 255    // OP_UNKNOWN in uring.h
+	ringCall  = 0x8000 // RING_CALL in event.h
 )
 
 // registeredOnly is IORING_SETUP_REGISTERED_FD_ONLY: the ring has no descriptor.
@@ -26,10 +27,9 @@ const registeredOnly = 1 << 15
 
 // ringSeen is what was last told of a ring.
 type ringSeen struct {
-	done     uint64 // completions
-	inFlight int64
-	taken    uint64
-	told     bool
+	done  uint64 // completions
+	taken uint64 // submissions
+	told  bool
 }
 
 // seedRings lets the iterator find the rings that are there.
@@ -67,7 +67,7 @@ func (s *Session) sampleRings() {
 
 func (s *Session) sampleRing(at uint64, r *bpf.KernelRing, now int64, ended bool) {
 	seen := s.rings[at]
-	if is := (ringSeen{r.Operations, r.InFlight, r.Submits.Sum + uint64(r.InBatch), true}); is != seen || ended {
+	if is := (ringSeen{r.Operations, r.Submits.Sum + uint64(r.InBatch), true}); is != seen || ended {
 		s.rings[at] = is
 		e := event.Event{Kind: event.Ring, TS: now}
 		s.decoder.ring(r, s.ringOps(at), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
@@ -161,7 +161,7 @@ func (s *Session) forgetSums(at uint64) {
 func (s *Session) beginRings() {
 	for at, r := range s.allRings() {
 		s.forgetSums(at)
-		r.InFlight, r.Overflow, r.Operations, r.InBatch, r.Looked = 0, 0, 0, 0, 0
+		r.Overflow, r.Operations, r.InBatch, r.Looked = 0, 0, 0, 0
 		r.Submits, r.Reaps = bpf.KernelRing{}.Submits, bpf.KernelRing{}.Reaps
 		s.maps[bpf.KernelMapRings].Put(at, r)
 	}
@@ -184,7 +184,7 @@ func emptyMap[K any](m *ebpf.Map) {
 func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overflow bool, e *event.Event) {
 	e.PID, e.Comm, e.FD = r.Pid, d.name(r.Comm), r.Fd
 	u := &event.Uring{
-		Ring: r.Number, SQEntries: r.SqEntries, CQEntries: r.CqEntries, Setup: setupNames(r.Setup), InFlight: uint64(max(0, r.InFlight)), Overflow: r.Overflow,
+		Ring: r.Number, SQEntries: r.SqEntries, CQEntries: r.CqEntries, Setup: setupNames(r.Setup), InFlight: inFlight(ops), Overflow: r.Overflow,
 		Submits: event.Batches{Count: r.Submits.Count, Sum: r.Submits.Sum, Buckets: r.Submits.Buckets[:]},
 		Reaps:   event.Batches{Count: r.Reaps.Count, Sum: r.Reaps.Sum, Buckets: r.Reaps.Buckets[:]},
 	}
@@ -208,6 +208,22 @@ func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overf
 	}
 }
 
+// inFlight is how many operations are not complete. A moment lies between the reading of one sum and the next.
+func inFlight(ops map[uint64]bpf.KernelRingOp) uint64 {
+	var n int64
+	for _, o := range ops {
+		n += int64(o.Submitted-o.Skipped) - int64(completions(&o)-o.More-o.Strange)
+	}
+	return uint64(max(0, n))
+}
+
+func completions(o *bpf.KernelRingOp) (n uint64) {
+	for _, v := range o.How {
+		n += v
+	}
+	return n
+}
+
 func log2(n uint32) (i int) {
 	for ; n > 1; n >>= 1 {
 		i++
@@ -226,7 +242,7 @@ func trimmed(buckets []uint64) []uint64 {
 
 func ringOp(op uint8, o *bpf.KernelRingOp) event.RingOp {
 	out := event.RingOp{
-		Op: uringOp(op), Submitted: o.Submitted, Count: o.Count, Errors: o.Errors, How: map[string]uint64{},
+		Op: uringOp(op), Submitted: o.Submitted, Count: completions(o), Errors: o.Errors, How: map[string]uint64{},
 		More: o.More, Linked: o.Linked, Fixed: o.Fixed, Direct: o.Direct, MaxNS: o.Max,
 	}
 	for how, name := range uringHows {

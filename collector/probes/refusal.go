@@ -89,18 +89,3 @@ func unreachedProbe() Probe {
 		}},
 	}
 }
-
-func ringAcceptProbe() Probe {
-	note := "other errors than those"
-	return Probe{
-		Name: "ring_accept", Set: Lifecycle, Yields: []event.Kind{event.AcceptError},
-		Why: "accepts by io_uring that fail for want of a descriptor",
-		Hooks: []Hook{
-			{How: Fentry, At: "io_accept", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ring_accept_fexit"}, Note: note},
-			{
-				How: KprobeMech, At: "io_accept", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
-				Progs: []string{"ring_accept_kretprobe", "ring_accept_kprobe"}, Note: note,
-			},
-		},
-	}
-}

@@ -60,6 +60,7 @@ const (
 	FactThreads     = "threads"
 	FactBlockedOn   = "blocked_on"
 	FactEpoll       = "epoll_wait"
+	FactRings       = "rings"
 	FactPoll        = "poll"
 	FactTurn        = "turn"
 	FactLatency     = "latency_ns"
@@ -161,7 +162,7 @@ func acceptProbe() Probe {
 			{
 				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
 				Progs: []string{"accept_sys_exit", "accept4_sys_exit"}, Facts: map[string]model.Fidelity{FactAcceptQueue: model.Derived},
-				Note: "accepts by io_uring are not seen; the queue's length is read at the end of the call",
+				Note: "the queue's length is read at the end of the call",
 			},
 			{
 				How: TPBTF, At: "sys_exit", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
@@ -171,7 +172,7 @@ func acceptProbe() Probe {
 			{
 				How: ClassicTP, At: "syscalls/sys_exit_accept, sys_exit_accept4", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact,
 				Progs: []string{"accept_sys_exit_old", "accept4_sys_exit_old"}, Facts: unknown(FactAcceptQueue, FactAcceptError),
-				Note: "accepts by io_uring are not seen; nor is the queue's length at an accept, nor one that fails",
+				Note: "the queue's length at an accept is not seen, nor one that fails",
 			},
 		},
 	}

@@ -18,33 +18,63 @@ func ringSetupProbe() Probe {
 	}
 }
 
+// Names of io_uring's tracepoints.
+const (
+	submitReq = "io_uring_submit_req"
+	submitSQE = "io_uring_submit_sqe"
+	complete  = "io_uring_complete"
+	async     = "io_uring_queue_async_work"
+	pollArm   = "io_uring_poll_arm"
+)
+
 // ringOpsProbe has a hook for each family of prototypes: stable series changed them too, so they are told by their number
 // of arguments and not by a version.
 func ringOpsProbe() Probe {
-	hook := func(note string, takes map[string]int, progs ...string) Hook {
-		at := "io_uring_submit_req"
-		if takes[at] == 0 {
-			at = "io_uring_submit_sqe"
-		}
+	hook := func(submit, note string, takes map[string]int, progs ...string) Hook {
 		return Hook{
-			How: TPBTF, At: at + ", io_uring_complete, io_uring_queue_async_work, io_uring_poll_arm, io_uring_cqring_wait", Serves: Full, Needs: Tracepoint,
+			How: TPBTF, At: submit + ", " + complete + ", " + async + ", " + pollArm + ", io_uring_cqring_wait", Serves: Full, Needs: Tracepoint,
 			Fidelity: model.Exact, Takes: takes, Progs: append(progs, "uring_wait"), Note: note,
 		}
 	}
 	const taken = "completions that the application takes are counted at its next call"
 	return Probe{
-		Name: RingOps, Set: Rings, Yields: []event.Kind{event.UringSubmit, event.UringComplete, event.Ring},
+		Name: RingOps, Set: Rings, Yields: []event.Kind{event.UringSubmit, event.UringComplete, event.Ring}, Facts: []string{FactRings},
 		Why: "operations of io_uring, from the submission to the completion: how many, how long, and whether at once, by waiting, or by a worker",
 		Hooks: []Hook{
-			hook(taken, map[string]int{"io_uring_submit_req": 1, "io_uring_complete": 3, "io_uring_queue_async_work": 2, "io_uring_poll_arm": 3},
+			hook(submitReq, taken, map[string]int{submitReq: 1, complete: 3, async: 2, pollArm: 3},
 				"uring_complete3", "uring_async2", "uring_poll3", "uring_submit1", "uring_overflow"),
-			hook(taken, map[string]int{"io_uring_submit_req": 1, "io_uring_complete": 7, "io_uring_queue_async_work": 2, "io_uring_poll_arm": 3},
+			hook(submitReq, taken, map[string]int{submitReq: 1, complete: 7, async: 2, pollArm: 3},
 				"uring_complete7", "uring_async2", "uring_poll3", "uring_submit1", "uring_overflow"),
-			hook(taken, map[string]int{"io_uring_submit_sqe": 2, "io_uring_complete": 7, "io_uring_queue_async_work": 2, "io_uring_poll_arm": 3},
+			hook(submitSQE, taken, map[string]int{submitSQE: 2, complete: 7, async: 2, pollArm: 3},
 				"uring_complete7", "uring_async2", "uring_poll3", "uring_submit2", "uring_overflow"),
-			hook(taken+"; a completion names its operation by user_data alone: of several with the same one the latency is unknown; nor is it seen that the completion queue is full",
-				map[string]int{"io_uring_submit_sqe": 7, "io_uring_complete": 4, "io_uring_queue_async_work": 5, "io_uring_poll_arm": 6},
-				"uring_complete4", "uring_async5", "uring_poll6", "uring_submit7"),
+			hook(submitSQE, taken+"; a completion names its operation by user_data alone: of several with the same one the latency is unknown; nor is it seen that the completion queue is full",
+				map[string]int{submitSQE: 7, complete: 4, async: 5, pollArm: 6}, "uring_complete4", "uring_async5", "uring_poll6", "uring_submit7"),
+		},
+	}
+}
+
+// ringAcceptProbe has functions first: they see the errors alone, since the accept probe's functions see the rest.
+func ringAcceptProbe() Probe {
+	note := "other errors than those for want of a descriptor"
+	hook := func(at, misses string, takes map[string]int, progs ...string) Hook {
+		return Hook{
+			How: TPBTF, At: at, Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact, Takes: takes, Progs: progs,
+			Note: misses + "; the queue's length is read at the completion",
+		}
+	}
+	const direct = "an accept into a registered file, which has no descriptor"
+	return Probe{
+		Name: "ring_accept", Set: Lifecycle, Yields: []event.Kind{event.Accept, event.AcceptError},
+		Why: "accepts by io_uring that fail; where the accept probe sees only system calls, also those that succeed",
+		Hooks: []Hook{
+			{How: Fentry, At: "io_accept", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ring_accept_fexit"}, Note: note},
+			{
+				How: KprobeMech, At: "io_accept", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"ring_accept_kretprobe", "ring_accept_kprobe"}, Note: note,
+			},
+			hook(complete, direct, map[string]int{complete: 3}, "accept_complete3"),
+			hook(complete, direct, map[string]int{complete: 7}, "accept_complete7"),
+			hook(submitSQE+", "+complete, "one that was submitted before", map[string]int{submitSQE: 7, complete: 4}, "accept_complete4", "accept_submit7"),
 		},
 	}
 }

@@ -75,6 +75,7 @@ func operations() map[string]operation {
 		"say":        op(opSay),
 		"loopserver": op(opLoopServer),
 		"send":       op(opSend),
+		"ringserve":  op(opRingServe),
 	}
 }
 

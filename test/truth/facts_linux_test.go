@@ -51,7 +51,7 @@ func facts() []fact {
 	return []fact{
 		{knowsLocalPort, functions, functions},
 		{knowsUnsent, functions, functions},
-		{knowsRingAccept, functions, functions},
+		{knowsRingAccept, everywhere, everywhere},
 		{knowsSYN, functions, functions},
 		{knowsAsked, everywhere, nowhere},
 		{knowsCookie, everywhere, nowhere},
@@ -63,7 +63,7 @@ func facts() []fact {
 		{knowsRefusals, byReason(functions), functions},
 		{knowsReasons, functions, functions},
 		{knowsAcceptError, everywhere, everywhere},
-		{knowsRingError, functions, nowhere},
+		{knowsRingError, everywhere, everywhere},
 	}
 }
 

@@ -3,6 +3,9 @@
 package truth
 
 import (
+	"fmt"
+	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 )
@@ -32,14 +36,19 @@ func TestRings(t *testing.T) {
 	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endDrain}})
 	ops := operating.result()
 	ended := map[uint32]*event.Uring{}
-	for n := range uint32(2) {
+	for n := range uint32(3) {
 		e := w.until("the end of the ring", func(e *event.Event) bool {
 			return e.Kind == event.Ring && e.Known(event.FieldPhase) && e.PID == p.server.PID && e.Uring.Ring == n+1
 		})
 		ended[n+1] = e.Uring
 	}
+	third := ended[3]
+	delete(ended, 3)
 	w.operations(ops)
 	w.sumsOf(ended, ops)
+	if !oldKernel(t) && (third.Overflow != 16 || third.InFlight != 0) {
+		t.Errorf("the ring whose queue has room for 8 of 24 completions is %+v", third)
+	}
 	w.lossless()
 	second := ended[2]
 	// Each batch is one call; of a read the submission and the wait are two, of which only the first takes anything.
@@ -73,6 +82,9 @@ func (w *watch) operations(ops []operated) {
 		case event.UringComplete:
 			seen = completed
 		default:
+			continue
+		}
+		if e.Uring.Ring == 3 { // all of its operations have the same user_data
 			continue
 		}
 		if _, twice := seen[e.Uring.UserData]; twice {
@@ -161,5 +173,45 @@ func (w *watch) sumsOf(rings map[uint32]*event.Uring, ops []operated) {
 		if got[op] != s {
 			w.wrong("%s: added up to %+v, want %+v", op, got[op], s)
 		}
+	}
+}
+
+// TestRingExchanges: requests that are served by io_uring alone are told like others: each is an exchange with its first
+// line, of the connection that was accepted.
+func TestRingExchanges(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	const lanes, n = 4, 10
+	servers := 0
+	for i, multishot := range []bool{false, true} {
+		server := do[netip.AddrPort](p.server, "ringserve", ringServer{Addr: loopback4, Multishot: multishot})
+		if !server.IsValid() {
+			t.Logf("this kernel has no io_uring for us (multishot: %v)", multishot)
+			continue
+		}
+		servers++
+		do[[]fetched](p.client, "fetch", fetchArgs{Server: server, Paths: []string{"/ring/" + strconv.Itoa(i)}, N: n, Lanes: lanes})
+		all := w.exchanges((i + 1) * lanes * n)
+		for _, x := range all[min(len(all), i*lanes*n):] {
+			if want := fmt.Sprintf("GET /ring/%d 200", i); x.Summary != want && w.seesHeads() || x.PID != model.Some(p.server.PID) {
+				t.Errorf("an exchange is %+v, want %s", x, want)
+			}
+			checkSum(t, &x)
+		}
+	}
+	calls := map[string]int{}
+	for _, e := range w.seen() {
+		switch {
+		case e.Kind == event.Accept && e.PID == p.server.PID:
+			calls["accept"]++
+		case e.Kind == event.Turn && e.Known(event.FieldCall) && e.Role == event.RoleServer:
+			calls[e.Turn.Call+" "+e.Turn.Direction]++
+		}
+	}
+	if calls["accept"] != servers*lanes {
+		t.Errorf("%d accepts, want %d", calls["accept"], servers*lanes)
+	}
+	if w.seesHeads() && w.knowsTurns() && (calls["io_uring:recv in"] == 0 || calls["io_uring:send out"] == 0 || calls["io_uring_enter in"]+calls["io_uring_enter out"] > 0) {
+		t.Errorf("bytes were moved by %v", calls)
 	}
 }
