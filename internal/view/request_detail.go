@@ -30,7 +30,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	d := &Detail{Title: title}
 	timeline(d, x, width)
 	d.add(nil)
-	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{optDur(x.AckNS), Normal}, Span{" later", Dim})
+	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{ackLater(x), Normal})
 	if len(x.Marks) > 0 {
 		var text Line
 		for _, name := range slices.Sorted(maps.Keys(x.Marks)) {

@@ -31,11 +31,26 @@ var requestSheet = sheet[*model.Exchange]{
 			cmp: func(a, b *model.Exchange) int { return cmp.Compare(a.Comm, b.Comm) }},
 		{Head: Head{Title: "TID", Min: 7, Max: 7, Align: Right, Priority: 3, Explain: explainOwner}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(optCount(x.TID)) },
 			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.TID) })},
-		{Head: Head{Title: "ACK", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainAck}, cell: func(_ Input, x *model.Exchange) Cell { return Styled(optDur(x.AckNS), Dim) },
+		{Head: Head{Title: "ACK", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainAck}, cell: func(_ Input, x *model.Exchange) Cell { return Styled(ackText(x), Dim) },
 			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.AckNS) })},
 		{Head: Head{Title: "CLIENT", Min: 15, Max: 30, Priority: 5, Up: true, Cut: CutMiddle, Explain: explainAddress}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(address(x.Remote)) },
 			cmp: func(a, b *model.Exchange) int { return byAddress(a.Remote, b.Remote) }},
 	},
+}
+
+// ackText is how long after the last byte its acknowledgement came; over loopback that may be before the write returns.
+func ackText(x *model.Exchange) string {
+	if x.AckNS.Known && x.AckNS.V == 0 {
+		return "at once"
+	}
+	return optDur(x.AckNS)
+}
+
+func ackLater(x *model.Exchange) string {
+	if x.AckNS.Or(0) > 0 {
+		return ackText(x) + " later"
+	}
+	return ackText(x)
 }
 
 func exchangeKey(x *model.Exchange) Key {
