@@ -305,7 +305,7 @@ func TestDemoList(t *testing.T) {
 	if err := writeDemos(&stdout); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"patterns", "request-response", "execution", "single-thread", "kernel", "connect-accept", "accept-queue", "syn-queue"}
+	want := []string{"patterns", "request-response", "execution", "single-thread", "io-uring", "kernel", "connect-accept", "accept-queue", "syn-queue"}
 	at := 0
 	for _, w := range want {
 		i := strings.Index(stdout.String()[at:], w)

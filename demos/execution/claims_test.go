@@ -144,16 +144,6 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	names := map[string]bool{}
-	for _, d := range append(Demos(), unrecorded()...) {
-		names[d.Name] = true
-	}
-	if len(names) != 8 {
-		t.Errorf("%d demos, want 8: %v", len(names), names)
-	}
-}
-
 func TestParse(t *testing.T) {
 	const whole = "GET /cpu HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, tt := range []struct {

@@ -48,12 +48,7 @@ const (
 
 // Demos returns the demos in the order of the course.
 func Demos() []demo.Demo {
-	return []demo.Demo{singleThread(), threadPerConnection(), multiProcess()}
-}
-
-// unrecorded returns those that are still to be recorded.
-func unrecorded() []demo.Demo {
-	return []demo.Demo{multiThread(), reuseport(), acceptorWorkers(), epollLoop(), ioUring()}
+	return []demo.Demo{singleThread(), threadPerConnection(), multiProcess(), multiThread(), reuseport(), acceptorWorkers(), epollLoop(), ioUring()}
 }
 
 // demoOf returns a demo of this group.
