@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"beltrace/collector/event"
 	"beltrace/collector/probes"
@@ -224,4 +225,28 @@ func attachMarks(prog *ebpf.Program, c Config) ([]io.Closer, error) {
 		links = append(links, l)
 	}
 	return links, nil
+}
+
+// detach leaves the programs loaded.
+func (a *attached) detach() {
+	closeTogether(a.links)
+	a.links = nil
+}
+
+// closeTogether closes links at the same time. For most of them the kernel waits until no CPU is inside the program any
+// more: one after the other that is half a second, and more on a busy machine.
+func closeTogether(links []io.Closer) {
+	var wg sync.WaitGroup
+	for _, l := range links {
+		wg.Go(func() { l.Close() })
+	}
+	wg.Wait()
+}
+
+func (a *attached) close() {
+	a.detach()
+	for _, p := range slices.Concat(append(a.copies, a.progs)...) {
+		p.Close()
+	}
+	a.progs, a.copies = nil, nil
 }

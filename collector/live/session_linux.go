@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -265,6 +264,11 @@ func (s *Session) Close() error {
 		close(s.done)
 		s.read.Lock()
 		defer s.read.Unlock()
+		var links []io.Closer
+		for _, a := range s.hooks {
+			links, a.links = append(links, a.links...), nil
+		}
+		closeTogether(links)
 		for _, a := range s.hooks {
 			a.close()
 		}
@@ -278,22 +282,6 @@ func (s *Session) Close() error {
 		}
 	})
 	return nil
-}
-
-// detach leaves the programs loaded.
-func (a *attached) detach() {
-	for _, l := range a.links {
-		l.Close()
-	}
-	a.links = nil
-}
-
-func (a *attached) close() {
-	a.detach()
-	for _, p := range slices.Concat(append(a.copies, a.progs)...) {
-		p.Close()
-	}
-	a.progs, a.copies = nil, nil
 }
 
 // monotonic is the clock of bpf_ktime_get_ns.
