@@ -24,6 +24,7 @@ struct flow {
 	__u64 hold;	 /* written bytes are not sent: since when that was not looked at; 0: all are */
 	__u64 ready_pos; /* up to which bytes were told as readable */
 	__u32 out_end;	 /* sequence number behind what was written */
+	__u32 in_end;	 /* behind what was read */
 	__u32 netns;
 	__u8 known_in;
 	__u8 known_out;
@@ -231,7 +232,9 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 			return 0;
 		flow->known_in = 1;
 		flow->in_pos = first_pos(info, p.in, moved);
+		flow->in_end = p.copied - (__u32)(p.in - flow->in_pos);
 	}
+	p.in = exact_pos(p.in, p.copied, flow->in_pos, flow->in_end);
 	b.pos = flow->in_pos;
 	if (p.in <= b.pos)
 		return 0;
@@ -252,6 +255,7 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 	if (info->role == ROLE_SERVER)
 		thread_takes(&flow->serving, info->id, flow->turn.last);
 	flow->in_pos = p.in;
+	flow->in_end = p.copied;
 	if (!p.unread)
 		flow->readable = 0;
 	return 0;
@@ -275,7 +279,9 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	if (!flow->known_out) {
 		flow->known_out = 1;
 		flow->out_pos = first_pos(info, p.out, moved);
+		flow->out_end = p.write_seq - (__u32)(p.out - flow->out_pos);
 	}
+	p.out = exact_pos(p.out, p.write_seq, flow->out_pos, flow->out_end);
 	b.pos = flow->out_pos;
 	if (p.out <= b.pos)
 		return 0;

@@ -220,12 +220,14 @@ type KernelFlow struct {
 	Hold     uint64
 	ReadyPos uint64
 	OutEnd   uint32
+	InEnd    uint32
 	Netns    uint32
 	KnownIn  uint8
 	KnownOut uint8
 	Detail   uint8
 	Parts    uint8
 	Pad      [4]uint8
+	_        [4]byte
 	Serving  struct {
 		_        structs.HostLayout
 		Read     uint64

@@ -8,6 +8,7 @@ struct place_in_stream {
 	__u64 in;     /* payload bytes read by the application */
 	__u64 out;    /* written by it */
 	__u32 unread; /* bytes that wait for it */
+	__u32 copied; /* sequence number behind what was read, without the FIN */
 	__u32 write_seq;
 	__u32 snd_nxt;
 	__u32 snd_una;
@@ -44,12 +45,25 @@ static __always_inline void read_place(struct sock *sk, struct place_in_stream *
 		p->snd_una = BPF_CORE_READ(tp, snd_una);
 	}
 	p->unread = rcv_nxt - copied;
+	p->copied = copied - (fin && received && !p->unread);
 	p->in = received - p->unread;
 	if (fin && received && p->unread)
 		p->unread -= 1;
 	else if (fin && received)
 		p->in -= 1;
 	p->out = sent + (__u32)(p->write_seq - p->snd_nxt);
+}
+
+/*
+ * The position that belongs to a sequence number, when that of another is known. about is what read_place made of sums that
+ * the kernel may just be changing on another CPU (a segment came in, one is sent again): it only tells the times that 32 bits
+ * have wrapped.
+ */
+static __always_inline __u64 exact_pos(__u64 about, __u32 seq, __u64 known_pos, __u32 known_seq)
+{
+	__u64 pos = known_pos + (__s64)(__s32)(seq - known_seq);
+
+	return pos + ((about - pos + (1ULL << 31)) & ~0xffffffffULL);
 }
 
 #endif
