@@ -75,13 +75,12 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 	flow = bpf_map_lookup_elem(&no_flow, &zero);
 	if (!flow)
 		return 0;
-	if (bpf_map_update_elem(&flows, &key, flow, BPF_NOEXIST)) {
-		count_lost(LOST_MAP);
-		return 0;
-	}
+	bpf_map_update_elem(&flows, &key, flow, BPF_NOEXIST); /* another CPU may be faster */
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow)
 		flow->netns = netns_of(sk);
+	else
+		count_lost(LOST_MAP);
 	return flow;
 }
 
