@@ -216,7 +216,7 @@ static __always_inline void tell_call(struct sock_info *info, struct flow *flow,
 /* A call ended that may have moved bytes to the application. */
 static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bool modern)
 {
-	struct place_in_stream p = {};
+	struct place_in_stream p = {}, q = {};
 	struct user_call c = {};
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_get(sk, info);
@@ -229,6 +229,9 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 		look_at_call(&c, sk, false, modern);
 		if (c.peeks)
 			return 0;
+		read_place(sk, &q, typed);
+		if (q.in < p.in) /* a segment came in between two of the numbers */
+			p = q;
 		flow->known_in = 1;
 		flow->in_pos = first_pos(info, p.in, moved);
 		flow->in_end = p.copied - (__u32)(p.in - flow->in_pos);
