@@ -943,6 +943,7 @@ const (
 	KernelVarHeldTgid              = "held_tgid"
 	KernelVarInConnect             = "in_connect"
 	KernelVarLoopsOn               = "loops_on"
+	KernelVarNoThread              = "no_thread"
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarReasonNoSocket        = "reason_no_socket"
@@ -1222,6 +1223,7 @@ type KernelVariableSpecs struct {
 	HeldTgid             *ebpf.VariableSpec `ebpf:"held_tgid"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	LoopsOn              *ebpf.VariableSpec `ebpf:"loops_on"`
+	NoThread             *ebpf.VariableSpec `ebpf:"no_thread"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
@@ -1355,6 +1357,7 @@ type KernelVariables struct {
 	HeldTgid             *ebpf.Variable `ebpf:"held_tgid"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	LoopsOn              *ebpf.Variable `ebpf:"loops_on"`
+	NoThread             *ebpf.Variable `ebpf:"no_thread"`
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`

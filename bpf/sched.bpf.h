@@ -84,24 +84,34 @@ static __always_inline struct thread *thread_of(__u32 tid)
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
-/* Watches a thread from now on. NULL if it is watched already, or if there is no room, which is counted. */
+/* It is too large for the stack. */
+const struct thread no_thread = {.cpu = NO_CPU};
+
+/*
+ * Watches a thread from now on, or with THREAD_NEW as soon as a hook sees it. NULL if it is watched already, or if there is
+ * no room, which is counted.
+ */
 static __always_inline struct thread *thread_add(struct task_struct *task, __u8 state)
 {
-	struct thread t = {.state = state, .cpu = NO_CPU};
 	__u32 tid = BPF_CORE_READ(task, pid);
+	struct thread *t;
 
 	if (thread_of(tid))
 		return 0;
-	t.first = t.since = bpf_ktime_get_ns();
-	if (state == THREAD_RUNQUEUE)
-		t.runnable = t.since;
-	t.pid = BPF_CORE_READ(task, tgid);
-	bpf_probe_read_kernel(t.comm, sizeof(t.comm), &BPF_CORE_READ(task, group_leader)->comm);
-	if (bpf_map_update_elem(&threads, &tid, &t, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&threads, &tid, &no_thread, BPF_NOEXIST)) {
 		count_lost(LOST_MAP);
 		return 0;
 	}
-	return thread_of(tid);
+	t = thread_of(tid);
+	if (!t)
+		return 0;
+	bpf_probe_read_kernel(t->comm, sizeof(t->comm), &BPF_CORE_READ(task, group_leader)->comm);
+	t->pid = BPF_CORE_READ(task, tgid);
+	if (t->state == THREAD_NEW) /* else a hook was faster */
+		thread_becomes(t, state, 0, bpf_ktime_get_ns());
+	if (state == THREAD_RUNQUEUE)
+		t->runnable = t->since;
+	return t;
 }
 
 /* The current thread took a connection: it serves. */

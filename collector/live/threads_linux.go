@@ -103,13 +103,13 @@ func lives(tid uint32) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// whole reports whether the numbers of a thread were read while no program was changing them.
+// whole reports whether the numbers of a thread were read while no program was changing them, or just making it.
 func whole(t *bpf.KernelThread) bool {
 	sum := t.First + t.Running + t.Runqueue
 	for _, ns := range t.Blocked {
 		sum += ns
 	}
-	return sum == t.Since && t.Begun == t.Done
+	return t.Pid != 0 && sum == t.Since && t.Begun == t.Done
 }
 
 // proceed adds the time that a thread has been in its present state.
