@@ -20,6 +20,7 @@
 #include "compat.bpf.h"
 #include "sock.bpf.h"
 #include "stall.bpf.h"
+#include "offcpu.bpf.h"
 #include "sched.bpf.h"
 #include "loops.bpf.h"
 #include "packet.bpf.h"

@@ -136,74 +136,6 @@ static __always_inline bool thread_wanted(struct task_struct *task)
 	return process_wanted(tgid, comm);
 }
 
-/* The socket that a thread is about to wait for, if it is one: its descriptor is the call's first argument, or the only one of a poll. */
-static __always_inline void wait_target(struct thread *t, bool modern)
-{
-	struct pt_regs *regs;
-	__s32 fd;
-
-	t->target = 0;
-	t->fd = -1;
-	if (!modern)
-		return;
-	regs = user_regs();
-	switch (syscall_nr(regs)) {
-	case NR_POLL:
-	case NR_PPOLL:
-		if (REG_ARG2(regs) != 1 || bpf_probe_read_user(&fd, sizeof(fd), (void *)REG_ARG1(regs)))
-			return;
-		break;
-	case NR_READ:
-	case NR_WRITE:
-	case NR_READV:
-	case NR_WRITEV:
-	case NR_RECVFROM:
-	case NR_SENDTO:
-	case NR_RECVMSG:
-	case NR_SENDMSG:
-	case NR_CONNECT:
-	case NR_EPOLL_WAIT:
-	case NR_EPOLL_PWAIT:
-		fd = REG_ARG1(regs);
-		break;
-	default:
-		return;
-	}
-	t->fd = fd;
-	t->target = (__u64)sock_of_fd(fd);
-}
-
-/* Tells a sleep of a thread that has requests to answer. */
-static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now)
-{
-	struct sock *sk = (struct sock *)t->target;
-	struct offcpu_event *e;
-	__u64 runnable;
-
-	if (t->runnable <= t->left && t->state != THREAD_BLOCKED) /* preempted */
-		return;
-	e = event_new(EVENT_OFFCPU, sizeof(*e));
-	if (!e)
-		return;
-	e->e.ts = now;
-	e->e.conn = t->asked == 1 ? t->serves : 0;
-	e->e.pid = t->pid;
-	e->e.tid = tid;
-	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
-	e->e.has = HAS_OWNER;
-	e->fd = -1;
-	runnable = t->state == THREAD_BLOCKED ? now : t->runnable; /* it may sleep still */
-	e->off_ns = runnable - t->left;
-	e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
-	e->fd = t->fd;
-	if (sk) {
-		put_family(&e->e, sk);
-		put_remote(&e->e, sk);
-	}
-	e->runqueue_ns = now - runnable;
-	event_send(e);
-}
-
 /* It would run: what keeps it from that is another thread, or the quota of its cgroup. */
 static __always_inline void thread_waits(struct thread *t, struct task_struct *task, __u64 now)
 {
@@ -233,13 +165,16 @@ static __always_inline void leaves_cpu(struct thread *t, struct task_struct *tas
 static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 runnable;
 
 	if (t->cpu != cpu && t->cpu != NO_CPU)
 		t->migrations += 1;
 	t->cpu = cpu;
+	/* Asleep until now: its quota kept it, or its wake-up was not seen. */
+	runnable = t->state == THREAD_BLOCKED ? now : t->runnable;
 	thread_becomes(t, THREAD_RUNNING, 0, now);
-	if (t->asked && t->left)
-		tell_offcpu(t, tid, now);
+	if (t->asked)
+		tell_offcpu(t, tid, now, runnable);
 	if (loops_on && t->left && t->runnable > t->left + STALL_NS)
 		note_stall(t, tid, t->runnable - t->left);
 }
@@ -277,12 +212,18 @@ SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
 	struct thread *t = thread_of(task->pid);
+	__u64 now;
 
-	if (t && t->state == THREAD_BLOCKED) {
-		t->queued = t->runqueue;
-		thread_waits(t, task, bpf_ktime_get_ns());
-		t->runnable = t->since;
+	if (!t || t->state != THREAD_BLOCKED)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (t->asked && task_throttled(task)) { /* two waits, one after the other */
+		tell_offcpu(t, task->pid, now, now);
+		t->left = now;
 	}
+	t->queued = t->runqueue;
+	thread_waits(t, task, now);
+	t->runnable = now;
 	return 0;
 }
 

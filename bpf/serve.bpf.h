@@ -81,8 +81,9 @@ static __always_inline void thread_answers(struct serving *s, __u64 conn, struct
 
 	if (s->tid && s->tid != tid) { /* it may sleep still, as with goroutines */
 		reader = thread_of(s->tid);
-		if (reader && reader->state != THREAD_RUNNING && reader->left)
-			tell_offcpu(reader, s->tid, turn->first);
+		if (reader && reader->state != THREAD_RUNNING)
+			tell_offcpu(reader, s->tid, turn->first,
+				    reader->state == THREAD_BLOCKED ? turn->first : reader->runnable);
 		if (reader && reader->moved == s->read)
 			turn->running = thread_ran(reader, turn->first) - s->running;
 	}

@@ -97,6 +97,15 @@ func TestRequestsOfOneThread(t *testing.T) {
 	}
 }
 
+// TestThrottledRequest: what a cgroup's quota takes from a handler is told apart from sleep and from a crowded CPU.
+func TestThrottledRequest(t *testing.T) {
+	p := newPair(t)
+	w := p.watchPrograms(t)
+	testkit.Quota(t, p.server.PID, 20*time.Millisecond)
+	server := do[netip.AddrPort](p.server, "plain", plainServer{Addr: loopback4})
+	w.judgeHandlers(p, server, []handler{{"/spin/60", 2, "app.blocked:throttled", 20 * time.Millisecond}})
+}
+
 // judgeHandlers asks for all of them, one after the other, and compares the exchanges with the client's clock.
 func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
 	w.t.Helper()

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Sleeps of a thread that has requests to answer: in which call, and for which socket. */
+#ifndef BELTRACE_OFFCPU_BPF_H
+#define BELTRACE_OFFCPU_BPF_H
+
+/* The socket that a thread is about to wait for, if it is one: its descriptor is the call's first argument, or the only one of a poll. */
+static __always_inline void wait_target(struct thread *t, bool modern)
+{
+	struct pt_regs *regs;
+	__s32 fd;
+
+	t->target = 0;
+	t->fd = -1;
+	if (!modern)
+		return;
+	regs = user_regs();
+	switch (syscall_nr(regs)) {
+	case NR_POLL:
+	case NR_PPOLL:
+		if (REG_ARG2(regs) != 1 || bpf_probe_read_user(&fd, sizeof(fd), (void *)REG_ARG1(regs)))
+			return;
+		break;
+	case NR_READ:
+	case NR_WRITE:
+	case NR_READV:
+	case NR_WRITEV:
+	case NR_RECVFROM:
+	case NR_SENDTO:
+	case NR_RECVMSG:
+	case NR_SENDMSG:
+	case NR_CONNECT:
+	case NR_EPOLL_WAIT:
+	case NR_EPOLL_PWAIT:
+		fd = REG_ARG1(regs);
+		break;
+	default:
+		return;
+	}
+	t->fd = fd;
+	t->target = (__u64)sock_of_fd(fd);
+}
+
+/* Tells a sleep of a thread that has requests to answer. */
+static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, __u64 runnable)
+{
+	struct sock *sk = (struct sock *)t->target;
+	struct offcpu_event *e;
+
+	if (!t->left || runnable <= t->left) /* preempted */
+		return;
+	e = event_new(EVENT_OFFCPU, sizeof(*e));
+	if (!e)
+		return;
+	e->e.ts = now;
+	e->e.conn = t->asked == 1 ? t->serves : 0;
+	e->e.pid = t->pid;
+	e->e.tid = tid;
+	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
+	e->e.has = HAS_OWNER;
+	e->fd = -1;
+	e->off_ns = runnable - t->left;
+	e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
+	e->fd = t->fd;
+	if (sk) {
+		put_family(&e->e, sk);
+		put_remote(&e->e, sk);
+	}
+	e->runqueue_ns = now - runnable;
+	event_send(e);
+}
+
+#endif
