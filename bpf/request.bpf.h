@@ -72,25 +72,19 @@ static __always_inline void note_request(struct io_kiocb *req, __u8 op, struct f
 
 #define SQE_BUFFER_SELECT 32
 
-/* It came (6.15, e1d499590977) when what the kernel chose was no longer noted in io_sr_msg. */
-struct iou_vec {
-	int nr;
-} __attribute__((preserve_access_index));
-
-struct io_async_msghdr___vec {
-	struct iou_vec vec;
-} __attribute__((preserve_access_index));
-
-/* The buffer of a receive: its own, or the one that the kernel chose. */
+/*
+ * The buffer of a receive: its own, or the one that the kernel chose. Since 6.10 that one stands in the request's
+ * message alone; before, a receive has no message.
+ */
 static __always_inline __u64 buffer_of(struct io_kiocb *req)
 {
-	struct io_async_msghdr *msg;
+	struct io_async_msghdr *msg = 0;
 
-	if (!(BPF_CORE_READ(req, flags) & SQE_BUFFER_SELECT) ||
-	    !bpf_core_field_exists(struct io_async_msghdr___vec, vec))
+	if (BPF_CORE_READ(req, flags) & SQE_BUFFER_SELECT && bpf_core_enum_value_exists(enum iter_type, ITER_UBUF))
+		msg = BPF_CORE_READ(req, async_data);
+	if (!msg)
 		return (__u64)BPF_CORE_READ((struct io_sr_msg *)req, buf);
-	msg = BPF_CORE_READ(req, async_data);
-	if (!msg || BPF_CORE_READ(msg, msg.msg_iter.iter_type) != bpf_core_enum_value(enum iter_type, ITER_UBUF))
+	if (BPF_CORE_READ(msg, msg.msg_iter.iter_type) != bpf_core_enum_value(enum iter_type, ITER_UBUF))
 		return 0;
 	return (__u64)BPF_CORE_READ(msg, msg.msg_iter.ubuf);
 }
