@@ -107,12 +107,13 @@ func (s *Session) tryHook(p *probes.Probe, h *probes.Hook, c Config) (*attached,
 // tryLater reports whether a hook that is to be attached later can be. Typed tracepoints can if their programs are loaded;
 // for system calls it is enough that they have a tracepoint: to attach there slows down every process for a moment.
 func (s *Session) tryLater(a *attached, c Config) error {
-	switch a.hook.How {
-	case probes.Fentry, probes.KprobeMech:
+	switch how := a.hook.How; {
+	case how == probes.Fentry && attachesOnce(s.info.Kernel): // to try would be the one time
+	case how == probes.Fentry, how == probes.KprobeMech:
 		err := s.attachHook(a, c)
 		a.detach()
 		return err
-	case probes.ClassicTP:
+	case how == probes.ClassicTP:
 		for _, name := range a.hook.Progs {
 			_, at, _ := strings.Cut(s.loader.spec.Programs[name].SectionName, "/")
 			group, point, ok := strings.Cut(at, "/")
@@ -125,6 +126,13 @@ func (s *Session) tryLater(a *attached, c Config) error {
 		}
 	}
 	return nil
+}
+
+// attachesOnce reports whether a program of a function cannot be attached again once it was detached: before 5.13
+// (f3a95075549e).
+func attachesOnce(release string) bool {
+	major, minor, ok := version(release)
+	return ok && (major < 5 || major == 5 && minor < 13)
 }
 
 // attachHook attaches the programs of a hook and their further copies.

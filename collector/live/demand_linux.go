@@ -71,7 +71,7 @@ func (s *Session) Sets() []string {
 func (s *Session) heedNeeds(now int64) {
 	for set, d := range s.demands {
 		last := d.last.Load()
-		want := d.always || last != 0 && now-last < int64(lingers)
+		want := d.always || last != 0 && now-last < int64(lingers) || d.on && s.staysOn(set)
 		if want != d.on && !d.broken {
 			s.switchSet(set, d, want)
 		}
@@ -80,6 +80,19 @@ func (s *Session) heedNeeds(now int64) {
 		s.seedThreads()
 		s.seedLoops()
 	}
+}
+
+// staysOn reports whether a set that is detached could not be attached again.
+func (s *Session) staysOn(set probes.Set) bool {
+	if !attachesOnce(s.info.Kernel) {
+		return false
+	}
+	for _, a := range s.hooks {
+		if a.set == set && a.hook.How == probes.Fentry {
+			return true
+		}
+	}
+	return false
 }
 
 // switchSet attaches or detaches the probes of a set.

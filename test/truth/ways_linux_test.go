@@ -4,6 +4,7 @@ package truth
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -33,8 +34,14 @@ type wayArgs struct {
 
 type wayDone struct {
 	Cookie  uint64 // of the server's socket
+	Remote  netip.AddrPort
 	In, Out uint64 // what moved through it
 	Without bool   // this kernel does not have the way
+}
+
+// has reports whether an event is about the server's socket.
+func (d *wayDone) has(e *event.Event) bool {
+	return e.Conn == d.Cookie || e.Conn >= ownNumbers && e.Remote == d.Remote
 }
 
 // opWay moves bytes between two sockets of its own.
@@ -46,6 +53,11 @@ func opWay(a wayArgs) (d wayDone, err error) {
 	if d.Cookie, err = unix.GetsockoptUint64(server, unix.SOL_SOCKET, unix.SO_COOKIE); err != nil {
 		return d, err
 	}
+	name, err := unix.Getpeername(server)
+	if err != nil {
+		return d, err
+	}
+	d.Remote = fromSockaddr(name)
 	w := wayEnds{server: server, client: client, done: &d}
 	switch {
 	case a.Large > 0:
@@ -330,7 +342,7 @@ func TestWays(t *testing.T) {
 			t.Logf("%s: not on this kernel", a.Way)
 			continue
 		}
-		w.until("the end of its socket", func(e *event.Event) bool { return e.Kind == event.Close && e.Conn == d.Cookie })
+		w.until("the end of its socket", func(e *event.Event) bool { return e.Kind == event.Close && d.has(e) })
 		if !w.knowsTurns() {
 			d.In, d.Out = 0, 0
 		}
@@ -347,7 +359,7 @@ func (w *watch) checkMoves(a wayArgs, d wayDone, kind event.Kind, want uint64) {
 	var pos uint64
 	var calls []string
 	for _, e := range w.seen() {
-		if e.Kind != kind || e.Conn != d.Cookie {
+		if e.Kind != kind || !d.has(&e) {
 			continue
 		}
 		if e.Turn.Pos != pos && !w.leavesOut() {
