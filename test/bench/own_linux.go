@@ -89,6 +89,9 @@ func loadAndAttach(spec *ebpf.CollectionSpec, names []string) (*watcher, error) 
 	}
 	w := &watcher{Collection: coll}
 	for _, name := range names {
+		if strings.HasPrefix(spec.Programs[name].SectionName, "iter/") {
+			continue // it runs when it is read only
+		}
 		l, err := attach(spec.Programs[name], coll.Programs[name])
 		if err != nil {
 			w.close()

@@ -96,7 +96,7 @@ func hooksInUse(ctx context.Context) ([]string, probes.Tier, error) {
 	defer s.Close()
 	var names []string
 	for _, p := range s.Info().Probes {
-		if p.Hook != nil && p.Hook.How != probes.Iter && p.Probe.Name != probes.FirstAccept {
+		if p.Hook != nil && p.Hook.How != probes.Iter && p.Probe.Name != probes.FirstAccept && !p.Probe.Set.OnDemand() {
 			names = append(names, p.Hook.Progs...)
 		}
 	}
