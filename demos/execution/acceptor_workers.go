@@ -45,23 +45,15 @@ func acceptorWorkersLesson() demo.Lesson {
 				Title: "accepted at once, served by another",
 				Text: "One thread accepts and puts each connection into a queue in memory; four workers take them from there and serve with blocking calls. It is how most thread pools work.\n" +
 					"The accept queue of the kernel stays empty. The second client is accepted at once, and since three workers are free it is served at once, too.",
-				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "the second client was accepted while the first was still there",
-					Needs: []string{factAccept, factWait},
-					Check: checkSecondIsTaken(),
-				}},
+				Page:   "listeners",
+				Claims: []demo.Claim{secondIsTaken},
 			},
 			stepCrowd: {
 				Title: "the queue has moved, it is not shorter",
 				Text: "Sixteen clients come and all are accepted in a moment. But four workers answer: the other twelve wait, now in the program's queue and not in the kernel's. To the clients it is the same wait.\n" +
 					"The accept queue is empty and nothing is refused, so whoever watches the kernel's queue sees no trouble.",
 				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "one thread accepted all clients",
-					Needs: []string{factAccept},
-					Check: acceptedBy(1, 1),
-				}, {
+				Claims: []demo.Claim{oneAcceptor, {
 					Text:  "more clients were accepted at the same time than there are workers",
 					Needs: []string{factAccept},
 					Check: heldMoreThan(Team),

@@ -18,27 +18,15 @@ func epollLoopLesson() demo.Lesson {
 				Title: "nobody in the way",
 				Text: "One thread again, but its sockets are non-blocking: read and accept say EAGAIN instead of sleeping. The only call that sleeps is epoll_wait, and it waits for all sockets at once: whichever has something to say wakes the thread.\n" +
 					"The question to the database is a descriptor among the others: the loop asks, notes who wants the answer, and goes on. So the second client is accepted and answered while the first one waits.",
-				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "the second client was accepted while the first was still there",
-					Needs: []string{factAccept, factWait},
-					Check: checkSecondIsTaken(),
-				}},
+				Page:   "listeners",
+				Claims: []demo.Claim{secondIsTaken},
 			},
 			stepCrowd: {
 				Title: "sixteen clients, one thread",
 				Text: "All sixteen are accepted in a moment and wait for their databases side by side. It is how nginx, redis and Node work: the cost of a client is a little memory, not a thread.\n" +
 					"Nobody stands in line to be accepted. But look at the requests: who wants something quick comes after those who compute.",
-				Page: "requests",
-				Claims: []demo.Claim{{
-					Text:  "one thread accepted all clients",
-					Needs: []string{factAccept},
-					Check: acceptedBy(1, 1),
-				}, {
-					Text:  "many clients were being served at the same time",
-					Needs: []string{factAccept},
-					Check: heldMoreThan(Team),
-				}},
+				Page:   "requests",
+				Claims: []demo.Claim{oneAcceptor, servedTogether},
 			},
 			stepThreads: {
 				Title: "what a loop must not do",

@@ -117,11 +117,7 @@ func multiProcessLesson() demo.Lesson {
 				Text: "The first process listens and then starts four more, which inherit the socket as an open file. Each is the single-threaded server: it accepts, serves, accepts. The parent accepts nobody; it watches over the others. It is how Apache's prefork and Gunicorn work.\n" +
 					"It is one socket, however many processes have it open, and so one accept queue. The second client goes to whoever is free.",
 				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "the second client was accepted while the first was still there",
-					Needs: []string{factAccept, factWait},
-					Check: checkSecondIsTaken(),
-				}, {
+				Claims: []demo.Claim{secondIsTaken, {
 					Text:  "there is one listening socket, and the process that listens accepts nobody",
 					Needs: []string{factAccept},
 					Check: checkInherited,
@@ -151,11 +147,7 @@ func multiProcessLesson() demo.Lesson {
 					Text:  "all four answered",
 					Needs: []string{factTurn},
 					Check: answeredBy(Team, Team),
-				}, {
-					Text:  "when they slept, they were in read: for the database or for their one client",
-					Needs: []string{factBlocked},
-					Check: sleptIn(answers, 70, "read"),
-				}},
+				}, sleptInRead},
 			},
 		},
 	}

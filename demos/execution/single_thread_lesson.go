@@ -24,11 +24,7 @@ func singleThreadLesson() demo.Lesson {
 				Text: "Sixteen clients come at once, and each wants nine answers: three at once, three after 2 ms of computing, three after 20 ms of waiting for a database.\n" +
 					"One is served, fifteen wait in the accept queue: look at its bar and at the longest wait. Each client waits for all before it.",
 				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "one thread accepted all clients",
-					Needs: []string{factAccept},
-					Check: acceptedBy(1, 1),
-				}, {
+				Claims: []demo.Claim{oneAcceptor, {
 					Text:  "never were two of them accepted at the same time",
 					Needs: []string{factAccept},
 					Check: heldAtOnce(1),

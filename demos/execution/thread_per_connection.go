@@ -30,31 +30,19 @@ func threadPerConnectionLesson() demo.Lesson {
 				Title: "the second client does not wait",
 				Text: "One thread does nothing but accept. For each client it starts a thread, which reads, works and writes with blocking calls, as simple as before, and ends when the client leaves.\n" +
 					"The first client is slow again. The second one is accepted at once: the thread that sleeps in read for the first is not the thread that accepts.",
-				Page: "listeners",
-				Claims: []demo.Claim{{
-					Text:  "the second client was accepted while the first was still there",
-					Needs: []string{factAccept, factWait},
-					Check: checkSecondIsTaken(),
-				}},
+				Page:   "listeners",
+				Claims: []demo.Claim{secondIsTaken},
 			},
 			stepCrowd: {
 				Title: "sixteen clients, sixteen threads",
 				Text: "Each client of the crowd has a thread of its own. While one thread sleeps, the scheduler gives its CPU to another: waiting costs nothing but memory.\n" +
 					"Nobody stands in line, neither in the accept queue nor in the program.",
 				Page: "connections",
-				Claims: []demo.Claim{{
-					Text:  "one thread accepted all clients",
-					Needs: []string{factAccept},
-					Check: acceptedBy(1, 1),
-				}, {
+				Claims: []demo.Claim{oneAcceptor, {
 					Text:  "each client was answered by a thread of its own",
 					Needs: []string{factTurn},
 					Check: answeredBy(Crowd, 1),
-				}, {
-					Text:  "many clients were being served at the same time",
-					Needs: []string{factAccept},
-					Check: heldMoreThan(Team),
-				}},
+				}, servedTogether},
 			},
 			stepThreads: {
 				Title: "what so many threads cost",
@@ -65,11 +53,7 @@ func threadPerConnectionLesson() demo.Lesson {
 					Text:  "each of those threads ended when its client had left",
 					Needs: []string{factTurn, factBlocked},
 					Check: checkThreadsEnded,
-				}, {
-					Text:  "when they slept, they were in read: for the database or for their one client",
-					Needs: []string{factBlocked},
-					Check: sleptIn(answers, 70, "read"),
-				}},
+				}, sleptInRead},
 			},
 		},
 	}
