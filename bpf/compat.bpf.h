@@ -269,6 +269,36 @@ static __always_inline bool accepts_directly(struct io_kiocb *req)
 	return BPF_CORE_READ((struct io_accept *)req, file_slot) != 0;
 }
 
+#define FILE_SLOT_ANY 0xffffffff /* IORING_FILE_INDEX_ALLOC: the result says which */
+
+/* In which one a direct accept with that result is. */
+static __always_inline __u32 accepted_slot(struct io_kiocb *req, int res)
+{
+	__u32 slot = BPF_CORE_READ((struct io_accept *)req, file_slot);
+
+	return slot == FILE_SLOT_ANY ? (__u32)res : slot - 1;
+}
+
+/* A registered file of a ring. The low bits of the pointer are flags. */
+static __always_inline struct file *registered_file(struct io_ring_ctx *ctx, __u32 slot)
+{
+	struct io_rsrc_node *node = 0;
+	unsigned long file = 0;
+
+	if (bpf_core_field_exists(ctx->file_table.data)) {
+		if (slot >= BPF_CORE_READ(ctx, file_table.data.nr))
+			return 0;
+		bpf_probe_read_kernel(&node, sizeof(node), BPF_CORE_READ(ctx, file_table.data.nodes) + slot);
+		if (node)
+			file = BPF_CORE_READ(node, file_ptr);
+	} else if (bpf_core_field_exists(ctx->file_table.files)) {
+		if (slot >= BPF_CORE_READ(ctx, nr_user_files))
+			return 0;
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(ctx, file_table.files) + slot);
+	}
+	return (struct file *)(file & ~7UL);
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define NR_READ 0
 #define NR_WRITE 1

@@ -188,12 +188,33 @@ struct io_rings {
 	struct io_uring cq;
 };
 
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_fixed_file {
+	unsigned long file_ptr;
+};
+
+/* data since 6.13 (3597f2786b68), files before */
+struct io_file_table {
+	struct io_rsrc_data data;
+	struct io_fixed_file *files;
+};
+
 struct io_ring_ctx {
 	unsigned int flags;
 	struct io_rings *rings;
 	unsigned int cached_sq_head;
 	unsigned int sq_entries;
 	unsigned int cq_entries;
+	unsigned int nr_user_files;
+	struct io_file_table file_table;
 };
 
 struct io_cqe {

@@ -440,6 +440,12 @@ type KernelRing struct {
 	Pad       [6]uint8
 }
 
+type KernelRingAccept struct {
+	_        structs.HostLayout
+	Listener uint64
+	Slot     uint64
+}
+
 type KernelRingOp struct {
 	_         structs.HostLayout
 	Submitted uint64

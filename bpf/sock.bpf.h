@@ -251,10 +251,9 @@ static __always_inline struct sock *sock_of_fd(int fd)
 	return file ? sock_of_file(file) : 0;
 }
 
-/* The same for the socket that accept() just returned: one that is known needs no further proof of what it is. */
-static __always_inline struct sock *accepted_sock(int fd, struct sock_info **info)
+/* The same for the file that accept() just made: a socket that is known needs no further proof of what it is. */
+static __always_inline struct sock *accepted_file(struct file *file, struct sock_info **info)
 {
-	struct file *file = file_of_fd(fd);
 	struct socket *socket;
 	struct sock *sk;
 
@@ -269,6 +268,11 @@ static __always_inline struct sock *accepted_sock(int fd, struct sock_info **inf
 	if (sk)
 		*info = info_of(sk);
 	return sk;
+}
+
+static __always_inline struct sock *accepted_sock(int fd, struct sock_info **info)
+{
+	return accepted_file(file_of_fd(fd), info);
 }
 
 #endif

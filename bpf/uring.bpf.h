@@ -53,14 +53,21 @@ struct {
 #define CQE_MORE 2
 #define RECV_MULTISHOT 2
 
-/* The file of an operation that was just submitted: since 5.19 (4ffaa94b9c04) it is looked up later, by the descriptor. */
+/*
+ * The file of an operation that was just submitted: since 5.19 (4ffaa94b9c04) it is looked up later, by the descriptor or
+ * the number among the ring's registered files.
+ */
 static __always_inline struct file *submitted_file(struct io_kiocb *req)
 {
 	struct file *file = BPF_CORE_READ(req, file);
+	int fd;
 
-	if (!file && bpf_core_field_exists(req->cqe) && !(request_flags(req, PROBED) & SQE_FIXED_FILE))
-		file = file_of_fd(BPF_CORE_READ(req, cqe.fd));
-	return file;
+	if (file || !bpf_core_field_exists(req->cqe))
+		return file;
+	fd = BPF_CORE_READ(req, cqe.fd);
+	if (request_flags(req, PROBED) & SQE_FIXED_FILE)
+		return registered_file(BPF_CORE_READ(req, ctx), fd);
+	return file_of_fd(fd);
 }
 
 static __always_inline struct uring_event *uring_event_of(__u8 kind, struct ring *r, __u64 ts, __u8 op, __u64 user_data)

@@ -56,13 +56,10 @@ func ringOpsProbe() Probe {
 // ringAcceptProbe has functions first: they see the errors alone, since the accept probe's functions see the rest.
 func ringAcceptProbe() Probe {
 	note := "other errors than those for want of a descriptor"
-	hook := func(at, misses string, takes map[string]int, progs ...string) Hook {
-		return Hook{
-			How: TPBTF, At: at, Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact, Takes: takes, Progs: progs,
-			Note: misses + "; the queue's length is read at the completion",
-		}
+	const read = "the queue's length is read at the completion"
+	hook := func(at, note string, takes map[string]int, progs ...string) Hook {
+		return Hook{How: TPBTF, At: at, Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Exact, Takes: takes, Progs: progs, Note: note}
 	}
-	const direct = "an accept into a registered file, which has no descriptor"
 	return Probe{
 		Name: "ring_accept", Set: Lifecycle, Yields: []event.Kind{event.Accept, event.AcceptError},
 		Why: "accepts by io_uring that fail; where the accept probe sees only system calls, also those that succeed",
@@ -72,9 +69,9 @@ func ringAcceptProbe() Probe {
 				How: KprobeMech, At: "io_accept", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
 				Progs: []string{"ring_accept_kretprobe", "ring_accept_kprobe"}, Note: note,
 			},
-			hook(complete, direct, map[string]int{complete: 3}, "accept_complete3"),
-			hook(complete, direct, map[string]int{complete: 7}, "accept_complete7"),
-			hook(submitSQE+", "+complete, "one that was submitted before", map[string]int{submitSQE: 7, complete: 4}, "accept_complete4", "accept_submit7"),
+			hook(complete, read, map[string]int{complete: 3}, "accept_complete3"),
+			hook(complete, read, map[string]int{complete: 7}, "accept_complete7"),
+			hook(submitSQE+", "+complete, "one that was submitted before; "+read, map[string]int{submitSQE: 7, complete: 4}, "accept_complete4", "accept_submit7"),
 		},
 	}
 }

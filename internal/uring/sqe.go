@@ -31,6 +31,8 @@ const (
 	recvMultishot   uint16 = 1 << 1
 )
 
+const anySlot = ^uint32(0) // of SQE.FileIndex
+
 // SQE is one submission, struct io_uring_sqe. Fill it with one of the methods, then set Flags and UserData.
 type SQE struct {
 	Op          Op
@@ -72,6 +74,12 @@ func (s *SQE) AcceptDirect(fd int, slot uint32) *SQE {
 	return s
 }
 
+// AcceptMultishotDirect goes on accepting into free slots of RegisterFiles: the completion's Res says into which (5.19).
+func (s *SQE) AcceptMultishotDirect(fd int) *SQE {
+	s.AcceptMultishot(fd, 0).FileIndex = anySlot
+	return s
+}
+
 // Recv receives up to len(buf) bytes (5.6).
 func (s *SQE) Recv(fd int, buf []byte) *SQE { return s.fill(OpRecv, fd, buf, 0) }
 
@@ -91,6 +99,12 @@ func (s *SQE) Send(fd int, buf []byte, flags uint32) *SQE {
 
 // Close closes a descriptor (5.6).
 func (s *SQE) Close(fd int) *SQE { return s.fill(OpClose, fd, nil, 0) }
+
+// CloseDirect empties a slot of RegisterFiles (5.15).
+func (s *SQE) CloseDirect(slot uint32) *SQE {
+	s.fill(OpClose, 0, nil, 0).FileIndex = slot + 1
+	return s
+}
 
 func (s *SQE) fill(op Op, fd int, buf []byte, off uint64) *SQE {
 	*s = SQE{Op: op, FD: int32(fd), Off: off, Addr: address(buf), Len: uint32(len(buf))}

@@ -76,6 +76,7 @@ func operations() map[string]operation {
 		"loopserver": op(opLoopServer),
 		"send":       op(opSend),
 		"ringserve":  op(opRingServe),
+		"tally":      op(opTally),
 	}
 }
 

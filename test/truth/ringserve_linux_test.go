@@ -17,7 +17,11 @@ import (
 type ringServer struct {
 	Addr      netip.AddrPort
 	Multishot bool // one accept, and one receive for each connection, into buffers of the kernel's choice
+	Direct    bool // connections are registered files and have no descriptor
+	SQPoll    bool // a thread of the kernel's takes the submissions
 }
+
+const ringSlots = 64 // connections at a time, by descriptor or slot
 
 // What a completion's user_data says beside the descriptor.
 const (
@@ -56,16 +60,26 @@ type ringServing struct {
 	buffers  *uring.Buffers
 	memory   []byte // 1 KiB for each descriptor, then the answer
 	listener int
+	slot     uint32 // of the next direct accept
 }
 
 func openServing(s ringServer, listener int) (*ringServing, error) {
 	r := &ringServing{ringServer: s, listener: listener}
 	var err error
-	if r.ring, err = uring.Open(64, uring.Options{}); err != nil {
+	var o uring.Options
+	if s.SQPoll {
+		o.Flags = uring.SQPoll
+	}
+	if r.ring, err = uring.Open(64, o); err != nil {
 		return nil, err
 	}
-	if r.memory, err = uring.Memory(65 << 10); err != nil {
+	if r.memory, err = uring.Memory((ringSlots + 1) << 10); err != nil {
 		return nil, err
+	}
+	if s.Direct {
+		if err := r.ring.RegisterFiles(ringSlots); err != nil {
+			return nil, err
+		}
 	}
 	copy(r.answer(), plainHead+"done")
 	if s.Multishot {
@@ -77,22 +91,53 @@ func openServing(s ringServer, listener int) (*ringServing, error) {
 	return r, nil
 }
 
-func (r *ringServing) answer() []byte { return r.memory[64<<10:][:len(plainHead)+4] }
+func (r *ringServing) answer() []byte { return r.memory[ringSlots<<10:][:len(plainHead)+4] }
 
 func (r *ringServing) accept() {
-	if e := r.ring.Next(); r.Multishot {
-		e.AcceptMultishot(r.listener, unix.SOCK_CLOEXEC).UserData = ringAccepts
-	} else {
-		e.Accept(r.listener, unix.SOCK_CLOEXEC).UserData = ringAccepts
+	e := r.ring.Next()
+	switch {
+	case r.Multishot && r.Direct:
+		e.AcceptMultishotDirect(r.listener)
+	case r.Multishot:
+		e.AcceptMultishot(r.listener, unix.SOCK_CLOEXEC)
+	case r.Direct:
+		e.AcceptDirect(r.listener, r.slot)
+	default:
+		e.Accept(r.listener, unix.SOCK_CLOEXEC)
+	}
+	e.UserData = ringAccepts
+}
+
+// accepted says by what number the next operations name the connection.
+func (r *ringServing) accepted(res int32) int {
+	if !r.Direct || r.Multishot {
+		return int(res)
+	}
+	slot := r.slot
+	r.slot++
+	return int(slot)
+}
+
+func (r *ringServing) named(e *uring.SQE, what uint64, fd int) {
+	e.UserData = what | uint64(fd)
+	if r.Direct {
+		e.Flags |= uring.FixedFile
 	}
 }
 
 func (r *ringServing) receive(fd int) {
 	if e := r.ring.Next(); r.Multishot {
-		e.RecvMultishot(fd, r.buffers)
-		e.UserData = ringReceives | uint64(fd)
+		r.named(e.RecvMultishot(fd, r.buffers), ringReceives, fd)
 	} else {
-		e.Recv(fd, r.memory[fd<<10:][:1024]).UserData = ringReceives | uint64(fd)
+		r.named(e.Recv(fd, r.memory[fd<<10:][:1024]), ringReceives, fd)
+	}
+}
+
+func (r *ringServing) close(fd int) {
+	if e := r.ring.Next(); r.Direct {
+		e.CloseDirect(uint32(fd)).UserData = ringCloses
+	} else {
+		e.Close(fd).UserData = ringCloses
 	}
 }
 
@@ -104,23 +149,24 @@ func (r *ringServing) serve() error {
 	for c := range r.ring.Reap() {
 		fd := int(uint32(c.UserData))
 		switch what := c.UserData &^ 0xffffffff; {
-		case what == ringAccepts && c.Res < 0, what == ringAccepts && c.Res >= 64:
+		case what == ringAccepts && c.Res < 0, what == ringAccepts && c.Res >= ringSlots:
 			return fmt.Errorf("accept: %d", c.Res)
 		case what == ringAccepts:
+			fd := r.accepted(c.Res)
 			if !c.More() {
 				r.accept()
 			}
-			r.receive(int(c.Res))
+			r.receive(fd)
 		case what == ringReceives && c.Res > 0:
 			if n, ok := c.Buffer(); ok {
 				r.buffers.Return(n)
 			}
-			r.ring.Next().Send(fd, r.answer(), unix.MSG_NOSIGNAL).UserData = ringSends | uint64(fd)
+			r.named(r.ring.Next().Send(fd, r.answer(), unix.MSG_NOSIGNAL), ringSends, fd)
 			if r.Multishot && !c.More() {
 				r.receive(fd)
 			}
 		case what == ringReceives:
-			r.ring.Next().Close(fd).UserData = ringCloses | uint64(fd)
+			r.close(fd)
 		case what == ringSends && !r.Multishot:
 			r.receive(fd)
 		}

@@ -5,7 +5,9 @@ package truth
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +70,8 @@ func TestRings(t *testing.T) {
 	if second.SQEntries != 16 || second.CQEntries != 32 || second.InFlight != 0 || ended[1].SQEntries != 4 {
 		t.Errorf("the rings are %+v and %+v", ended[1], second)
 	}
+	w.tallies(t, p.server.PID, do[tallied](p.server, "tally", l))
+	w.lossless()
 }
 
 // operations compares each operation with its events.
@@ -176,25 +180,41 @@ func (w *watch) sumsOf(rings map[uint32]*event.Uring, ops []operated) {
 	}
 }
 
+// threadName is a thread's name for the kernel.
+func threadName(t *testing.T, pid, tid uint32) string {
+	t.Helper()
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+	if err != nil {
+		t.Error(err)
+	}
+	return string(name)
+}
+
 // TestRingExchanges: requests that are served by io_uring alone are told like others: each is an exchange with its first
-// line, of the connection that was accepted.
+// line, of the connection that was accepted, whether that has a descriptor or is a registered file; and of the thread that
+// served it.
 func TestRingExchanges(t *testing.T) {
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
 	const lanes, n = 4, 10
 	servers := 0
-	for i, multishot := range []bool{false, true} {
-		server := do[netip.AddrPort](p.server, "ringserve", ringServer{Addr: loopback4, Multishot: multishot})
+	for _, ring := range []ringServer{{}, {Multishot: true}, {Direct: true}, {SQPoll: true}, {Multishot: true, Direct: true, SQPoll: true}} {
+		ring.Addr = loopback4
+		server := do[netip.AddrPort](p.server, "ringserve", ring)
 		if !server.IsValid() {
-			t.Logf("this kernel has no io_uring for us (multishot: %v)", multishot)
+			t.Logf("this kernel has no io_uring for us (%+v)", ring)
 			continue
 		}
+		i := servers
 		servers++
 		do[[]fetched](p.client, "fetch", fetchArgs{Server: server, Paths: []string{"/ring/" + strconv.Itoa(i)}, N: n, Lanes: lanes})
 		all := w.exchanges((i + 1) * lanes * n)
 		for _, x := range all[min(len(all), i*lanes*n):] {
 			if want := fmt.Sprintf("GET /ring/%d 200", i); x.Summary != want && w.seesHeads() && !w.leavesOut() || x.PID != model.Some(p.server.PID) {
 				t.Errorf("an exchange is %+v, want %s", x, want)
+			}
+			if ring.SQPoll && !strings.HasPrefix(threadName(t, p.server.PID, x.TID.Or(0)), "iou-sqp-") {
+				t.Errorf("thread %v served an exchange of a ring that a thread of the kernel polls", x.TID)
 			}
 			checkSum(t, &x)
 		}
