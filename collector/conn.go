@@ -278,6 +278,7 @@ func (c *Collector) retransmit(e *event.Event) {
 	}
 	c.learn(x, e)
 	fill(e, x)
+	c.resend(x, e, n)
 	x.tell(e, c.budget.Story)
 }
 

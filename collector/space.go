@@ -4,20 +4,29 @@ package collector
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
 )
 
-// space is a network namespace in which somebody listens.
+// space is a network namespace in which somebody listens, or in which clients send segments again.
 type space struct {
 	netns    uint32
 	values   event.Space
 	base     event.Space // of the counters, see tally
 	have     event.Mask  // which of the values are known
 	unplaced counts
-	last     int64 // when something was said about it
+	resent   uint64
+	resender resender // the last one
+	last     int64    // when something was said about it
+}
+
+// resender is a client that sent segments again.
+type resender struct {
+	remote netip.AddrPort
+	owner  owner
 }
 
 // netNS takes the counters and settings of a namespace. An event need not state all of them.
@@ -91,7 +100,7 @@ var spaceFields = []struct {
 func (c *Collector) listSpaces() []model.Namespace {
 	out := make([]model.Namespace, 0, len(c.spaces))
 	for _, s := range c.spaces {
-		n := model.Namespace{NetNS: s.netns, Unplaced: s.unplaced.snapshot()}
+		n := model.Namespace{NetNS: s.netns, Unplaced: s.unplaced.snapshot(), Resent: s.resentByClients()}
 		for _, f := range spaceFields {
 			if s.have.Has(f.field) {
 				*f.in(&n) = model.Some(*f.at(&s.values))
@@ -100,5 +109,23 @@ func (c *Collector) listSpaces() []model.Namespace {
 		out = append(out, n)
 	}
 	slices.SortFunc(out, func(a, b model.Namespace) int { return cmp.Compare(a.NetNS, b.NetNS) })
+	return out
+}
+
+// resend takes note that a client sent segments again on a connection that it had.
+func (c *Collector) resend(x *conn, e *event.Event, n uint64) {
+	if x.role != event.RoleClient || x.state == model.StateConnecting || !e.Known(event.FieldNetNS) {
+		return
+	}
+	s := c.spaceOf(e)
+	s.resent += n
+	s.resender = resender{remote: x.remote, owner: x.owner}
+}
+
+func (s *space) resentByClients() model.Resent {
+	out := model.Resent{Segments: s.resent, PID: opt(s.resender.owner.have.Has(event.FieldPID), s.resender.owner.pid), Comm: s.resender.owner.comm}
+	if s.resender.remote.IsValid() {
+		out.Remote = s.resender.remote.String()
+	}
 	return out
 }

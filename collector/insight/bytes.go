@@ -114,9 +114,7 @@ var retransmits = rule{
 		if n < retransmitsAtLeast {
 			return nil
 		}
-		e := &evidence{severity: model.Warning, weight: float64(n), numbers: map[string]float64{"retransmits": float64(now.Retransmits), "retransmits_10s": float64(n)},
-			remedy: "Look for where they are lost: a link that is full or bad (ip -s link), a queue that drops (tc -s qdisc), a host that is too busy to receive (nstat: TcpExtTCPBacklogDrop, TcpExtListenDrops). The page Connections shows whose they are."}
-		e.text = lately(now.Retransmits, n, "segment", "sent again to clients", "10 s")
+		e := resent(now.Retransmits, n, "to clients")
 		if turns > 0 {
 			e.text += fmt.Sprintf("; meanwhile there were %s", count(turns, "answer"))
 			e.numbers["answers_10s"] = float64(turns)
@@ -126,6 +124,37 @@ var retransmits = rule{
 		}
 		return e
 	},
+	apart: true,
+	space: func(n *space) *evidence {
+		recent := grown(n.now.resent, n.ago(span).resent)
+		if recent < retransmitsAtLeast {
+			return nil
+		}
+		e := resent(n.now.resent, recent, "by clients on this host")
+		e.pid = n.Resent.PID
+		var s sentence
+		s.add("", "%s", e.text)
+		switch r := n.Resent; {
+		case r.Comm != "" && r.Remote != "":
+			s.add("; ", "the last by %s%s to %s", r.Comm, pidOf(r.PID), r.Remote)
+		case r.Remote != "":
+			s.add("; ", "the last to %s", r.Remote)
+		}
+		if refused := grown(n.now.refused, n.ago(span).refused); refused > 0 { // that has a finding of its own
+			e.severity = model.Note
+			e.numbers["refused_10s"] = float64(refused)
+			s.add(". ", "Listeners in the same namespace refused %s meanwhile: their clients believe that they are connected, and send again until they are", timesIn(refused))
+		}
+		e.text = s.String()
+		return e
+	},
+}
+
+// resent is the evidence of so many segments, all of them and in the last seconds.
+func resent(all, recent uint64, whose string) *evidence {
+	return &evidence{severity: model.Warning, weight: float64(recent), numbers: map[string]float64{"retransmits": float64(all), "retransmits_10s": float64(recent)},
+		text:   lately(all, recent, "segment", "sent again "+whose, "10 s"),
+		remedy: "Look for where they are lost: a link that is full or bad (ip -s link), a queue that drops (tc -s qdisc), a host that is too busy to receive (nstat: TcpExtTCPBacklogDrop, TcpExtListenDrops). The page Connections shows whose they are."}
 }
 
 const (

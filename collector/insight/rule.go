@@ -17,6 +17,7 @@ type rule struct {
 	listener func(l *listener) *evidence
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
 	space func(n *space) *evidence
+	apart bool // that of the namespace is about something else: it holds whatever its listeners give
 	// loop says what is wrong with an event loop. A rule has it, or the first two, or the next.
 	loop func(l *loop) *evidence
 	// ring says what is wrong with an io_uring.
@@ -93,7 +94,7 @@ func apply(m *moment) []found {
 			}
 		}
 		for _, n := range m.spaces {
-			if r.space == nil || told[n.NetNS] {
+			if r.space == nil || told[n.NetNS] && !r.apart {
 				continue
 			}
 			if e := r.space(n); e != nil {

@@ -20,12 +20,14 @@ type space struct {
 type spaceMark struct {
 	ts                               int64
 	overflows, synFull, cookies, fit uint64
+	resent                           uint64 // by clients
+	refused                          uint64 // by listeners
 }
 
 func (p *past) lookSpace(n *model.Namespace, ts int64) *space {
 	out := &space{Namespace: n, now: spaceMark{
 		ts: ts, overflows: max(n.ListenOverflows.V, n.Unplaced[acceptFull]),
-		synFull: max(n.ReqQFullDrop.V, n.Unplaced[synFull]+n.Unplaced[synLimit]), cookies: n.SyncookiesSent.V, fit: n.SyncookiesRecv.V,
+		synFull: max(n.ReqQFullDrop.V, n.Unplaced[synFull]+n.Unplaced[synLimit]), cookies: n.SyncookiesSent.V, fit: n.SyncookiesRecv.V, resent: n.Resent.Segments, refused: n.ListenDrops.V,
 	}}
 	if old := p.spaces[n.NetNS]; old != nil {
 		out.marks = old.marks

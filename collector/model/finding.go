@@ -44,4 +44,14 @@ type Namespace struct {
 	AbortOnOverflow   Opt[uint64] `json:"tcp_abort_on_overflow,omitzero"`
 	// Unplaced are refusals of which this kernel does not tell the listener, by reason.
 	Unplaced map[string]uint64 `json:"unplaced_drops"`
+	// Resent are segments of established connections that clients sent again.
+	Resent Resent `json:"resent_by_clients,omitzero"`
+}
+
+// Resent counts segments that were sent again, and says of which connection that was last told.
+type Resent struct {
+	Segments uint64      `json:"segments"`
+	Remote   string      `json:"remote,omitempty"`
+	PID      Opt[uint32] `json:"pid,omitzero"`
+	Comm     string      `json:"comm,omitempty"`
 }

@@ -62,6 +62,14 @@ type Snapshot struct {
 	Marks        []Mark      `json:"-"` // the newest last, bounded
 	Events       []EventLine `json:"-"` // the newest last, bounded
 	Total        Totals      `json:"-"`
+	Requests     Requests    `json:"-"`
+}
+
+// Requests sums up all exchanges since the start.
+type Requests struct {
+	Count, Errors uint64  // errors: status 500 and above, and those that were cut off
+	PerSec        float64 // over the last seconds
+	TotalNS       Distribution
 }
 
 // Cost is what watching costs: an estimate, shown with ≈.
