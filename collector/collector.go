@@ -47,6 +47,7 @@ type Collector struct {
 	lost   map[string]uint64
 	rate   rate // of events
 	opened rate // of connections
+	served served
 	log    eventLog
 	marks  []model.Mark
 
@@ -79,7 +80,7 @@ func New(opt Options) *Collector {
 		listeners: map[uint64]*listener{}, byPort: map[port][]*listener{}, spaces: map[uint32]*space{},
 		workers: map[thread]*worker{}, loops: map[loopID]*loop{}, rings: map[ringID]*ring{},
 		lost: map[string]uint64{},
-		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot},
+		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot}, served: served{rate: rate{slot: rateSlot}},
 		log: eventLog{size: budget.Events},
 	}
 }

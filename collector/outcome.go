@@ -203,6 +203,7 @@ func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
 	m := showExchange(x, a, e, start)
 	c.exchanges.add(m, c.budget.Exchanges)
 	c.routes.add(&m, c.budget)
+	c.served.add(&m, c.budget.Reservoir)
 	c.worked(x, &m)
 }
 

@@ -93,7 +93,7 @@ func serverOf(x *conn, m *model.Exchange) string {
 
 func (t *route) add(m *model.Exchange, size int) {
 	t.count++
-	if m.Status >= 500 || m.Incomplete {
+	if isError(m) {
 		t.errors++
 	}
 	t.total.add(m.TotalNS, size)
@@ -169,4 +169,27 @@ func isID(s string) bool {
 		return true
 	}
 	return dashes == 0 && digits+hex >= 8
+}
+
+// isError reports whether a request did not get what it asked for.
+func isError(m *model.Exchange) bool { return m.Status >= 500 || m.Incomplete }
+
+// served sums up the exchanges of all routes.
+type served struct {
+	rate          rate
+	count, errors uint64
+	total         distribution
+}
+
+func (s *served) add(m *model.Exchange, size int) {
+	s.rate.add(m.TS, 1)
+	s.count++
+	if isError(m) {
+		s.errors++
+	}
+	s.total.add(m.TotalNS, size)
+}
+
+func (s *served) show(now int64) model.Requests {
+	return model.Requests{Count: s.count, Errors: s.errors, PerSec: s.rate.perSecond(now), TotalNS: s.total.snapshot()}
 }

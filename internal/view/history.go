@@ -16,6 +16,7 @@ type History struct {
 type point struct {
 	ts          int64
 	connsPerSec float64
+	reqsPerSec  float64
 	refused     map[uint64]uint64 // by listener: refusals so far
 	threads     map[Key]model.Times
 	loops       map[Key]loopTimes
@@ -33,7 +34,7 @@ func (h *History) Add(s *model.Snapshot) {
 			return
 		}
 	}
-	p := point{ts: s.TS, connsPerSec: s.ConnsPerSec, refused: make(map[uint64]uint64)}
+	p := point{ts: s.TS, connsPerSec: s.ConnsPerSec, reqsPerSec: s.Requests.PerSec, refused: make(map[uint64]uint64)}
 	for i := range s.Listeners {
 		if n := Refused(&s.Listeners[i]); n > 0 {
 			p.refused[s.Listeners[i].Conn] = n
@@ -63,12 +64,21 @@ func (h *History) Add(s *model.Snapshot) {
 
 // ConnsPerSec returns the connections per second of the last minute, oldest first.
 func (h *History) ConnsPerSec() []float64 {
+	return h.each(func(p *point) float64 { return p.connsPerSec })
+}
+
+// ReqsPerSec returns the requests per second of the last minute, oldest first.
+func (h *History) ReqsPerSec() []float64 {
+	return h.each(func(p *point) float64 { return p.reqsPerSec })
+}
+
+func (h *History) each(value func(*point) float64) []float64 {
 	if h == nil {
 		return nil
 	}
 	out := make([]float64, len(h.points))
-	for i, p := range h.points {
-		out[i] = p.connsPerSec
+	for i := range h.points {
+		out[i] = value(&h.points[i])
 	}
 	return out
 }

@@ -35,7 +35,34 @@ func overviewFoot(in Input, width, height int) []Line {
 	if len(out) > 0 {
 		out = append(out, nil)
 	}
+	if line := RequestsLine(in, width); line != nil {
+		out = append(out, line)
+	}
 	return append(out, TotalsLine(in, width))
+}
+
+// RequestsLine sums up the requests of the host; nil while none was seen.
+func RequestsLine(in Input, width int) Line {
+	r := &in.Snap.Requests
+	if r.Count == 0 {
+		return nil
+	}
+	out := Line{{Rate(r.PerSec), Strong}, {"  p50 ", Dim}, {optDur(r.TotalNS.P50), Strong}, {"  p99 ", Dim}, {optDur(r.TotalNS.P99), Strong}}
+	style := Dim
+	if r.Errors > 0 {
+		style = Warning
+	}
+	out = append(out, Span{"  errors ", Dim}, Span{Share(float64(r.Errors) / float64(r.Count)), style}, Span{"  of " + Count(r.Count), Dim})
+	return withPast("requests/s ", in.Hist.ReqsPerSec(), out, width)
+}
+
+// withPast draws the last minute between a title and what is now, if there is room.
+func withPast(title string, past []float64, now Line, width int) Line {
+	out := Line{{title, Dim}}
+	if room := min(width-out.Width()-now.Width()-1, historyLen); len(past) > 1 && room >= 5 {
+		out = append(out, Span{Spark(past, 0, room) + " ", Accent})
+	}
+	return append(out, now...)
 }
 
 // TotalsLine sums up the host: connections per second with the last minute, open ones, waits, failures. Width 0 means
@@ -49,12 +76,7 @@ func TotalsLine(in Input, width int) Line {
 	out = append(out, total("  failed ", s.Total.Failed, Warning)...)
 	out = append(out, total("  resets ", s.Total.Resets, Normal)...)
 	out = append(out, total("  retransmits ", s.Total.Retransmits, Warning)...)
-	title := Line{{"conns/s ", Dim}}
-	past := in.Hist.ConnsPerSec()
-	if room := min(width-title.Width()-out.Width()-1, historyLen); len(past) > 1 && room >= 5 {
-		title = append(title, Span{Spark(past, 0, room) + " ", Accent})
-	}
-	return append(title, out...)
+	return withPast("conns/s ", in.Hist.ConnsPerSec(), out, width)
 }
 
 func total(name string, n uint64, style Style) Line {

@@ -22,6 +22,9 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	if lost := LostText(s); lost != "" {
 		writeLine(b, Plain("lost: "+lost))
 	}
+	if line := RequestsLine(in, 0); line != nil {
+		writeLine(b, line)
+	}
 	writeLine(b, TotalsLine(in, 0))
 	writeFindings(b, in)
 	fmt.Fprintln(b)

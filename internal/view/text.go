@@ -25,6 +25,9 @@ func Text(w io.Writer, s *model.Snapshot) error {
 	if lost := LostText(s); lost != "" {
 		writeLine(b, Plain("lost: "+lost))
 	}
+	if line := RequestsLine(in, 0); line != nil {
+		writeLine(b, line)
+	}
 	writeLine(b, TotalsLine(in, 0))
 	for i := range s.Findings {
 		writeLine(b, findingLine(in, &s.Findings[i]))

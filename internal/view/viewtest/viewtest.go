@@ -37,6 +37,7 @@ func Busy() *model.Snapshot {
 	s.EventsPerSec, s.EventsTotal, s.ConnsPerSec, s.OpenConns = 1234, 81_402, 980.4, 412
 	s.Cost = model.Some(model.Cost{HooksCPU: 0.006, SelfCPU: 0.004})
 	s.Total = model.Totals{Connects: 90_001, Established: 180_000, Accepts: 89_800, Closes: 179_000, Failed: 12, Resets: 3, Retransmits: 41}
+	s.Requests = model.Requests{Count: 73_100, Errors: 290, PerSec: 1210, TotalNS: waits(73_100, 1900*us, 51*ms)}
 	s.Listeners = listeners()
 	s.Connections = connections()
 	s.Events = events()
