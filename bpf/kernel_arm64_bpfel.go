@@ -437,7 +437,8 @@ type KernelRing struct {
 	Comm      [16]uint8
 	Watched   uint8
 	Looked    uint8
-	Pad       [6]uint8
+	Pad       [2]uint8
+	Tid       uint32
 }
 
 type KernelRingAccept struct {

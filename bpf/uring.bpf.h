@@ -119,6 +119,7 @@ static __always_inline int on_submit(struct io_kiocb *req, bool by_request, enum
 
 	if (!r)
 		return 0;
+	r->tid = (__u32)bpf_get_current_pid_tgid();
 	shared = MEMBER(how, ctx, rings);
 	flags = request_flags(req, how);
 	taken = MEMBER(how, shared, sq.head);

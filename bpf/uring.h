@@ -39,7 +39,8 @@ struct ring {
 	__u8 comm[COMM_LEN];
 	__u8 watched;
 	__u8 looked; /* cq_head was read */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 tid; /* the thread whose submission was last taken; 0: none was */
 };
 
 /*

@@ -80,7 +80,7 @@ func (c *Collector) listRings() []model.Ring {
 func (r *ring) show() model.Ring {
 	e, u := &r.last, r.last.Uring
 	m := model.Ring{
-		PID: r.pid, Comm: r.comm, Ring: r.number, Setup: u.Setup, Ops: map[string]model.RingOp{}, Opened: r.opened, Changed: r.told,
+		PID: r.pid, TID: opt(e.Known(event.FieldTID), e.TID), Comm: r.comm, Ring: r.number, Setup: u.Setup, Ops: map[string]model.RingOp{}, Opened: r.opened, Changed: r.told,
 		SQEntries: opt(e.Known(event.FieldSQEntries), u.SQEntries), CQEntries: opt(e.Known(event.FieldCQEntries), u.CQEntries),
 		InFlight: opt(e.Known(event.FieldInFlight) && !r.ended, u.InFlight), Overflow: opt(e.Known(event.FieldOverflow), u.Overflow),
 		Submits: model.Batches(u.Submits), Reaps: model.Batches(u.Reaps),

@@ -182,7 +182,7 @@ func emptyMap[K any](m *ebpf.Map) {
 
 // ring fills in what a ring did.
 func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overflow bool, e *event.Event) {
-	e.PID, e.Comm, e.FD = r.Pid, d.name(r.Comm), r.Fd
+	e.PID, e.TID, e.Comm, e.FD = r.Pid, r.Tid, d.name(r.Comm), r.Fd
 	u := &event.Uring{
 		Ring: r.Number, SQEntries: r.SqEntries, CQEntries: r.CqEntries, Setup: setupNames(r.Setup), InFlight: inFlight(ops), Overflow: r.Overflow,
 		Submits: event.Batches{Count: r.Submits.Count, Sum: r.Submits.Sum, Buckets: r.Submits.Buckets[:]},
@@ -200,7 +200,7 @@ func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overf
 	e.Uring = u
 	e.Set(event.FieldPID, event.FieldComm, event.FieldRing, event.FieldSQEntries, event.FieldCQEntries, event.FieldInFlight, event.FieldOps, event.FieldSubmits, event.FieldReaps)
 	for f, known := range map[event.Field]bool{
-		event.FieldOverflow: overflow, event.FieldSetup: u.Setup != "", event.FieldFD: r.Fd >= 0 && r.Setup&registeredOnly == 0,
+		event.FieldOverflow: overflow, event.FieldTID: r.Tid != 0, event.FieldSetup: u.Setup != "", event.FieldFD: r.Fd >= 0 && r.Setup&registeredOnly == 0,
 	} {
 		if known {
 			e.Set(f)

@@ -4,10 +4,12 @@ package model
 
 // Ring is an io_uring instance. Its numbers count since it is watched.
 type Ring struct {
-	PID   uint32 `json:"pid"`
-	Comm  string `json:"comm"`
-	Ring  uint32 `json:"ring"` // its number within the process, from 1
-	State string `json:"state,omitempty"`
+	PID uint32 `json:"pid"`
+	// TID is the thread whose submission was last taken: with sqpoll one of the kernel's.
+	TID   Opt[uint32] `json:"tid,omitzero"`
+	Comm  string      `json:"comm"`
+	Ring  uint32      `json:"ring"` // its number within the process, from 1
+	State string      `json:"state,omitempty"`
 	// Setup has the flags of io_uring_setup in lower case, separated by commas: sqpoll, single_issuer.
 	Setup     string            `json:"setup,omitempty"`
 	SQEntries Opt[uint32]       `json:"sq_entries,omitzero"`

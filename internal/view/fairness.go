@@ -24,19 +24,20 @@ func Jain(shares []uint64) float64 {
 	return sum * sum / (float64(len(shares)) * squares)
 }
 
-// workersFoot says of each service with several workers how evenly connections come to them.
+// workersFoot says of each service with several workers how evenly requests come to them, or, where those are not known,
+// connections.
 func workersFoot(in Input, width, _ int) []Line {
 	var out []Line
 	for _, s := range services(in.Snap) {
-		names, shares := workersOf(in.Snap, s)
-		if line := fairnessLine(s, names, shares); line != nil && len(out) < fairnessShown {
+		names, shares, what := workersOf(in.Snap, s)
+		if line := fairnessLine(s, names, shares, what); line != nil && len(out) < fairnessShown {
 			out = append(out, line.Fit(width))
 		}
 	}
 	return out
 }
 
-func fairnessLine(s *service, names []string, shares []uint64) Line {
+func fairnessLine(s *service, names []string, shares []uint64, what string) Line {
 	var all uint64
 	most := 0
 	for i, n := range shares {
@@ -54,12 +55,12 @@ func fairnessLine(s *service, names []string, shares []uint64) Line {
 		style = Warning
 	}
 	return Line{{fmt.Sprintf("%s :%d", comm(s.top().Process), portOf(s.top().Local)), Strong}, {fmt.Sprintf("  fairness %.2f", index), style}, {" (1 = even): ", Dim},
-		{names[most], Normal}, {" takes ", Dim}, {Share(float64(shares[most]) / float64(all)), style}, {", " + Plural(len(shares), "worker", "workers"), Dim}}
+		{names[most], Normal}, {" takes ", Dim}, {Share(float64(shares[most]) / float64(all)), style}, {" of " + what + ", " + Plural(len(shares), "worker", "workers"), Dim}}
 }
 
-// workersOf returns those among whom the connections of a service are divided: its processes, or, if there is just one,
-// its threads that wait in accept. One that waits for connections and never got one counts too.
-func workersOf(s *model.Snapshot, svc *service) (names []string, shares []uint64) {
+// workersOf returns those among whom the work of a service is divided: its processes, or, if there is just one, its
+// threads that wait in accept. One that waits for connections and never got one counts too. what: of what they have shares.
+func workersOf(s *model.Snapshot, svc *service) (names []string, shares []uint64, what string) {
 	byPID, byTID := newTally(), newTally()
 	for _, l := range svc.listeners {
 		for i := range l.Acceptors {
@@ -79,10 +80,45 @@ func workersOf(s *model.Snapshot, svc *service) (names []string, shares []uint64
 			}
 		}
 	}
+	all, id := byTID, func(w *model.Worker) uint32 { return w.TID }
 	if len(byPID.ids) > 1 {
-		return byPID.names(), byPID.counts
+		all, id = byPID, func(w *model.Worker) uint32 { return w.PID }
 	}
-	return byTID.names(), byTID.counts
+	if answered := requestsOf(s, svc, all, id); answered != nil {
+		return all.names(), answered, "requests"
+	}
+	return all.names(), all.counts, "conns"
+}
+
+// requestsOf returns how many requests each of them answered; nil: that is not known of all, or they serve others too.
+func requestsOf(s *model.Snapshot, svc *service, all *tally, id func(*model.Worker) uint32) []uint64 {
+	for _, other := range services(s) {
+		for _, l := range other.listeners {
+			for i := range l.Acceptors {
+				if a := &l.Acceptors[i]; serviceKey(other) != serviceKey(svc) && all.has(id(&model.Worker{PID: a.PID, TID: a.TID})) {
+					return nil
+				}
+			}
+		}
+	}
+	known, out := newTally(), make([]uint64, len(all.ids))
+	for i := range s.Workers {
+		if w := &s.Workers[i]; all.has(id(w)) && w.Exchanges.Known {
+			known.add(id(w), w.Exchanges.V)
+		}
+	}
+	var sum uint64
+	for i, n := range all.ids {
+		if !known.has(n) {
+			return nil
+		}
+		out[i] = known.counts[known.at[n]]
+		sum += out[i]
+	}
+	if sum == 0 {
+		return nil
+	}
+	return out
 }
 
 func waitsInAccept(t model.Times) bool { return t.BlockedNS["accept"]+t.BlockedNS["accept4"] > 0 }
@@ -115,6 +151,11 @@ func (t *tally) add(id uint32, n uint64) {
 		t.ids, t.counts = append(t.ids, id), append(t.counts, 0)
 	}
 	t.counts[i] += n
+}
+
+func (t *tally) has(id uint32) bool {
+	_, ok := t.at[id]
+	return ok
 }
 
 func (t *tally) names() []string {

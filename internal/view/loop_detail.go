@@ -51,7 +51,7 @@ func openLoop(in Input, l *model.Loop, width int) *Detail {
 	stallSection(d, in, l)
 	readySection(d, l, width)
 	waitersSection(d, in, l)
-	servedSection(d, in, l)
+	servedSection(d, in, func(x *model.Exchange) bool { return loopThatServed(in.Snap, x) == l })
 	interestSection(d, in, l)
 	return d
 }
@@ -146,15 +146,15 @@ func loopThatServed(s *model.Snapshot, x *model.Exchange) *model.Loop {
 	return found
 }
 
-// servedShown is how many requests the detail of a loop lists.
+// servedShown is how many requests the detail of a loop or ring lists.
 const servedShown = 6
 
-// servedSection lists the last requests that the loop's thread read.
-func servedSection(d *Detail, in Input, l *model.Loop) {
+// servedSection lists the last requests that a loop or ring served.
+func servedSection(d *Detail, in Input, served func(*model.Exchange) bool) {
 	n := 0
 	for i := range in.Snap.Exchanges {
 		x := &in.Snap.Exchanges[i]
-		if n == servedShown || loopThatServed(in.Snap, x) != l {
+		if n == servedShown || !served(x) {
 			continue
 		}
 		if n == 0 {

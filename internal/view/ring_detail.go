@@ -30,20 +30,32 @@ func ringOf(s *model.Snapshot, f *model.Finding) *model.Ring {
 	return nil
 }
 
-// ringLink leads from a request to the ring of its process, if that has a single one that receives or sends.
-func ringLink(d *Detail, in Input, x *model.Exchange) {
-	var found *model.Ring
-	for i := range in.Snap.Rings {
-		r := &in.Snap.Rings[i]
+// ringThatServed returns the ring that moved a request's bytes: of the rings of its process that receive or send that of the
+// thread that read it, or the only one. nil: which is not known.
+func ringThatServed(s *model.Snapshot, x *model.Exchange) *model.Ring {
+	var all, own []*model.Ring
+	for i := range s.Rings {
+		r := &s.Rings[i]
 		if x.PID != model.Some(r.PID) || r.State == model.StateClosed || r.Ops["recv"].Count+r.Ops["recvmsg"].Count+r.Ops["send"].Count+r.Ops["sendmsg"].Count == 0 {
 			continue
 		}
-		if found != nil {
-			return
+		all = append(all, r)
+		if x.TID.Known && r.TID == x.TID {
+			own = append(own, r)
 		}
-		found = r
 	}
-	if found != nil {
+	switch {
+	case len(own) == 1:
+		return own[0]
+	case len(own) == 0 && len(all) == 1:
+		return all[0]
+	}
+	return nil
+}
+
+// ringLink leads from a request to the ring that served it.
+func ringLink(d *Detail, in Input, x *model.Exchange) {
+	if found := ringThatServed(in.Snap, x); found != nil {
 		d.link(Line{{pad("io_uring", factName), Dim}, {Clean(found.Comm) + " ", Strong}, {fmt.Sprintf("%d ring %d", found.PID, found.Ring), Normal}, {"  Enter opens it", Dim}}, ringKey(ringRow{Ring: found}))
 	}
 }
@@ -53,6 +65,9 @@ func openRing(in Input, r *model.Ring, width int) *Detail {
 	d.fact("queues", Span{optCount(r.SQEntries) + " submissions, " + optCount(r.CQEntries) + " completions", Normal})
 	if r.Setup != "" {
 		d.fact("set up with", Span{strings.ReplaceAll(Clean(r.Setup), ",", ", "), Normal})
+	}
+	if r.TID.Known {
+		d.fact("used by", Span{fmt.Sprintf("tid %d", r.TID.V), Strong}, Span{"  which submitted last", Dim})
 	}
 	d.fact("in flight", Span{optCount(r.InFlight), Strong})
 	d.fact("per call", Span{batchWords(r.Submits, "submission", "submissions"), Normal})
@@ -75,6 +90,7 @@ func openRing(in Input, r *model.Ring, width int) *Detail {
 			d.add(Styled("  "+words, Dim))
 		}
 	}
+	servedSection(d, in, func(x *model.Exchange) bool { return ringThatServed(in.Snap, x) == r })
 	for _, name := range names {
 		if o := r.Ops[name]; o.LatencyNS.Count > 0 {
 			distributionSection(d, strings.ToUpper(Clean(name))+", FROM SUBMISSION TO COMPLETION", o.LatencyNS, width)

@@ -3,6 +3,7 @@
 package view_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,30 @@ func TestWaysToRing(t *testing.T) {
 	d, ok := view.Open(view.Input{Snap: s}, ring, 100)
 	if !ok || !strings.Contains(d.Title.String(), "6001 ring 1") {
 		t.Errorf("the ring opens as %v", d)
+	}
+	x := s.Exchanges[0]
+	back := view.Key{Kind: view.ExchangeRecord, ID: x.Conn, Name: fmt.Sprint(x.Number)}
+	leads := func(from, to view.Key) bool {
+		d, ok := view.Open(view.Input{Snap: s}, from, 100)
+		return ok && slices.ContainsFunc(d.Lines, func(l view.DetailLine) bool { return l.Link == to })
+	}
+	if !leads(ring, back) {
+		t.Errorf("no way from the ring to the request that it served")
+	}
+	second := s.Rings[slices.IndexFunc(s.Rings, func(r model.Ring) bool { return r.PID == 6001 && r.Ring == 1 })]
+	second.Ring, second.TID = 9, model.Some[uint32](6009)
+	s.Rings = append(slices.Clone(s.Rings), second)
+	other := view.Key{Kind: view.RingRecord, ID: 9, Name: "6001"}
+	for _, c := range []struct {
+		tid   model.Opt[uint32]
+		leads [2]bool // to the first and to the second ring
+	}{{model.Some[uint32](6009), [2]bool{false, true}}, {model.Some[uint32](7), [2]bool{}}, {model.Opt[uint32]{}, [2]bool{}}} {
+		s.Exchanges[0].TID = c.tid
+		for i, key := range []view.Key{ring, other} {
+			if leads(back, key) != c.leads[i] || leads(key, back) != c.leads[i] {
+				t.Errorf("a request that thread %v read leads to ring %v: %v, and back: %v", c.tid, key, leads(back, key), leads(key, back))
+			}
+		}
 	}
 }
 

@@ -58,17 +58,22 @@ func TestFairness(t *testing.T) {
 	idle := func(pid, tid uint32, in string) model.Worker {
 		return model.Worker{PID: pid, TID: tid, Comm: "api", Times: model.Times{WatchedNS: 9, BlockedNS: map[string]int64{in: 9}}}
 	}
+	busy := func(pid, tid uint32, requests uint64) model.Worker {
+		return model.Worker{PID: pid, TID: tid, Comm: "api", Exchanges: model.Some(requests)}
+	}
 	for name, c := range map[string]struct {
 		acceptors []model.Acceptor
 		workers   []model.Worker
 		want      string // "": nothing is said
 	}{
 		"one process":                       {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4")}},
-		"threads that wait in accept":       {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4"), acceptor(1, 2, 9, "accept")}, want: "api :80  fairness 1.00 (1 = even): 1 takes 50 %, 2 workers"},
+		"threads that wait in accept":       {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4"), acceptor(1, 2, 9, "accept")}, want: "api :80  fairness 1.00 (1 = even): 1 takes 50 % of conns, 2 workers"},
 		"threads of one loop":               {acceptors: []model.Acceptor{acceptor(1, 1, 9, "epoll_wait"), acceptor(1, 2, 9, "futex")}},
-		"processes":                         {acceptors: []model.Acceptor{acceptor(1, 1, 2, "epoll_wait"), acceptor(1, 3, 1, "futex"), acceptor(2, 2, 9, "epoll_wait")}, want: "api :80  fairness 0.80 (1 = even): 2 takes 75 %, 2 workers"},
-		"one that never got a connection":   {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4")}, workers: []model.Worker{idle(2, 2, "accept4")}, want: "api :80  fairness 0.50 (1 = even): 1 takes 100 %, 2 workers"},
+		"processes":                         {acceptors: []model.Acceptor{acceptor(1, 1, 2, "epoll_wait"), acceptor(1, 3, 1, "futex"), acceptor(2, 2, 9, "epoll_wait")}, want: "api :80  fairness 0.80 (1 = even): 2 takes 75 % of conns, 2 workers"},
+		"one that never got a connection":   {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4")}, workers: []model.Worker{idle(2, 2, "accept4")}, want: "api :80  fairness 0.50 (1 = even): 1 takes 100 % of conns, 2 workers"},
 		"one that waits for something else": {acceptors: []model.Acceptor{acceptor(1, 1, 9, "accept4")}, workers: []model.Worker{idle(2, 2, "wait4")}},
+		"requests of all are known":         {acceptors: []model.Acceptor{acceptor(1, 1, 2, "epoll_wait"), acceptor(2, 2, 2, "epoll_wait")}, workers: []model.Worker{busy(1, 1, 60), busy(1, 9, 30), busy(2, 2, 10)}, want: "api :80  fairness 0.61 (1 = even): 1 takes 90 % of requests, 2 workers"},
+		"requests of one are not known":     {acceptors: []model.Acceptor{acceptor(1, 1, 2, "epoll_wait"), acceptor(2, 2, 2, "epoll_wait")}, workers: []model.Worker{busy(1, 1, 60)}, want: "api :80  fairness 1.00 (1 = even): 1 takes 50 % of conns, 2 workers"},
 		"nobody accepted":                   {workers: []model.Worker{idle(1, 1, "accept4"), idle(2, 2, "accept4")}},
 	} {
 		s := viewtest.Empty()

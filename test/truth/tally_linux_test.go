@@ -294,6 +294,9 @@ func (w *watch) tallies(t *testing.T, pid uint32, want tallied) {
 		if polled := strings.Contains(e.Uring.Setup, "sqpoll"); polled != (n == 5) {
 			t.Errorf("ring %d is set up with %q", n, e.Uring.Setup)
 		}
+		if n == 5 && e.TID != want.Poller {
+			t.Errorf("thread %d submitted, want %d", e.TID, want.Poller)
+		}
 		if e.Uring.InFlight != 0 {
 			t.Errorf("%d operations of ring %d are in flight at its end", e.Uring.InFlight, n)
 		}
