@@ -303,6 +303,9 @@ func TestExchangeMarks(t *testing.T) {
 	if got, want := fmt.Sprint(derived[0].Result.Marks), "map[handle:28000000 parse:2000000]"; got != want {
 		t.Errorf("marks of the first: %s, want %s", got, want)
 	}
+	if got, want := fmt.Sprint(derived[0].Result.Spans), "[{parse 110000000 112000000} {handle 112000000 140000000}]"; got != want {
+		t.Errorf("spans of the first: %s, want %s", got, want)
+	}
 	if derived[1].Known(event.FieldMarks) {
 		t.Errorf("marks of the second: %v, want none", derived[1].Result.Marks)
 	}

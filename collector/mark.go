@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"cmp"
 	"slices"
 
 	"beltrace/collector/event"
@@ -43,10 +44,9 @@ func (c *Collector) joinMark(e *event.Event) {
 	}
 }
 
-// marked sums up by name what the server noted on a request, and forgets it: what began since the answer before it was
-// written, up to the last byte of its own; a mark may go on after that. Nil: nothing.
-func (f *flow) marked(a *ask, end int64) map[string]int64 {
-	var sums map[string]int64
+// marked returns what the server noted on a request, by name all together and one by one, and forgets it: what began since
+// the answer before it was written, up to the last byte of its own; a mark may go on after that. Nil: nothing.
+func (f *flow) marked(a *ask, end int64) (sums map[string]int64, spans []event.Span) {
 	f.marks = slices.DeleteFunc(f.marks, func(n noted) bool {
 		if n.from > end {
 			return false // of a later one
@@ -57,8 +57,13 @@ func (f *flow) marked(a *ask, end int64) map[string]int64 {
 		if sums == nil {
 			sums = map[string]int64{}
 		}
-		sums[n.name] += within(n.from, n.to, a.start, end)
+		s := event.Span{Name: n.name, From: max(n.from, a.start), To: min(n.to, end)}
+		sums[n.name] += max(s.To-s.From, 0)
+		if s.To >= s.From {
+			spans = append(spans, s)
+		}
 		return true
 	})
-	return sums
+	slices.SortStableFunc(spans, func(a, b event.Span) int { return cmp.Compare(a.From, b.From) })
+	return sums, spans
 }

@@ -79,7 +79,7 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 		r.AckNS = a.out.acked - a.out.sent
 		e.Set(event.FieldAckNS)
 	}
-	if r.Marks = x.flow.marked(a, end); r.Marks != nil {
+	if r.Marks, r.Spans = x.flow.marked(a, end); r.Marks != nil {
 		e.Set(event.FieldMarks)
 	}
 	c.exchanged(x, a, &e, start)
@@ -215,6 +215,9 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 		Number: x.exchanges, Route: RouteOf(a.msg.Path),
 		Phases: r.Phases, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
 		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS), Marks: r.Marks,
+	}
+	for _, s := range r.Spans {
+		m.MarkSpans = append(m.MarkSpans, model.MarkSpan{Name: s.Name, FromNS: max(s.From-start, 0), NS: s.To - s.From})
 	}
 	m.Process = x.owner.process()
 	if e.Known(event.FieldPID) {

@@ -50,7 +50,32 @@ type route struct {
 	key           routeKey
 	count, errors uint64
 	total, ttfb   distribution
-	phases        map[string]*distribution
+	phases, marks parts
+}
+
+// parts are distributions by name.
+type parts map[string]*distribution
+
+func (p parts) add(all map[string]int64, size int) {
+	for name, ns := range all {
+		d := p[name]
+		if d == nil {
+			if len(p) >= maxPhases {
+				continue
+			}
+			d = &distribution{}
+			p[name] = d
+		}
+		d.add(ns, size)
+	}
+}
+
+func (p parts) show() map[string]model.Distribution {
+	out := make(map[string]model.Distribution, len(p))
+	for name, d := range p {
+		out[name] = d.snapshot()
+	}
+	return out
 }
 
 // otherRoute stands for all routes beyond the budget.
@@ -70,7 +95,7 @@ func (r *routes) add(m *model.Exchange, b Budget) {
 		if len(r.all) >= maxRoutes {
 			return
 		}
-		t = &route{key: k, phases: map[string]*distribution{}}
+		t = &route{key: k, phases: parts{}, marks: parts{}}
 		r.all[k] = t
 		r.perServer[k.listener]++
 	}
@@ -100,17 +125,8 @@ func (t *route) add(m *model.Exchange, size int) {
 	if m.TTFBNS.Known {
 		t.ttfb.add(m.TTFBNS.V, size)
 	}
-	for phase, ns := range m.Phases {
-		d := t.phases[phase]
-		if d == nil {
-			if len(t.phases) >= maxPhases {
-				continue
-			}
-			d = &distribution{}
-			t.phases[phase] = d
-		}
-		d.add(ns, size)
-	}
+	t.phases.add(m.Phases, size)
+	t.marks.add(m.Marks, size)
 }
 
 // maxPhases bounds the phases of one route: what threads are blocked on has many names.
@@ -122,10 +138,7 @@ func (r *routes) snapshot() []model.Route {
 	for k, t := range r.all {
 		m := model.Route{
 			Listener: k.listener, Protocol: k.protocol, Method: k.method, Route: k.route, Count: t.count, Errors: t.errors,
-			TotalNS: t.total.snapshot(), TTFBNS: t.ttfb.snapshot(), Phases: map[string]model.Distribution{},
-		}
-		for phase, d := range t.phases {
-			m.Phases[phase] = d.snapshot()
+			TotalNS: t.total.snapshot(), TTFBNS: t.ttfb.snapshot(), Phases: t.phases.show(), Marks: t.marks.show(),
 		}
 		out = append(out, m)
 	}

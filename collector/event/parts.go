@@ -122,8 +122,15 @@ type Outcome struct {
 	TTFBNS     int64            // to the first byte of the response written
 	AckNS      int64            // from the last byte sent to its acknowledgement
 	Marks      map[string]int64 // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)
+	Spans      []Span           // the marks one by one, in the order of their beginning; no field of the event
 	Confidence string           // of its weakest join: socket, stream position, thread, guess
 	Incomplete bool             // the connection ended first, or its beginning was not seen
+}
+
+// Span is a mark of the server from its begin to its end, as far as it lies within the exchange: CLOCK_MONOTONIC.
+type Span struct {
+	Name     string
+	From, To int64
 }
 
 // Directions of a turn.

@@ -12,22 +12,31 @@ type Exchange struct {
 	Local  string `json:"local,omitempty"`
 	Remote string `json:"remote,omitempty"`
 	Process
-	TID        Opt[uint32]      `json:"tid,omitzero"` // the thread that wrote the response
-	Protocol   string           `json:"protocol"`
-	Summary    string           `json:"summary"` // METHOD PATH STATUS
-	Method     string           `json:"method,omitempty"`
-	Path       string           `json:"path,omitempty"`
-	Status     int              `json:"status,omitempty"`
-	Route      string           `json:"route,omitempty"`  // the path with what identifies single things replaced
-	Server     string           `json:"server,omitempty"` // the server's address, as routes have it
-	Phases     map[string]int64 `json:"phases"`           // ns
-	TotalNS    int64            `json:"total_ns"`
-	TTFBNS     Opt[int64]       `json:"ttfb_ns,omitzero"`
-	AckNS      Opt[int64]       `json:"ack_ns,omitzero"`
-	Marks      map[string]int64 `json:"marks,omitempty"` // ns within the server's own marks
-	Confidence string           `json:"confidence"`
-	Incomplete bool             `json:"incomplete"`
-	Listener   Opt[uint64]      `json:"listener_conn,omitzero"`
+	TID      Opt[uint32]      `json:"tid,omitzero"` // the thread that wrote the response
+	Protocol string           `json:"protocol"`
+	Summary  string           `json:"summary"` // METHOD PATH STATUS
+	Method   string           `json:"method,omitempty"`
+	Path     string           `json:"path,omitempty"`
+	Status   int              `json:"status,omitempty"`
+	Route    string           `json:"route,omitempty"`  // the path with what identifies single things replaced
+	Server   string           `json:"server,omitempty"` // the server's address, as routes have it
+	Phases   map[string]int64 `json:"phases"`           // ns
+	TotalNS  int64            `json:"total_ns"`
+	TTFBNS   Opt[int64]       `json:"ttfb_ns,omitzero"`
+	AckNS    Opt[int64]       `json:"ack_ns,omitzero"`
+	Marks    map[string]int64 `json:"marks,omitempty"` // ns within the server's own marks
+	// MarkSpans are the marks one by one, in the order of their beginning, as far as they lie within the exchange.
+	MarkSpans  []MarkSpan  `json:"mark_spans,omitempty"`
+	Confidence string      `json:"confidence"`
+	Incomplete bool        `json:"incomplete"`
+	Listener   Opt[uint64] `json:"listener_conn,omitzero"`
+}
+
+// MarkSpan is what the server said it did from one moment of an exchange to another.
+type MarkSpan struct {
+	Name   string `json:"name"`
+	FromNS int64  `json:"from_ns"` // since the exchange's start
+	NS     int64  `json:"ns"`
 }
 
 // Route sums up the exchanges of one method and path pattern of a server.
@@ -41,4 +50,5 @@ type Route struct {
 	TotalNS  Distribution            `json:"total_ns"`
 	TTFBNS   Distribution            `json:"ttfb_ns"`
 	Phases   map[string]Distribution `json:"phases"`
+	Marks    map[string]Distribution `json:"marks,omitempty"` // ns within the server's own marks
 }

@@ -4,7 +4,6 @@ package view
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -31,13 +30,6 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	timeline(d, x, width)
 	d.add(nil)
 	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{ackLater(x), Normal})
-	if len(x.Marks) > 0 {
-		var text Line
-		for _, name := range slices.Sorted(maps.Keys(x.Marks)) {
-			text = append(text, Span{Clean(name) + " ", Dim}, Span{Dur(x.Marks[name]) + "  ", Strong})
-		}
-		d.fact("server's marks", text...)
-	}
 	served := owner(x.Process)
 	if x.TID.Known {
 		served = append(served, Span{fmt.Sprintf("  tid %d", x.TID.V), Normal})
@@ -52,17 +44,48 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	return d
 }
 
-// timeline draws the phases. The bars start where the one before ends.
+// ruler is where the parts of a timeline stand.
+type ruler struct {
+	bars, words int
+	scale       float64 // cells a nanosecond
+}
+
+// Columns of a timeline.
+const (
+	rulerName   = 24
+	rulerNumber = 9
+)
+
+func rulerOf(x *model.Exchange, width int) ruler {
+	r := ruler{bars: max(10, min(40, width-rulerName-rulerNumber-4))}
+	r.words = width - rulerName - rulerNumber - r.bars - 4
+	r.scale = float64(r.bars) / float64(max(x.TotalNS, 1))
+	return r
+}
+
+// line is a part of a timeline: its name, its time, its bar, and in words what it is.
+func (r ruler) line(name string, ns int64, bar string, style Style, words string) Line {
+	line := Line{{pad(head(name, rulerName-1), rulerName), style}, {fmt.Sprintf("%*s  ", rulerNumber, Dur(ns)), style}, {pad(head(bar, r.bars), r.bars), style}}
+	if r.words >= 20 && words != "" {
+		line = append(line, Span{"  " + head(words, r.words), Dim})
+	}
+	return line
+}
+
+// timeline draws the phases, and below the application's what the server said about it. The bars start where the one before
+// ends.
 func timeline(d *Detail, x *model.Exchange, width int) {
-	const name, number = 24, 9
-	bars := max(10, min(40, width-name-number-4))
-	words := width - name - number - bars - 4
+	r := rulerOf(x, width)
 	all := phases(x)
 	longest := slowest(x)
+	marks := false
 	var before int64
 	for _, p := range all {
-		scale := float64(bars) / float64(max(x.TotalNS, 1))
-		from, long := int(float64(before)*scale), int(float64(p.ns)*scale+0.5)
+		if !marks && before > 0 && afterApplication(p.name) {
+			marks = true
+			r.marks(d, x)
+		}
+		from, long := int(float64(before)*r.scale), int(float64(p.ns)*r.scale+0.5)
 		before += p.ns
 		style, char := Normal, "▇"
 		if p == longest {
@@ -71,18 +94,46 @@ func timeline(d *Detail, x *model.Exchange, width int) {
 		if p.name == "unobserved" {
 			style, char = Dim, "?"
 		}
-		bar := strings.Repeat(" ", min(from, bars-1)) + strings.Repeat(char, long)
+		bar := strings.Repeat(" ", min(from, r.bars-1)) + strings.Repeat(char, long)
 		if long == 0 {
-			bar = strings.Repeat(" ", min(from, bars-1)) + "▏"
+			bar = strings.Repeat(" ", min(from, r.bars-1)) + "▏"
 		}
-		line := Line{{pad(head(phaseText(p.name), name-1), name), style}, {fmt.Sprintf("%*s  ", number, Dur(p.ns)), style}, {pad(head(bar, bars), bars), style}}
-		if w := phaseWords[p.name]; words >= 20 && w[1] != "" {
-			line = append(line, Span{"  " + head(w[1], words), Dim})
-		}
-		d.add(line)
+		d.add(r.line(phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1]))
+	}
+	if !marks {
+		r.marks(d, x)
 	}
 	if len(all) == 0 {
 		d.add(Styled("no time passed that could be measured", Dim))
+	}
+}
+
+// afterApplication reports whether a phase comes after the application's.
+func afterApplication(phase string) bool {
+	return phase == "write" || phase == "send" || phase == "unobserved"
+}
+
+// marks draws what the server said it did, each name in a line, at its own moments.
+func (r ruler) marks(d *Detail, x *model.Exchange) {
+	var names []string
+	for _, s := range x.MarkSpans {
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	for _, name := range names {
+		bar := []rune(strings.Repeat(" ", r.bars))
+		for _, s := range x.MarkSpans {
+			from := min(int(float64(s.FromNS)*r.scale), r.bars-1)
+			to := min(int(float64(s.FromNS+s.NS)*r.scale+0.5), r.bars)
+			if s.Name == name && to <= from && bar[from] == ' ' {
+				bar[from] = '▏'
+			}
+			for i := from; s.Name == name && i < to; i++ {
+				bar[i] = '─'
+			}
+		}
+		d.add(r.line("  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself"))
 	}
 }
 
@@ -134,6 +185,9 @@ func routeSection(d *Detail, in Input, x *model.Exchange) {
 	line("total", r.TotalNS, Strong)
 	for _, p := range routePhases(r) {
 		line(phaseText(p), r.Phases[p], Normal)
+	}
+	for _, name := range sortedKeys(r.Marks) {
+		line("mark "+Clean(name), r.Marks[name], Accent)
 	}
 }
 

@@ -28,6 +28,8 @@ func exchanges() []model.Exchange {
 			x.TotalNS += ns
 		}
 	}
+	out[0].Marks = map[string]int64{"parse": 90 * us, "handle": 1_500 * us}
+	out[0].MarkSpans = []model.MarkSpan{{Name: "parse", FromNS: 49_400 * us, NS: 90 * us}, {Name: "handle", FromNS: 49_500 * us, NS: 1_500 * us}}
 	out[0].Route, out[0].Listener = "/orders/{id}", model.Some(uint64(256))
 	return out
 }
