@@ -65,6 +65,14 @@ func text(e *event.Event) string {
 		b.loopBlockedText(e)
 	case event.UringSubmit, event.UringComplete:
 		b.operationText(e)
+	case event.Turn, event.Read, event.Write:
+		b.turnText(e)
+	case event.Readable:
+		b.readableText(e)
+	case event.Offcpu:
+		b.offcpuText(e)
+	case event.Exchange:
+		b.exchangeText(e)
 	case event.Lost:
 		b.say(plural(max(e.Count, 1), "event") + " lost: " + e.Where)
 	}

@@ -163,7 +163,7 @@ func optNumber(o model.Opt[int64]) string {
 
 func loopBusy(_ Input, r loopRow) Cell {
 	s, style := r.load(), Normal
-	if r.did.busy+r.did.blocked == 0 {
+	if r.did.busy+r.did.blocked == 0 || ownLoop(r.Loop) && r.Polls == r.Waits { // between two looks its thread does whatever it likes
 		return Styled(None, Dim)
 	}
 	if s >= 0.9 {
@@ -234,5 +234,5 @@ func loopsFoot(in Input, width, _ int) []Line {
 	if sockets+own == 0 {
 		return nil
 	}
-	return []Line{Line{{Plural(sockets, "loop watches", "loops watch") + " sockets", Strong}, {fmt.Sprintf("; %s a runtime's own, for timers, signals and other threads", Plural(own, "is", "are")), Dim}}.Fit(width)}
+	return []Line{Line{{Plural(sockets, "loop watches", "loops watch") + " sockets", Strong}, {fmt.Sprintf("; %s a runtime's own (timers, signals, wake-ups)", Plural(own, "is", "are")), Dim}}.Fit(width)}
 }

@@ -74,7 +74,11 @@ func openRing(in Input, r *model.Ring, width int) *Detail {
 	d.fact("taken", Span{batchWords(r.Reaps, "completion", "completions"), Normal}, Span{"  between two calls", Dim})
 	d.fact("overflow", ringOverflow(in, ringRow{Ring: r})...)
 	did := in.Hist.ringDid(in.Snap.TS, r)
-	d.fact("lately", ringRate(did)[0], Span{"/s  ", Normal}, Span{howWords(did.how, did.count), Normal}, Span{"  in " + Dur(did.ns), Dim})
+	lately := Line{ringRate(did)[0], {"/s  ", Normal}}
+	if did.count > 0 {
+		lately = append(lately, Span{howWords(did.how, did.count) + "  ", Normal})
+	}
+	d.fact("lately", append(lately, Span{"in " + Dur(did.ns), Dim})...)
 	d.section("OPERATIONS SINCE IT IS WATCHED")
 	names := ringOpNames(r)
 	if len(names) == 0 {
@@ -146,7 +150,7 @@ func batchWords(b model.Batches, one, many string) string {
 	if b.Count == 0 {
 		return None
 	}
-	return fmt.Sprintf("%.1f %s on average, %s in %s", b.Mean(), many, Plural(int(b.Sum), one, many), Plural(int(b.Count), "call", "calls"))
+	return fmt.Sprintf("%.1f on average: %s in %s", b.Mean(), Plural(int(b.Sum), one, many), Plural(int(b.Count), "call", "calls"))
 }
 
 // explainRingNow says what the ring does most.

@@ -80,3 +80,20 @@ func TestRingsLately(t *testing.T) {
 		t.Errorf("100 operations a second by workers are shown as %q", row)
 	}
 }
+
+// TestRingsAccept: a service whose connections are accepted by rings says how many.
+func TestRingsAccept(t *testing.T) {
+	s := viewtest.Empty()
+	s.Listeners = []model.Listener{{Conn: 1, Local: "[::]:80", Process: model.Process{Comm: "x"}, State: model.StateListening,
+		Acceptors: []model.Acceptor{{PID: 1, TID: 3, Comm: "x", Accepts: 4}}}}
+	s.Rings = []model.Ring{{PID: 1, TID: model.Some[uint32](3), Comm: "x", Ring: 1, Ops: map[string]model.RingOp{"accept": {Submitted: 1}}}}
+	page, _ := view.PageNamed("overview")
+	who := func() string { return page.Table(view.Input{Snap: s}).Layout(100, 0, 1).Row(0)[1].String() }
+	if got := who(); !strings.Contains(got, "1 ring ") {
+		t.Errorf("a service with a ring says %q", got)
+	}
+	s.Rings[0].TID = model.Some[uint32](4)
+	if got := who(); !strings.Contains(got, "1 acceptor ") {
+		t.Errorf("a service whose acceptor is another thread than its ring's says %q", got)
+	}
+}

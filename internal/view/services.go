@@ -79,7 +79,7 @@ func (s *service) arrivals() (rate float64) {
 	return rate
 }
 
-// acceptors says who takes connections out of the service's queues: threads, or event loops if all of them are.
+// acceptors says who takes connections out of the service's queues: threads, or event loops or rings if all of them are.
 func (s *service) acceptors(snap *model.Snapshot) string {
 	type thread struct{ pid, tid uint32 }
 	seen, processes := make(map[thread]bool), make(map[uint32]bool)
@@ -97,6 +97,15 @@ func (s *service) acceptors(snap *model.Snapshot) string {
 		if l := &snap.Loops[i]; processes[l.PID] && !l.Ended.Known && !ownLoop(l) {
 			looping[thread{l.PID, l.TID}] = true
 		}
+	}
+	rings := 0
+	for i := range snap.Rings {
+		if r := &snap.Rings[i]; r.State != model.StateClosed && r.Ops["accept"].Submitted > 0 && seen[thread{r.PID, r.TID.V}] {
+			rings++
+		}
+	}
+	if rings == len(seen) {
+		return Plural(rings, "ring", "rings")
 	}
 	for t := range seen {
 		if !looping[t] {
@@ -126,11 +135,11 @@ var serviceSheet = sheet[*service]{
 			cmp: func(a, b *service) int { return byListenerName(a.top(), b.top()) }},
 		{Head: Head{Title: "SYN QUEUE", Min: 9, Max: 14, Explain: explainSYNQueue}, cell: serviceSYNQueue, sub: serviceHandshake,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.top().SYNQueue) })},
-		{Head: Head{Title: "ACCEPT QUEUE", Min: 16, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
+		{Head: Head{Title: "ACCEPT QUEUE", Min: 17, Max: 22, Explain: explainAcceptQueue}, cell: serviceAcceptQueue, sub: serviceWait,
 			cmp: bySize(func(s *service) float64 { return fullness(s.top()) })},
 		{Head: Head{Title: "READ", Min: 6, Max: 9, Explain: explainRead}, cell: serviceRead,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltRead]) })},
-		{Head: Head{Title: "APPLICATION", Min: 12, Max: 18, Explain: explainApplication}, cell: serviceApp, sub: serviceSpent,
+		{Head: Head{Title: "APPLICATION", Min: 13, Max: 18, Explain: explainApplication}, cell: serviceApp, sub: serviceSpent,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltApp]) })},
 		{Head: Head{Title: "WRITE", Min: 6, Max: 9, Explain: explainWrite}, cell: serviceWrite,
 			cmp: bySize(func(s *service) float64 { return optFloat(s.belt()[beltWrite]) })},

@@ -23,7 +23,7 @@ type Cut uint8
 // The cuts.
 const (
 	CutEnd    Cut = iota
-	CutMiddle     // of an address: the port stays
+	CutMiddle     // of an address: the port stays; of a name with a number: the number stays
 	CutStart      // of a picture of the past: the newest stays
 )
 

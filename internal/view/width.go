@@ -3,6 +3,7 @@
 package view
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -111,7 +112,10 @@ func (l Line) fitPort(width int) Line {
 		return l
 	}
 	at := strings.LastIndexByte(text, ':')
-	if at < 0 || len(text)-at > width/2 {
+	if _, err := strconv.ParseUint(text[at+1:], 10, 16); at < 0 || err != nil || len(text)-at > width/2 {
+		if rest := width - l[1:].Width(); len(l) > 1 && rest >= 3 { // a name and its number
+			return append(l[:1].Fit(rest), l[1:]...)
+		}
 		return l.Fit(width)
 	}
 	port := text[at:]

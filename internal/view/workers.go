@@ -37,7 +37,7 @@ var workerSheet = sheet[workRow]{
 			cmp: bySize(func(r workRow) float64 { return optFloat(r.Exchanges) })},
 		{Head: Head{Title: "RUN▇QUEUE▒BLOCKED·", Min: 18, Max: 18, Explain: explainWorkerTime}, cell: func(_ Input, r workRow) Cell { return Plain(timeBar(r.did, 18)) },
 			cmp: bySize(func(r workRow) float64 { return share(r.did.RunningNS+r.did.RunqueueNS, r.did) })},
-		{Head: Head{Title: "BLOCKED IN", Min: 10, Max: 34, Explain: explainBlockedIn}, cell: workerBlocked},
+		{Head: Head{Title: "BLOCKED IN", Min: 13, Max: 34, Explain: explainBlockedIn}, cell: workerBlocked},
 		{Head: Head{Title: "RUN", Min: 6, Max: 6, Align: Right, Priority: 1, Explain: explainWorkerTime}, cell: func(_ Input, r workRow) Cell { return shareCell(r.did.RunningNS, r.did, 0.9) },
 			cmp: bySize(func(r workRow) float64 { return share(r.did.RunningNS, r.did) })},
 		{Head: Head{Title: "QUEUE", Min: 6, Max: 6, Align: Right, Priority: 1, Explain: explainRunQueue}, cell: func(_ Input, r workRow) Cell { return shareCell(r.did.RunqueueNS, r.did, 0.1) },
