@@ -52,30 +52,45 @@ func address(f *elf.File, symbol string) (uint64, error) {
 
 // runtimeAddress looks the function up in the runtime's own table, which no linker flag removes.
 func runtimeAddress(f *elf.File, symbol string) (uint64, error) {
-	section := f.Section(".gopclntab")
-	if section == nil {
-		section = f.Section(".data.rel.ro.gopclntab") // position-independent executables of Go before 1.26
-	}
-	if section == nil {
-		return 0, fmt.Errorf("%w: no symbol table, and not a Go executable", ErrNotFound)
-	}
-	data, err := section.Data()
-	if err != nil {
-		return 0, fmt.Errorf("read section %s: %w", section.Name, err)
-	}
-	text, err := textStart(f)
+	table, err := Table(f)
 	if err != nil {
 		return 0, err
-	}
-	table, err := gosym.NewTable(nil, gosym.NewLineTable(data, text))
-	if err != nil {
-		return 0, fmt.Errorf("read section %s: %w", section.Name, err)
 	}
 	fn := table.LookupFunc(symbol)
 	if fn == nil {
 		return 0, ErrNotFound
 	}
 	return fn.Entry, nil
+}
+
+// maxTable bounds the table that is read: a file may be anything.
+const maxTable = 256 << 20
+
+// Table returns the table that the Go runtime itself uses for stack traces: functions and lines by address.
+func Table(f *elf.File) (*gosym.Table, error) {
+	section := f.Section(".gopclntab")
+	if section == nil {
+		section = f.Section(".data.rel.ro.gopclntab") // position-independent executables of Go before 1.26
+	}
+	if section == nil {
+		return nil, fmt.Errorf("%w: no symbol table, and not a Go executable", ErrNotFound)
+	}
+	if section.Size > maxTable {
+		return nil, fmt.Errorf("section %s has %d bytes", section.Name, section.Size)
+	}
+	data, err := section.Data()
+	if err != nil {
+		return nil, fmt.Errorf("read section %s: %w", section.Name, err)
+	}
+	text, err := textStart(f)
+	if err != nil {
+		return nil, err
+	}
+	table, err := gosym.NewTable(nil, gosym.NewLineTable(data, text))
+	if err != nil {
+		return nil, fmt.Errorf("read section %s: %w", section.Name, err)
+	}
+	return table, nil
 }
 
 // moduleText is where runtime.moduledata keeps runtime.text, in words: a pointer, six slices, a pointer, minpc, maxpc.
