@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "compat.bpf.h"
 #include "sock.bpf.h"
+#include "stack.bpf.h"
 #include "stall.bpf.h"
 #include "offcpu.bpf.h"
 #include "sched.bpf.h"

@@ -45,6 +45,7 @@ bool in_connect;  /* connect() is hooked at its entry: it was called */
 
 bool counts_refusals; /* every refusal and cookie is seen: samples say how many */
 bool counts_acks;     /* only refused final ACKs are */
+bool stacks_on;	      /* some of stack_pids are set */
 bool loops_on;	      /* the hooks at waits are: loops are added as they are met */
 bool details_on;      /* there are connections in details */
 __u64 data_since;     /* since when bytes are watched; 0: not yet */

@@ -361,6 +361,7 @@ union wire {
 	struct turn_event turn;
 	struct move_event move;
 	struct offcpu_event offcpu;
+	struct stack stack;
 	struct wait_event wait;
 	struct stall_event stall;
 	struct loop_key loop_key;

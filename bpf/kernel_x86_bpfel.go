@@ -533,6 +533,11 @@ const (
 	KernelSockRoleROLE_LISTENER KernelSockRole = 3
 )
 
+type KernelStack struct {
+	_  structs.HostLayout
+	Ip [16]uint64
+}
+
 type KernelStallEvent struct {
 	_      structs.HostLayout
 	E      KernelEvent
@@ -622,6 +627,15 @@ type KernelThreadEvent struct {
 	_ structs.HostLayout
 	E KernelEvent
 	T KernelThread
+}
+
+type KernelThreadStack struct {
+	_     structs.HostLayout
+	At    uint64
+	Since uint64
+	Taken uint64
+	Now   KernelStack
+	Stall KernelStack
 }
 
 type KernelThreadState uint32
@@ -765,6 +779,8 @@ const (
 	KernelMapRings                 = "rings"
 	KernelMapServers               = "servers"
 	KernelMapSocks                 = "socks"
+	KernelMapStackPids             = "stack_pids"
+	KernelMapStacks                = "stacks"
 	KernelMapSynCalls              = "syn_calls"
 	KernelMapTaking                = "taking"
 	KernelMapTallies               = "tallies"
@@ -950,12 +966,14 @@ const (
 	KernelVarHeldTgid              = "held_tgid"
 	KernelVarInConnect             = "in_connect"
 	KernelVarLoopsOn               = "loops_on"
+	KernelVarNoStack               = "no_stack"
 	KernelVarNoThread              = "no_thread"
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarReasonNoSocket        = "reason_no_socket"
 	KernelVarSchedOn               = "sched_on"
 	KernelVarSelfTgid              = "self_tgid"
+	KernelVarStacksOn              = "stacks_on"
 	KernelVarUnreachedReason       = "unreached_reason"
 	KernelVarUseLineage            = "use_lineage"
 )
@@ -1198,6 +1216,8 @@ type KernelMapSpecs struct {
 	Rings            *ebpf.MapSpec `ebpf:"rings"`
 	Servers          *ebpf.MapSpec `ebpf:"servers"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
+	StackPids        *ebpf.MapSpec `ebpf:"stack_pids"`
+	Stacks           *ebpf.MapSpec `ebpf:"stacks"`
 	SynCalls         *ebpf.MapSpec `ebpf:"syn_calls"`
 	Taking           *ebpf.MapSpec `ebpf:"taking"`
 	Tallies          *ebpf.MapSpec `ebpf:"tallies"`
@@ -1230,12 +1250,14 @@ type KernelVariableSpecs struct {
 	HeldTgid             *ebpf.VariableSpec `ebpf:"held_tgid"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	LoopsOn              *ebpf.VariableSpec `ebpf:"loops_on"`
+	NoStack              *ebpf.VariableSpec `ebpf:"no_stack"`
 	NoThread             *ebpf.VariableSpec `ebpf:"no_thread"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
+	StacksOn             *ebpf.VariableSpec `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.VariableSpec `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
 }
@@ -1291,6 +1313,8 @@ type KernelMaps struct {
 	Rings            *ebpf.Map `ebpf:"rings"`
 	Servers          *ebpf.Map `ebpf:"servers"`
 	Socks            *ebpf.Map `ebpf:"socks"`
+	StackPids        *ebpf.Map `ebpf:"stack_pids"`
+	Stacks           *ebpf.Map `ebpf:"stacks"`
 	SynCalls         *ebpf.Map `ebpf:"syn_calls"`
 	Taking           *ebpf.Map `ebpf:"taking"`
 	Tallies          *ebpf.Map `ebpf:"tallies"`
@@ -1331,6 +1355,8 @@ func (m *KernelMaps) Close() error {
 		m.Rings,
 		m.Servers,
 		m.Socks,
+		m.StackPids,
+		m.Stacks,
 		m.SynCalls,
 		m.Taking,
 		m.Tallies,
@@ -1364,12 +1390,14 @@ type KernelVariables struct {
 	HeldTgid             *ebpf.Variable `ebpf:"held_tgid"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	LoopsOn              *ebpf.Variable `ebpf:"loops_on"`
+	NoStack              *ebpf.Variable `ebpf:"no_stack"`
 	NoThread             *ebpf.Variable `ebpf:"no_thread"`
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
+	StacksOn             *ebpf.Variable `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.Variable `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`
 }

@@ -281,7 +281,7 @@ static __always_inline void tell_stall(struct loop *l, struct loop_thread *lt, l
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *t = bpf_map_lookup_elem(&threads, &tid);
-	struct stall_event *e = event_at(EVENT_STALL, sizeof(*e), now);
+	struct stall_event *e = event_stack(EVENT_STALL, sizeof(*e), now, stack_of_stall(tid));
 
 	if (!e)
 		return;

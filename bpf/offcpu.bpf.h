@@ -48,10 +48,9 @@ static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, 
 
 	if (!t->left || runnable <= t->left) /* preempted */
 		return;
-	e = event_new(EVENT_OFFCPU, sizeof(*e));
+	e = event_stack(EVENT_OFFCPU, sizeof(*e), now, stack_of_sleep(tid, t->left));
 	if (!e)
 		return;
-	e->e.ts = now;
 	e->e.conn = t->asked == 1 ? t->serves : 0;
 	e->e.pid = t->pid;
 	e->e.tid = tid;

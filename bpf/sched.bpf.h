@@ -145,10 +145,11 @@ static __always_inline void thread_waits(struct thread *t, struct task_struct *t
 		thread_becomes(t, THREAD_RUNQUEUE, 0, now);
 }
 
-static __always_inline void leaves_cpu(struct thread *t, struct task_struct *task, bool preempted, bool modern,
-				       __u64 now)
+static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_struct *task, bool preempted,
+				       bool modern, __u64 now)
 {
 	long state = task_state(task);
+	__u32 what;
 
 	t->left = now;
 	t->switches += 1; /* not part of the sum */
@@ -159,7 +160,10 @@ static __always_inline void leaves_cpu(struct thread *t, struct task_struct *tas
 	}
 	if (t->asked)
 		wait_target(t, modern);
-	thread_becomes(t, THREAD_BLOCKED, waits_in(task, state, modern), now);
+	what = waits_in(task, state, modern);
+	if (stacks_on || loops_on)
+		note_stack(ctx, t, task->pid, what, now);
+	thread_becomes(t, THREAD_BLOCKED, what, now);
 }
 
 static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
@@ -179,7 +183,8 @@ static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 		note_stall(t, tid, t->runnable - t->left);
 }
 
-static __always_inline int on_switch(bool preempted, struct task_struct *prev, struct task_struct *next, bool modern)
+static __always_inline int on_switch(void *ctx, bool preempted, struct task_struct *prev, struct task_struct *next,
+				     bool modern)
 {
 	struct thread *t;
 	__u64 now = 0;
@@ -187,7 +192,7 @@ static __always_inline int on_switch(bool preempted, struct task_struct *prev, s
 	t = prev->pid ? thread_of(prev->pid) : 0; /* 0 is the idle task */
 	if (t) {
 		now = bpf_ktime_get_ns();
-		leaves_cpu(t, prev, preempted, modern, now);
+		leaves_cpu(ctx, t, prev, preempted, modern, now);
 	}
 	t = next->pid ? thread_of(next->pid) : 0;
 	if (t)
@@ -198,13 +203,13 @@ static __always_inline int on_switch(bool preempted, struct task_struct *prev, s
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(preempt, prev, next, true);
+	return on_switch(ctx, preempt, prev, next, true);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch_old, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(preempt, prev, next, false);
+	return on_switch(ctx, preempt, prev, next, false);
 }
 
 /* Not sched_waking: that may come before the switch away that it ends. */
@@ -285,6 +290,7 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 		event_send(e);
 	}
 	bpf_map_delete_elem(&threads, &tid);
+	bpf_map_delete_elem(&stacks, &tid);
 	return 0;
 }
 

@@ -18,6 +18,7 @@ static __always_inline void note_stall(struct thread *t, __u32 tid, __u64 ns)
 	lt->stall = ns;
 	lt->stall_at = t->left;
 	lt->stall_what = t->what[t->slot];
+	keep_stack(tid, t->left);
 }
 
 #endif

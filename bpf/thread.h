@@ -59,6 +59,13 @@ struct thread {
 	__u64 calls; /* system calls that it has made since the set calls is attached; it alone counts them */
 };
 
+#define STACK_FRAMES 16
+
+/* Where a thread is in its program: addresses, the innermost first; then zeros. It follows a record that has one. */
+struct stack {
+	__u64 ip[STACK_FRAMES];
+};
+
 /* A thread that had a request to answer came back to a CPU. */
 struct offcpu_event {
 	struct event e; /* raddr: of the socket that it waited for */

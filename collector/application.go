@@ -15,6 +15,7 @@ const (
 type sleep struct {
 	from, runnable, to int64
 	on                 string
+	stack              []string
 }
 
 // sleeps are the last ones of each thread that has requests to answer. A turn is told after those that happened before it.
@@ -35,7 +36,7 @@ func (c *Collector) offcpu(e *event.Event) {
 		wait = e.Thread.RunqueueNS
 	}
 	runnable := e.TS - wait
-	s := sleep{runnable - e.Turn.OffNS, runnable, e.TS, e.Turn.On}
+	s := sleep{from: runnable - e.Turn.OffNS, runnable: runnable, to: e.TS, on: e.Turn.On, stack: e.Turn.Stack}
 	if e.Turn.Target != "" {
 		s.on += " " + e.Turn.Target
 	}
@@ -130,6 +131,7 @@ func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
 		ns := within(s.from, s.runnable, p.at, until)
 		asleep -= ns
 		parts = append(parts, stretch{phaseAppBlocked + s.on, ns})
+		p.sleptAt(phaseAppBlocked+s.on, ns, s.stack)
 		if !a.out.ran {
 			parts = append(parts, stretch{phaseAppRunqueue, within(s.runnable, s.to, p.at, until)})
 		}
@@ -157,6 +159,7 @@ func (c *Collector) handedOver(p *partition, a *ask, until int64) string {
 			left = s.from
 			if a.out.runnable >= a.out.other {
 				on = phaseAppBlocked + s.on
+				p.sleptAt(on, begins-s.from, s.stack)
 			}
 		}
 		p.share(left, []stretch{{phaseAppRunning, a.out.running}}, phaseAppRunqueue)

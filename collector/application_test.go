@@ -41,7 +41,7 @@ func TestApplication(t *testing.T) {
 		c := New(Options{})
 		for tid, all := range tt.sleeps {
 			for _, s := range all {
-				c.sleeps.thread(tid).add(sleep{s.from, s.from + 1, s.from + 1, s.on}) // told before it ended
+				c.sleeps.thread(tid).add(sleep{s.from, s.from + 1, s.from + 1, s.on, nil}) // told before it ended
 				c.sleeps.thread(tid).add(s)
 			}
 		}

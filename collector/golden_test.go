@@ -115,6 +115,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 		line("loop", l)
 		fmt.Fprintf(&b, "  wakeups %v interest %v\n", l.Wakeups, l.Interest)
 	}
+	for _, x := range s.Exchanges {
+		line("exchange", x)
+	}
 	for _, r := range s.Rings {
 		line("ring", r)
 	}

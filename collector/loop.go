@@ -55,7 +55,7 @@ func (c *Collector) loopBlocked(e *event.Event) {
 		return
 	}
 	l.stalls++
-	l.newest = model.Stall{TS: e.TS, OffNS: e.Turn.OffNS, On: e.Turn.On, Ready: e.Loop.Ready, Times: max(e.Count, 1), Busy: e.Loop.BusyNS}
+	l.newest = model.Stall{TS: e.TS, OffNS: e.Turn.OffNS, On: e.Turn.On, Ready: e.Loop.Ready, Times: max(e.Count, 1), Busy: e.Loop.BusyNS, Stack: e.Turn.Stack}
 	l.recent = append(slices.Clone(l.recent[max(0, len(l.recent)+1-model.RecentStalls):]), l.newest)
 	if l.newest.OffNS > l.worst.OffNS {
 		l.worst = l.newest

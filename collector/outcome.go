@@ -67,6 +67,9 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 	r := &event.Outcome{
 		Protocol: a.msg.Protocol, Summary: summary(a), Phases: p.finish(), Confidence: confidence, Incomplete: incomplete,
 	}
+	if r.Stacks = p.stacks; r.Stacks != nil {
+		e.Set(event.FieldStacks)
+	}
 	start := p.end - sum(r.Phases)
 	r.TotalNS = p.end - start
 	e.Result = r
@@ -213,7 +216,7 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 		TS: e.TS, Start: start, Conn: x.id, NetNS: x.netns, Local: addr(x.local), Remote: addr(x.remote),
 		Protocol: r.Protocol, Summary: r.Summary, Method: a.msg.Method, Path: a.msg.Path, Status: a.status,
 		Number: x.exchanges, Route: RouteOf(a.msg.Path),
-		Phases: r.Phases, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
+		Phases: r.Phases, Stacks: r.Stacks, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
 		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS), Marks: r.Marks,
 	}
 	for _, s := range r.Spans {

@@ -29,6 +29,9 @@ const (
 type partition struct {
 	at, end int64
 	phases  map[string]int64
+
+	stacks map[string][]string // where the thread was in its longest sleep, by phase
+	slept  map[string]int64    // how long that was
 }
 
 func newPartition(start, end int64) *partition {
@@ -94,6 +97,17 @@ func (p *partition) share(ts int64, parts []stretch, rest string) {
 	}
 	p.add(rest, left)
 	p.at = ts
+}
+
+// sleptAt keeps where a thread was in a sleep, if it is the longest one of its phase.
+func (p *partition) sleptAt(phase string, ns int64, stack []string) {
+	if len(stack) == 0 || ns <= p.slept[phase] {
+		return
+	}
+	if p.stacks == nil {
+		p.stacks, p.slept = map[string][]string{}, map[string]int64{}
+	}
+	p.stacks[phase], p.slept[phase] = stack, ns
 }
 
 // finish gives the rest to phaseUnobserved and returns the phases.

@@ -97,6 +97,7 @@ const (
 	FieldOffNS
 	FieldOn
 	FieldTarget
+	FieldStack
 	FieldEpFD
 	FieldReady
 	FieldMax
@@ -117,6 +118,7 @@ const (
 	FieldProtocol
 	FieldSummary
 	FieldPhases
+	FieldStacks
 	FieldTotalNS
 	FieldTTFBNS
 	FieldAckNS
@@ -238,6 +240,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
 	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},
 	FieldTarget:            {"target", func(e *Event) any { return &e.turn().Target }},
+	FieldStack:             {"stack", func(e *Event) any { return &e.turn().Stack }},
 	FieldEpFD:              {"epfd", func(e *Event) any { return &e.loop().EpFD }},
 	FieldReady:             {"ready", func(e *Event) any { return &e.loop().Ready }},
 	FieldMax:               {"max", func(e *Event) any { return &e.loop().Max }},
@@ -258,6 +261,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldProtocol:          {"protocol", func(e *Event) any { return &e.result().Protocol }},
 	FieldSummary:           {"summary", func(e *Event) any { return &e.result().Summary }},
 	FieldPhases:            {"phases", func(e *Event) any { return &e.result().Phases }},
+	FieldStacks:            {"stacks", func(e *Event) any { return &e.result().Stacks }},
 	FieldTotalNS:           {"total_ns", func(e *Event) any { return &e.result().TotalNS }},
 	FieldTTFBNS:            {"ttfb_ns", func(e *Event) any { return &e.result().TTFBNS }},
 	FieldAckNS:             {"ack_ns", func(e *Event) any { return &e.result().AckNS }},

@@ -60,6 +60,17 @@ func appendValue(b []byte, v any) []byte {
 	case *[]Message:
 		raw, _ := json.Marshal(*v) // plain values: it cannot fail
 		return append(b, raw...)
+	case *[]string:
+		return appendStrings(b, *v)
+	case *map[string][]string:
+		b = append(b, '{')
+		for i, key := range slices.Sorted(maps.Keys(*v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendStrings(append(appendString(b, key), ':'), (*v)[key])
+		}
+		return append(b, '}')
 	case *map[string]int64:
 		return appendMap(b, *v)
 	}
@@ -77,6 +88,17 @@ func appendMap(b []byte, m map[string]int64) []byte {
 		b = strconv.AppendInt(b, m[key], 10)
 	}
 	return append(b, '}')
+}
+
+func appendStrings(b []byte, all []string) []byte {
+	b = append(b, '[')
+	for i, s := range all {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, s)
+	}
+	return append(b, ']')
 }
 
 // appendString appends s as a JSON string. A comm may hold any byte but NUL.

@@ -93,6 +93,7 @@ type Moves struct {
 	OffNS      int64     // of a thread: asleep
 	On         string    // in what: the system call's name, or another word for what is none
 	Target     string    // which one: the socket's remote address, where it is one
+	Stack      []string  // where in its program it went to sleep, the innermost function first: what its frame pointers lead to. Code without them is passed over
 
 	// Head is the beginning of the bytes. It is for the lens alone: never written anywhere.
 	Head []byte
@@ -115,16 +116,17 @@ type Message struct {
 
 // Outcome is how a request was answered.
 type Outcome struct {
-	Protocol   string           // http1; tcp: cut by change of direction
-	Summary    string           // METHOD PATH STATUS: no query, no headers, no body
-	Phases     map[string]int64 // ns by phase; they add up to TotalNS
-	TotalNS    int64            // from the SYN (a connection's first) or the first byte of the request to the last byte first sent
-	TTFBNS     int64            // to the first byte of the response written
-	AckNS      int64            // from the last byte sent to its acknowledgement
-	Marks      map[string]int64 // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)
-	Spans      []Span           // the marks one by one, in the order of their beginning; no field of the event
-	Confidence string           // of its weakest join: socket, stream position, thread, guess
-	Incomplete bool             // the connection ended first, or its beginning was not seen
+	Protocol   string              // http1; tcp: cut by change of direction
+	Summary    string              // METHOD PATH STATUS: no query, no headers, no body
+	Phases     map[string]int64    // ns by phase; they add up to TotalNS
+	TotalNS    int64               // from the SYN (a connection's first) or the first byte of the request to the last byte first sent
+	TTFBNS     int64               // to the first byte of the response written
+	AckNS      int64               // from the last byte sent to its acknowledgement
+	Marks      map[string]int64    // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)
+	Spans      []Span              // the marks one by one, in the order of their beginning; no field of the event
+	Stacks     map[string][]string // where in its program the thread went to sleep, by phase: of the longest sleep, the innermost function first; as offcpu has it
+	Confidence string              // of its weakest join: socket, stream position, thread, guess
+	Incomplete bool                // the connection ended first, or its beginning was not seen
 }
 
 // Span is a mark of the server from its begin to its end, as far as it lies within the exchange: CLOCK_MONOTONIC.

@@ -21,6 +21,8 @@ type decoder struct {
 	calls   []string          // system calls, by number
 	// countsCalls: the programs count the system calls of threads.
 	countsCalls bool
+	// stack is what stands behind the last record; nil: nothing does. It is valid as long as the record.
+	stack *bpf.KernelStack
 }
 
 const maxNames = 4096
@@ -53,6 +55,14 @@ func record[T any](raw []byte) *T {
 		return nil
 	}
 	return (*T)(unsafe.Pointer(unsafe.SliceData(raw)))
+}
+
+// behind views what follows a wire struct; nil: nothing does.
+func behind[T, More any](raw []byte) *More {
+	if n := int(unsafe.Sizeof(*new(T))); len(raw) > n {
+		return record[More](raw[n:])
+	}
+	return nil
 }
 
 // decode reads one record of the ring or of an iterator. The record must be aligned to eight bytes.
@@ -91,12 +101,14 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 		ok = d.acceptError(record[bpf.KernelAcceptErrorEvent](raw), e)
 	case bpf.KernelEventKindEVENT_OFFCPU:
 		ok = d.offcpu(record[bpf.KernelOffcpuEvent](raw), e)
+		d.stack = behind[bpf.KernelOffcpuEvent, bpf.KernelStack](raw)
 	case bpf.KernelEventKindEVENT_TURN:
 		ok = d.turn(record[bpf.KernelTurnEvent](raw), e)
 	case bpf.KernelEventKindEVENT_WAIT:
 		ok = d.wait(record[bpf.KernelWaitEvent](raw), e)
 	case bpf.KernelEventKindEVENT_STALL:
 		ok = d.stall(record[bpf.KernelStallEvent](raw), e)
+		d.stack = behind[bpf.KernelStallEvent, bpf.KernelStack](raw)
 	case bpf.KernelEventKindEVENT_READ:
 		ok = d.move(raw, e, event.Read)
 	case bpf.KernelEventKindEVENT_WRITE:

@@ -231,4 +231,8 @@ func (s *Session) endThreads() {
 		m.Delete(tid)
 	}
 	clear(s.threads.seen)
+	stacks := s.maps[bpf.KernelMapStacks]
+	for _, tid := range tidsOf(stacks) {
+		stacks.Delete(tid)
+	}
 }

@@ -46,6 +46,9 @@ func (*Session) Need(probes.Set) {}
 // Detail does nothing.
 func (*Session) Detail(uint64) {}
 
+// Stacks does nothing.
+func (*Session) Stacks(uint32) {}
+
 // Sets are none.
 func (*Session) Sets() []string { return nil }
 

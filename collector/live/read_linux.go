@@ -63,6 +63,8 @@ func (s *Session) next(e *event.Event) error {
 		s.pending = s.pending[:0]
 		s.began, s.draining = monotonic(), true
 		s.heedNeeds(s.began)
+		s.heedStacks(s.began)
+		s.releaseHeld(s.began)
 		s.ring.begin()
 	}
 }
@@ -72,7 +74,7 @@ func (s *Session) drain(e *event.Event) bool {
 	for {
 		if s.unmarked >= markEvery {
 			s.unmarked = 0
-			*e = event.Event{Kind: event.Watermark, TS: s.newest - int64(slack)}
+			*e = event.Event{Kind: event.Watermark, TS: s.mark(s.newest - int64(slack))}
 			return true
 		}
 		raw, complete := s.ring.next()
@@ -84,6 +86,9 @@ func (s *Session) drain(e *event.Event) bool {
 			s.unmarked++
 			s.newest = max(s.newest, e.TS) // no record that comes later was reserved before this one
 			s.note(raw, e)
+			if s.hold(e) {
+				continue
+			}
 			return true
 		}
 		s.draining = false
@@ -98,7 +103,7 @@ func (s *Session) drain(e *event.Event) bool {
 		if !complete {
 			return false
 		}
-		*e = event.Event{Kind: event.Watermark, TS: s.began - int64(slack)}
+		*e = event.Event{Kind: event.Watermark, TS: s.mark(s.began - int64(slack))}
 		return true
 	}
 }

@@ -56,6 +56,7 @@ type Session struct {
 	cost    atomic.Pointer[model.Cost]
 	threads threadReader
 	loops   loopReader
+	stacks  stacks
 	rings   map[uint64]ringSeen    // by address
 	demands map[probes.Set]*demand // sets that are attached while they are needed
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched

@@ -21,10 +21,13 @@ type Exchange struct {
 	Route    string           `json:"route,omitempty"`  // the path with what identifies single things replaced
 	Server   string           `json:"server,omitempty"` // the server's address, as routes have it
 	Phases   map[string]int64 `json:"phases"`           // ns
-	TotalNS  int64            `json:"total_ns"`
-	TTFBNS   Opt[int64]       `json:"ttfb_ns,omitzero"`
-	AckNS    Opt[int64]       `json:"ack_ns,omitzero"`
-	Marks    map[string]int64 `json:"marks,omitempty"` // ns within the server's own marks
+	// Stacks are where in its program the thread went to sleep, by phase: of the longest sleep, the innermost function first.
+	// Known while somebody looks at the process's requests.
+	Stacks  map[string][]string `json:"stacks,omitempty"`
+	TotalNS int64               `json:"total_ns"`
+	TTFBNS  Opt[int64]          `json:"ttfb_ns,omitzero"`
+	AckNS   Opt[int64]          `json:"ack_ns,omitzero"`
+	Marks   map[string]int64    `json:"marks,omitempty"` // ns within the server's own marks
 	// MarkSpans are the marks one by one, in the order of their beginning, as far as they lie within the exchange.
 	MarkSpans  []MarkSpan  `json:"mark_spans,omitempty"`
 	Confidence string      `json:"confidence"`

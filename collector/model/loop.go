@@ -49,10 +49,11 @@ type ReadyCount struct {
 
 // Stall is a sleep of a loop's thread between two waits.
 type Stall struct {
-	TS    int64  `json:"ts"`      // when the loop came back
-	OffNS int64  `json:"off_ns"`  // asleep
-	On    string `json:"on"`      // in which call
-	Ready uint32 `json:"ready"`   // descriptors that were ready when it came back
-	Times uint64 `json:"times"`   // such sleeps between the two waits, of which this is the longest
-	Busy  int64  `json:"busy_ns"` // from one wait to the other
+	TS    int64  `json:"ts"`              // when the loop came back
+	OffNS int64  `json:"off_ns"`          // asleep
+	On    string `json:"on"`              // in which call
+	Ready uint32 `json:"ready"`           // descriptors that were ready when it came back
+	Times uint64 `json:"times"`           // such sleeps between the two waits, of which this is the longest
+	Busy  int64  `json:"busy_ns"`         // from one wait to the other
+	Stack Stack  `json:"stack,omitempty"` // where in its program the thread went to sleep
 }

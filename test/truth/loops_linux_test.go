@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +133,9 @@ func checkStall(t *testing.T, w *watch, did looped, kind string) {
 	})
 	if e.Turn.On != "nanosleep" || e.Loop.Ready != 9 || e.Count != 1 {
 		t.Errorf("9 were ready behind a nanosleep; told is %s", e.AppendJSON(nil))
+	}
+	if site := model.Stack(e.Turn.Stack).Site(); !strings.HasPrefix(site, sleepSite) {
+		t.Errorf("it slept at %q; told is %s", site, e.AppendJSON(nil))
 	}
 	busy := last.Called - did.Waits[len(did.Waits)-2].Returned
 	times{{"off_ns", time.Duration(e.Turn.OffNS), span{int64(stallTime), last.Slept}}, {"busy_ns", time.Duration(e.Loop.BusyNS), span{busy, busy}}}.judge(t)

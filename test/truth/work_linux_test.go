@@ -153,6 +153,7 @@ func wholly(d time.Duration, call func(*unix.Timespec) error) error {
 	}
 }
 
+//go:noinline
 func sleep(d *unix.Timespec) error { return unix.Nanosleep(d, nil) }
 
 func rest(d *unix.Timespec) error {
@@ -160,6 +161,7 @@ func rest(d *unix.Timespec) error {
 	return err
 }
 
+//go:noinline
 func waitOnFutex(d *unix.Timespec) error {
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(new(uint32))), futexWait, 0, uintptr(unsafe.Pointer(d)), 0, 0)
 	if errno == 0 || errno == unix.ETIMEDOUT {
