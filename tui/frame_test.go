@@ -82,6 +82,7 @@ func TestFrames(t *testing.T) {
 		{"findings_none", showing(viewtest.Empty()), "8"},
 		{"requests", showing(viewtest.Busy()), "4"},
 		{"request", showing(viewtest.Busy()), "4<Enter>"},
+		{"request_code", showing(viewtest.Busy()), "4jj<Enter>"},
 		{"loops", showing(viewtest.Busy()), "5"},
 		{"loop", showing(viewtest.Busy()), "5jjj<Enter>"},
 		{"explain_loop", showing(viewtest.Busy()), "5jjje"},

@@ -30,3 +30,25 @@ func TestNeed(t *testing.T) {
 		}
 	}
 }
+
+// TestStacksAsked: while a request is open its server's stacks are asked for, and then no longer.
+func TestStacksAsked(t *testing.T) {
+	for keys, want := range map[string]bool{"4": false, "4<Enter>": true, "4<Enter><Esc>": false, "2<Enter>": false} {
+		o := showing(viewtest.Busy())
+		var asked []uint32
+		o.Stacks = func(pid uint32) { asked = append(asked, pid) }
+		u, err := newUI(o, newTheme(false), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.SetRect(0, 0, 120, 40)
+		for _, k := range split(keys) {
+			u.InputHandler()(k, nil)
+		}
+		asked = nil
+		u.refresh()
+		if got := slices.Contains(asked, 4711); got != want {
+			t.Errorf("keys %q: asked for %v", keys, asked)
+		}
+	}
+}

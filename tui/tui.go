@@ -29,6 +29,8 @@ type Options struct {
 	Record func(on bool) (string, error)
 	// Need says that what the probes of a set tell is looked at. Nil: nothing can be asked for.
 	Need func(set string)
+	// Stacks says that somebody looks at a request that the process served. Nil: its stacks cannot be asked for.
+	Stacks func(pid uint32)
 	// Title is what is watched, in a few words: a demo, a file, a command. "" : this host.
 	Title string
 	// Lesson returns the lesson to show beside the page. Nil, or returning nil: none.

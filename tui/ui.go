@@ -63,6 +63,7 @@ type opened struct {
 	filter view.Filter
 	detail *view.Detail // the last that was known
 	gone   bool         // the snapshot does not hold the record any more
+	pids   []uint32     // whose stacks are asked for: of a request, as long as it was known
 }
 
 func newUI(o Options, t theme, ascii bool) (*ui, error) {
@@ -119,6 +120,7 @@ func (u *ui) refresh() {
 	}
 	u.takeLesson()
 	u.ask()
+	u.askStacks()
 }
 
 // ask has those probes attached that the page, or the record that is open on it, needs.
@@ -132,6 +134,20 @@ func (u *ui) ask() {
 	}
 	for _, set := range needs {
 		u.opt.Need(set)
+	}
+}
+
+// askStacks asks where the threads of the server sleep whose request is open.
+func (u *ui) askStacks() {
+	open := u.top()
+	if open == nil || u.opt.Stacks == nil {
+		return
+	}
+	if pids := view.StackPIDs(u.live, open.key); len(pids) > 0 {
+		open.pids = pids
+	}
+	for _, pid := range open.pids {
+		u.opt.Stacks(pid)
 	}
 }
 

@@ -100,6 +100,7 @@ func (l *loop) watches() bool { return !l.Sockets.Known || l.Sockets.V > 0 }
 
 const (
 	stalledFor  = int64(10e6) // ns
+	stackShown  = 3           // functions of a stack
 	emptyPerSec = 100.0
 	emptyShare  = 0.8
 	pollsPerSec = 1000.0
@@ -134,6 +135,9 @@ var blockedLoop = rule{
 		if worst.Times > 1 {
 			e.text = fmt.Sprintf("the thread of an event loop slept %d times before it waited again, up to %s in %s, %s in all; ", worst.Times, dur(worst.OffNS), worst.On, dur(worst.Busy))
 			e.numbers["sleeps"], e.numbers["busy_ns"] = float64(worst.Times), float64(worst.Busy)
+		}
+		if at := worst.Stack.Callers(stackShown); at != "" {
+			e.text += fmt.Sprintf("the code is %s; ", at)
 		}
 		e.text += fmt.Sprintf("when it came back, %s ready", descriptorsWere(worst.Ready))
 		switch {

@@ -80,6 +80,9 @@ func stallSection(d *Detail, in Input, l *model.Loop) {
 				more = fmt.Sprintf(", one of %d within %s", v.Times, Dur(v.Busy))
 			}
 			d.fact(s.name, Span{Dur(v.OffNS), Strong}, Span{" in " + Clean(v.On), Normal}, Span{more, Normal}, Span{fmt.Sprintf(", %d ready behind it, %s", v.Ready, in.clock().Time(v.TS)), Dim})
+			if site := v.Stack.Site(); site != "" {
+				d.fact("", Span{"at " + shortName(Clean(site)), Strong})
+			}
 		}
 	}
 }

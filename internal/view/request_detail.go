@@ -40,6 +40,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	exchangeLinks(d, in, x)
 	loopLink(d, in, x)
 	ringLink(d, in, x)
+	stackSection(d, in, x, width)
 	routeSection(d, in, x)
 	return d
 }
@@ -63,13 +64,21 @@ func rulerOf(x *model.Exchange, width int) ruler {
 	return r
 }
 
-// line is a part of a timeline: its name, its time, its bar, and in words what it is.
-func (r ruler) line(name string, ns int64, bar string, style Style, words string) Line {
+// add adds a part of a timeline: its name, its time, its bar, and in words what it is.
+func (r ruler) add(d *Detail, name string, ns int64, bar string, style Style, words string) {
 	line := Line{{pad(head(name, rulerName-1), rulerName), style}, {fmt.Sprintf("%*s  ", rulerNumber, Dur(ns)), style}, {pad(head(bar, r.bars), r.bars), style}}
-	if r.words >= 20 && words != "" {
-		line = append(line, Span{"  " + head(words, r.words), Dim})
+	d.add(line)
+	if r.words < 20 || words == "" {
+		return
 	}
-	return line
+	last := &d.Lines[len(d.Lines)-1]
+	for i, text := range Wrap(words, r.words) {
+		if i == 0 {
+			last.Line = append(last.Line, Span{"  " + text, Dim})
+		} else {
+			d.add(Styled(strings.Repeat(" ", line.Width()+2)+text, Dim))
+		}
+	}
 }
 
 // timeline draws the phases, and below the application's what the server said about it. The bars start where the one before
@@ -98,7 +107,7 @@ func timeline(d *Detail, x *model.Exchange, width int) {
 		if long == 0 {
 			bar = strings.Repeat(" ", min(from, r.bars-1)) + "▏"
 		}
-		d.add(r.line(phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1]))
+		r.add(d, phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1])
 	}
 	if !marks {
 		r.marks(d, x)
@@ -133,7 +142,7 @@ func (r ruler) marks(d *Detail, x *model.Exchange) {
 				bar[i] = '─'
 			}
 		}
-		d.add(r.line("  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself"))
+		r.add(d, "  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself")
 	}
 }
 

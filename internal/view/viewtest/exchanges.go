@@ -13,7 +13,10 @@ func exchanges() []model.Exchange {
 			TTFBNS: model.Some(int64(51_180 * us)), AckNS: model.Some(int64(50 * us)), Confidence: "thread"},
 		{Path: "/a.txt", Status: 304, Phases: map[string]int64{"waiting": 8 * us, "read": 4 * us, "app.running": 280 * us, "write": 6 * us}, TTFBNS: model.Some(int64(290 * us)), Confidence: "thread"},
 		{Path: "/report", Status: 503, Phases: map[string]int64{"read": 9 * us, "app.running": 2 * ms, "app.blocked:recvfrom 172.17.0.9:5432": 2 * sec, "app.runqueue": 30 * ms, "write": 12 * us, "send": 40 * ms},
-			TTFBNS: model.Some(int64(2032 * ms)), AckNS: model.Some(int64(40 * ms)), Confidence: "thread"},
+			TTFBNS: model.Some(int64(2032 * ms)), AckNS: model.Some(int64(40 * ms)), Confidence: "thread",
+			Stacks: map[string][]string{"app.blocked:recvfrom 172.17.0.9:5432": {"internal/runtime/syscall.Syscall6 asm_linux_amd64.s:36", "syscall.RawSyscall6 syscall_linux.go:64",
+				"golang.org/x/sys/unix.Recvfrom syscall_unix.go:308", "example.com/api/db.(*conn).read conn.go:88", "example.com/api/db.(*conn).Query[go.shape.struct { a/b.x }] conn.go:41",
+				"main.report report.go:23", "net/http.HandlerFunc.ServeHTTP server.go:2322", "net/http.(*ServeMux).ServeHTTP server.go:2861", "net/http.serverHandler.ServeHTTP server.go:3340"}}},
 		{Path: "/ein/sehr/langer/pfad/" + "x\x1b[31mrot/と/日本語/und/so/weiter/und/so/fort/bis/zum/ende", Status: 200, Phases: map[string]int64{"unobserved": 12 * ms}, Confidence: "guess"},
 		{Protocol: "tcp", Phases: map[string]int64{"client_idle": 900 * ms, "unobserved": 3 * ms}, Incomplete: true, Confidence: "stream position"},
 	}
