@@ -22,6 +22,9 @@ const volatile bool emit_readable = false;
 const volatile bool emit_uring = false; /* a record for each operation of a ring; else they are only added up */
 const volatile bool emit_syn = false;	/* a record for each SYN; else it is only stamped */
 
+const volatile bool emit_stacks =
+	false; /* with each sleep of a thread that serves a request; else of stack_pids only */
+
 const volatile bool emit_waits = false; /* a record for each wait of an epoll loop; else they are only counted */
 
 /* Numbers of enum skb_drop_reason, which move between kernels; 0: this kernel has no such reason. */

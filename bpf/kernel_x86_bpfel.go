@@ -953,6 +953,7 @@ const (
 	KernelVarDetailsOn             = "details_on"
 	KernelVarEmitRead              = "emit_read"
 	KernelVarEmitReadable          = "emit_readable"
+	KernelVarEmitStacks            = "emit_stacks"
 	KernelVarEmitSyn               = "emit_syn"
 	KernelVarEmitUring             = "emit_uring"
 	KernelVarEmitWaits             = "emit_waits"
@@ -1237,6 +1238,7 @@ type KernelVariableSpecs struct {
 	DetailsOn            *ebpf.VariableSpec `ebpf:"details_on"`
 	EmitRead             *ebpf.VariableSpec `ebpf:"emit_read"`
 	EmitReadable         *ebpf.VariableSpec `ebpf:"emit_readable"`
+	EmitStacks           *ebpf.VariableSpec `ebpf:"emit_stacks"`
 	EmitSyn              *ebpf.VariableSpec `ebpf:"emit_syn"`
 	EmitUring            *ebpf.VariableSpec `ebpf:"emit_uring"`
 	EmitWaits            *ebpf.VariableSpec `ebpf:"emit_waits"`
@@ -1377,6 +1379,7 @@ type KernelVariables struct {
 	DetailsOn            *ebpf.Variable `ebpf:"details_on"`
 	EmitRead             *ebpf.Variable `ebpf:"emit_read"`
 	EmitReadable         *ebpf.Variable `ebpf:"emit_readable"`
+	EmitStacks           *ebpf.Variable `ebpf:"emit_stacks"`
 	EmitSyn              *ebpf.Variable `ebpf:"emit_syn"`
 	EmitUring            *ebpf.Variable `ebpf:"emit_uring"`
 	EmitWaits            *ebpf.Variable `ebpf:"emit_waits"`

@@ -161,7 +161,7 @@ static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_
 	if (t->asked)
 		wait_target(t, modern);
 	what = waits_in(task, state, modern);
-	if (stacks_on || loops_on)
+	if (emit_stacks || stacks_on || loops_on)
 		note_stack(ctx, t, task->pid, what, now);
 	thread_becomes(t, THREAD_BLOCKED, what, now);
 }

@@ -53,7 +53,7 @@ static __always_inline bool stack_asked(struct thread *t)
 {
 	__u32 pid = t->pid;
 
-	return stacks_on && t->asked && bpf_map_lookup_elem(&stack_pids, &pid);
+	return t->asked && (emit_stacks || (stacks_on && bpf_map_lookup_elem(&stack_pids, &pid)));
 }
 
 /* It goes to sleep in what is not the wait of its event loop. */
@@ -101,7 +101,7 @@ static __always_inline void note_stack(void *ctx, struct thread *t, __u32 tid, _
 /* Of the sleep that began when it left its CPU; NULL: not known. */
 static __always_inline struct stack *stack_of_sleep(__u32 tid, __u64 left)
 {
-	struct thread_stack *s = stacks_on ? stack_of(tid) : 0;
+	struct thread_stack *s = emit_stacks || stacks_on ? stack_of(tid) : 0;
 
 	return s && s->at == left && s->now.ip[0] ? &s->now : 0;
 }

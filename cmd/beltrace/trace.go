@@ -56,6 +56,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	c.SYN, c.Waits, c.Want = kinds.has(event.SYN), kinds.has(event.EpollWait), setsFor(kinds)
 	c.Cheap = true // what nobody asked for is not watched, also with a filter
 	c.Moves = movesFor(kinds)
+	c.Stacks = kinds.has(event.Offcpu) || kinds.has(event.Exchange)
 	c.Uring = kinds.has(event.UringSubmit) || kinds.has(event.UringComplete)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {

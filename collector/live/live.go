@@ -30,6 +30,7 @@ type Config struct {
 	Waits      bool         // a record for each wait of an epoll loop (trace epoll_wait); else they are only counted
 	Moves      []event.Kind // of event.Read, Write and Readable those that are written; else calls are only counted in turns
 	Uring      bool         // a record for each operation of a ring (trace uring_submit); else they are only added up
+	Stacks     bool         // where threads sleep that serve requests, of all processes; else of those that Session.Stacks names
 	Want       []probes.Set // sets on demand that are needed from the start to the end
 	Cheap      bool         // sets on demand are attached only while somebody needs them, also with a filter
 	NoPayload  bool         // no byte of any message is copied

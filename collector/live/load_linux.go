@@ -43,6 +43,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 		"emit_readable": slices.Contains(c.Moves, event.Readable),
 		"emit_uring":    c.Uring,
 		"emit_waits":    c.Waits,
+		"emit_stacks":   c.Stacks,
 		"copies":        leavesOutRuns(kernel),
 		"payload":       !c.NoPayload,
 	}

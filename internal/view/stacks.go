@@ -77,7 +77,7 @@ func addStack(d *Detail, stack model.Stack, width int) {
 	if own != 0 {
 		add(stack[0], Dim)
 	}
-	if own > 1 {
+	if own > 0 { // what leads there; a library without frame pointers may hide its caller, too
 		d.add(Styled("  …", Dim))
 	}
 	switch {
