@@ -41,9 +41,9 @@ static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, boo
 	if (unsent < segment)
 		segment = unsent;
 	if ((__s32)(acked + BPF_CORE_READ(tp, snd_wnd) - next - segment) < 0)
-		flow->turn.window += now - flow->hold; /* as tcp_snd_wnd_test decides */
+		flow->window += now - flow->hold; /* as tcp_snd_wnd_test decides */
 	else if (segment < BPF_CORE_READ(tp, mss_cache) && next != acked && !BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle))
-		flow->turn.nagle += now - flow->hold; /* as tcp_nagle_check does */
+		flow->nagle += now - flow->hold; /* as tcp_nagle_check does */
 	flow->hold = now;
 }
 

@@ -215,28 +215,57 @@ type KernelFlow struct {
 	InPos    uint64
 	OutPos   uint64
 	Readable uint64
+	Came     uint64
 	Told     uint64
 	Probed   uint64
 	Hold     uint64
+	Nagle    uint64
+	Window   uint64
 	ReadyPos uint64
+	Acked    uint64
+	Sent     uint64
+	AckedEnd uint32
+	ToldEnd  uint32
+	SentEnd  uint32
 	OutEnd   uint32
 	InEnd    uint32
+	InNo     uint32
+	OutNo    uint32
+	InOut    uint32
+	Cuts     [4]uint32
 	Netns    uint32
 	KnownIn  uint8
 	KnownOut uint8
 	Detail   uint8
 	Parts    uint8
-	Pad      [4]uint8
-	_        [4]byte
-	Serving  struct {
+	InTold   uint8
+	OutTold  uint8
+	Pad      [2]uint8
+	InGuard  struct {
+		_    structs.HostLayout
+		Busy uint32
+		Done uint32
+		Left uint32
+		Pad  uint32
+	}
+	OutGuard struct {
+		_    structs.HostLayout
+		Busy uint32
+		Done uint32
+		Left uint32
+		Pad  uint32
+	}
+	_       [4]byte
+	Serving struct {
 		_        structs.HostLayout
 		Read     uint64
 		Running  uint64
 		Runqueue uint64
 		Tid      uint32
-		Pad      uint32
+		No       uint32
 	}
-	Turn  KernelTurnEvent
+	In    KernelTurnEvent
+	Out   KernelTurnEvent
 	Slack [512]uint8
 }
 

@@ -12,7 +12,7 @@ struct serving {
 	__u64 running;
 	__u64 runqueue;
 	__u32 tid; /* 0: nobody */
-	__u32 pad;
+	__u32 no;  /* of the turn that it read */
 };
 
 /* Since when the current thread runs, what brought it there, and when it last did something for a request. */
@@ -50,7 +50,7 @@ static __always_inline void thread_loses(struct serving *s, __u64 conn)
 }
 
 /* The current thread read a part of a request. The last one to do so serves it: a Go server reads on two. */
-static __always_inline void thread_takes(struct serving *s, __u64 conn, __u64 now)
+static __always_inline void thread_takes(struct serving *s, __u64 conn, __u64 now, __u32 no)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *t = thread_of(tid);
@@ -68,18 +68,20 @@ static __always_inline void thread_takes(struct serving *s, __u64 conn, __u64 no
 		return;
 	t->serves = conn;
 	t->moved = now;
+	s->no = no;
 	s->read = now;
 	s->running = thread_ran(t, now);
 	s->runqueue = t->runqueue;
 }
 
-/* The current thread begins to answer. */
-static __always_inline void thread_answers(struct serving *s, __u64 conn, struct turn_event *turn)
+/* The current thread begins to answer. Another request may have been read since: that one is not answered. */
+static __always_inline void thread_answers(struct serving *s, __u64 conn, struct turn_event *turn, __u32 no)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *t = thread_of(tid), *reader = t;
+	bool read = s->tid && s->no == no;
 
-	if (s->tid && s->tid != tid) { /* it may sleep still, as with goroutines */
+	if (read && s->tid != tid) { /* it may sleep still, as with goroutines */
 		reader = thread_of(s->tid);
 		if (reader && reader->state != THREAD_RUNNING)
 			tell_offcpu(reader, s->tid, turn->first,
@@ -87,7 +89,7 @@ static __always_inline void thread_answers(struct serving *s, __u64 conn, struct
 		if (reader && reader->moved == s->read)
 			turn->running = thread_ran(reader, turn->first) - s->running;
 	}
-	if (t && s->tid == tid) {
+	if (t && read && s->tid == tid) {
 		turn->running = thread_ran(t, turn->first) - s->running;
 		turn->runqueue = t->runqueue - s->runqueue;
 	} else if (t) {
@@ -96,7 +98,8 @@ static __always_inline void thread_answers(struct serving *s, __u64 conn, struct
 	}
 	if (t)
 		t->moved = turn->first;
-	thread_loses(s, conn);
+	if (read)
+		thread_loses(s, conn);
 }
 
 #endif

@@ -207,6 +207,11 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		n -= h.next - pos
 		pos, head = h.next, nil
 	}
+	if again && n == 0 && f.spoke && f.last != dir { // it was told when it was over, and the other side spoke since
+		e.Turn.Messages = []event.Message{}
+		e.Set(event.FieldMessages)
+		return
+	}
 	f.replay = f.replay || e.Known(event.FieldMessages)
 	recorded := f.replay // of older recordings some turns have no messages, when none was found
 	var found []event.Message

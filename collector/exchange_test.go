@@ -117,6 +117,13 @@ func TestExchange(t *testing.T) {
 				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.blocked:earlier_answer=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (stream position)"}},
 		{"unknown protocol", []event.Event{turnEvent(1, "in", 0, "\x00\x01", 2, later), turnEvent(1, "out", 0, "\x02", 1, answer), turnEvent(1, "in", 2, "\x00", 1, later)},
 			[]string{"tcp total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+		{"told again after the other side spoke", []event.Event{
+			turnEvent(1, "in", 0, "\x00\x01", 2, later), turnEvent(1, "out", 0, "\x02", 1, answer),
+			turnEvent(1, "in", 2, "\x00", 1, event.Moves{FirstTS: 200 * ms, LastTS: 200 * ms}), turnEvent(1, "out", 0, "\x02", 1, answer),
+			turnEvent(1, "in", 2, "\x00", 2, event.Moves{FirstTS: 200 * ms, LastTS: 201 * ms}),
+			turnEvent(1, "out", 1, "\x02", 1, event.Moves{FirstTS: 210 * ms, LastTS: 210 * ms, SentTS: 210 * ms}), closeEvent(1, 300*ms)},
+			[]string{"tcp total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
+				"tcp total 10ms ttfb 10ms read=1 unobserved=9 (stream position)"}},
 		{"something was missed", []event.Event{
 			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, response, nr, answer),
 			turnEvent(1, "out", nr+500, response, nr, answer), turnEvent(1, "in", nq+300, request, nq, later), turnEvent(1, "out", 2*nr+500, response, nr, answer)},

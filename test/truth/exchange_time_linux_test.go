@@ -145,12 +145,16 @@ func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
 func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 	t.Helper()
 	var far, wrong []string
+	least := h.least
+	if testkit.Guest() { // a timer runs from before its thread is off the CPU, which takes long there
+		least -= 200 * time.Microsecond
+	}
 	for i := range have {
 		x := &have[i]
 		checkSum(t, x)
 		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS)...)
 		far = append(far, offBy("first byte", got[i].First-got[i].Begun, x.TTFBNS.V)...)
-		if inPhase(x, h.phase) < h.least {
+		if inPhase(x, h.phase) < least {
 			wrong = append(wrong, fmt.Sprint(x.Phases))
 		}
 	}
@@ -158,7 +162,7 @@ func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 		t.Errorf("%s: %d of %d times are off:\n%s", h.path, len(far), 2*len(have), strings.Join(far, "\n"))
 	}
 	if allowed := (len(have) + 9) / 10; len(wrong) > allowed {
-		t.Errorf("%s: less than %v of %s in %d of %d, like %s", h.path, h.least, h.phase, len(wrong), len(have), wrong[0])
+		t.Errorf("%s: less than %v of %s in %d of %d, like %s", h.path, least, h.phase, len(wrong), len(have), wrong[0])
 	}
 }
 
