@@ -96,9 +96,9 @@ func listenerName(_ Input, l *model.Listener) Cell {
 
 // listenerWho says whose it is and who accepts.
 func listenerWho(_ Input, l *model.Listener) Cell {
-	who := "no acceptor"
+	who := "no accept" // short, for 80 columns
 	if n := len(l.Acceptors); n > 0 {
-		who = Plural(n, "acceptor", "acceptors")
+		who = Plural(n, "accepts", "accept")
 	}
 	return Styled("  "+pid(l.Process)+", "+who, Dim)
 }

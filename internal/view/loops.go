@@ -234,5 +234,9 @@ func loopsFoot(in Input, width, _ int) []Line {
 	if sockets+own == 0 {
 		return nil
 	}
-	return []Line{Line{{Plural(sockets, "loop watches", "loops watch") + " sockets", Strong}, {fmt.Sprintf("; %s a runtime's own (timers, signals, wake-ups)", Plural(own, "is", "are")), Dim}}.Fit(width)}
+	out := Line{{Plural(sockets, "loop watches", "loops watch") + " sockets", Strong}}
+	if own > 0 {
+		out = append(out, Span{fmt.Sprintf("; %s a runtime's own (timers, signals, wake-ups)", Plural(own, "is", "are")), Dim})
+	}
+	return []Line{out.Fit(width)}
 }

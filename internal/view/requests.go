@@ -5,6 +5,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"beltrace/collector/model"
@@ -162,6 +163,18 @@ var phaseWords = map[string][2]string{
 	"unobserved":   {"unobserved", "not seen here"},
 }
 
+// routeName names a route, with the server's port where there are several servers.
+func routeName(all []model.Route, r *model.Route) string {
+	name := strings.TrimSpace(r.Method + " " + r.Route)
+	if name == "" {
+		name = r.Protocol
+	}
+	if slices.ContainsFunc(all, func(o model.Route) bool { return o.Listener != r.Listener }) {
+		name += fmt.Sprintf(" :%d", portOf(r.Listener))
+	}
+	return name
+}
+
 // requestsFoot sums up by route: how many, and how long.
 func requestsFoot(in Input, width, height int) []Line {
 	routes := in.Snap.Routes
@@ -173,15 +186,12 @@ func requestsFoot(in Input, width, height int) []Line {
 	out := []Line{{{pad("ROUTE", name), Accent}, {fmt.Sprintf("%7s %6s %8s %8s %8s %8s", "COUNT", "ERRORS", "p50", "p90", "p99", "max"), Accent}}}
 	for i := range n {
 		r := &routes[i]
-		route := strings.TrimSpace(r.Method + " " + r.Route)
-		if route == "" {
-			route = r.Protocol
-		}
+		route := routeName(routes, r)
 		style := Normal
 		if r.Errors > 0 {
 			style = Warning
 		}
-		out = append(out, Line{{pad(head(Clean(route), name-1), name), Strong}, {fmt.Sprintf("%7s ", Count(r.Count)), Normal}, {fmt.Sprintf("%6s ", Count(r.Errors)), style},
+		out = append(out, Line{{pad(Plain(Clean(route)).cut(name-1, CutMiddle).String(), name), Strong}, {fmt.Sprintf("%7s ", Count(r.Count)), Normal}, {fmt.Sprintf("%6s ", Count(r.Errors)), style},
 			{fmt.Sprintf("%8s %8s %8s %8s", optDur(r.TotalNS.P50), optDur(r.TotalNS.P90), optDur(r.TotalNS.P99), optDur(r.TotalNS.Max)), Normal}})
 	}
 	if more := len(routes) - n; more > 0 {
