@@ -41,7 +41,7 @@ func connectionFacts(d *Detail, in Input, c *model.Connection) {
 	}
 	d.fact("bytes", Span{optBytes(c.BytesIn), Strong}, Span{" in  ", Dim}, Span{optBytes(c.BytesOut), Strong}, Span{" out  ", Dim}, Span{optBytes(c.Unread), Normal}, Span{" unread", Dim})
 	d.fact("retransmits", connectionRetransmits(in, c)...)
-	d.fact("socket", Span{"fd " + optCount(c.FD), Normal}, Span{"   conn " + ConnID(c.Conn) + "   netns " + netns(c.NetNS), Dim})
+	d.fact("socket", Span{"fd " + optExact(c.FD), Normal}, Span{"   conn " + ConnID(c.Conn) + "   netns " + netns(c.NetNS), Dim})
 }
 
 func errnoText(c *model.Connection) string {

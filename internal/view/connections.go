@@ -42,7 +42,7 @@ var connectionSheet = sheet[*model.Connection]{
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.HandshakeNS) })},
 		{Head: Head{Title: "RETRANS", Min: 7, Max: 7, Align: Right, Priority: 8, Explain: explainRetransmits}, cell: connectionRetransmits,
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.Retransmits) })},
-		{Head: Head{Title: "FD", Min: 4, Max: 6, Align: Right, Priority: 9, Explain: explainFD}, cell: func(_ Input, c *model.Connection) Cell { return Plain(optCount(c.FD)) },
+		{Head: Head{Title: "FD", Min: 4, Max: 6, Align: Right, Priority: 9, Explain: explainFD}, cell: func(_ Input, c *model.Connection) Cell { return Plain(optExact(c.FD)) },
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.FD) })},
 		{Head: Head{Title: "OPENED", Min: 12, Max: 12, Align: Right, Priority: 10, Explain: explainAge}, cell: connectionOpened,
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(b.Opened, a.Opened) }},

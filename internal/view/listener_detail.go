@@ -82,7 +82,7 @@ func socketSection(d *Detail, l *model.Listener, width int) {
 
 // backlogLine says what limits the queues, and whether listen got what it asked for.
 func backlogLine(s *model.Snapshot, l *model.Listener) Line {
-	out := Line{{optCount(l.Backlog), Strong}}
+	out := Line{{optExact(l.Backlog), Strong}}
 	limit := "net.core.somaxconn"
 	if n := findSpace(s, l.NetNS); n != nil && n.SomaxConn.Known {
 		limit = fmt.Sprintf("somaxconn is %d", n.SomaxConn.V)
@@ -171,8 +171,8 @@ func spaceSection(d *Detail, in Input, l *model.Listener) {
 		Span{"  SYN queue full ", Dim}, Span{optCount(n.ReqQFullDrop), Normal})
 	d.fact("SYN cookies", Span{optCount(n.SyncookiesSent), Normal}, Span{" sent, ", Dim}, Span{optCount(n.SyncookiesRecv), Normal}, Span{" came back, ", Dim},
 		Span{optCount(n.SyncookiesFailed), Normal}, Span{" were wrong", Dim})
-	d.fact("settings", Span{"somaxconn ", Dim}, Span{optCount(n.SomaxConn), Normal}, Span{"  tcp_max_syn_backlog ", Dim}, Span{optCount(n.MaxSYNBacklog), Normal},
-		Span{"  tcp_syncookies ", Dim}, Span{optCount(n.SYNCookies), Normal}, Span{"  abort_on_overflow ", Dim}, Span{optCount(n.AbortOnOverflow), Normal})
+	d.fact("settings", Span{"somaxconn ", Dim}, Span{optExact(n.SomaxConn), Normal}, Span{"  tcp_max_syn_backlog ", Dim}, Span{optExact(n.MaxSYNBacklog), Normal},
+		Span{"  tcp_syncookies ", Dim}, Span{optExact(n.SYNCookies), Normal}, Span{"  abort_on_overflow ", Dim}, Span{optExact(n.AbortOnOverflow), Normal})
 }
 
 func findSpace(s *model.Snapshot, number uint32) *model.Namespace {

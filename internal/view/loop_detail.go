@@ -119,7 +119,7 @@ func waitersSection(d *Detail, in Input, l *model.Loop) {
 		if !same {
 			continue
 		}
-		line := Line{{pad(loopNumber(o), factName), Strong}, {Count(o.Waits) + " waits", Normal}}
+		line := Line{{pad(loopNumber(o), factName), Strong}, {Plural(int(o.Waits), "wait", "waits"), Normal}}
 		if w := findWorker(in.Snap, Key{Kind: WorkerRecord, ID: uint64(o.TID), Name: fmt.Sprint(o.PID)}); w != nil {
 			d.link(append(line, Span{"  " + w.Role, Dim}), workerKey(workRow{Worker: w}))
 			continue

@@ -81,12 +81,9 @@ func (r loopRow) rank() int {
 // ownLoop reports whether a loop watches no socket: it is there for timers, signals or other threads.
 func ownLoop(l *model.Loop) bool { return l.Sockets.Known && l.Sockets.V == 0 }
 
-// rate is how many waits returned in a second.
+// rate is how many waits returned in a second; of less than a second it would say nothing.
 func (r loopRow) rate() float64 {
-	if ns := r.did.blocked + r.did.busy; ns > 0 {
-		return float64(r.did.waits) * 1e9 / float64(ns)
-	}
-	return 0
+	return float64(r.did.waits) * 1e9 / float64(max(r.did.blocked+r.did.busy, 1e9))
 }
 
 // load is the share of the time that the loop does not wait.

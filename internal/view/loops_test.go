@@ -81,3 +81,13 @@ func TestLoopsLately(t *testing.T) {
 		t.Errorf("watched anew: %q", rows)
 	}
 }
+
+// TestLoopRate: one wait in a microsecond is no million in a second.
+func TestLoopRate(t *testing.T) {
+	s := viewtest.Empty()
+	s.Loops = []model.Loop{{PID: 1, TID: 1, Comm: "x", Kind: "epoll", Waits: 1, Blocked: 651}}
+	page, _ := view.PageNamed("loops")
+	if row := page.Table(view.Input{Snap: s}).Layout(80, 0, 1).Row(0)[0].String(); !strings.Contains(row, " 1 ") || strings.Contains(row, "M") {
+		t.Errorf("one wait is shown as %q", row)
+	}
+}

@@ -186,7 +186,7 @@ func routeSection(d *Detail, in Input, x *model.Exchange) {
 	if r == nil || r.Count < 2 {
 		return
 	}
-	d.section(fmt.Sprintf("ROUTE  %s %s, %s", Clean(r.Method), Clean(r.Route), Plural(int(r.Count), "request", "requests")))
+	d.section(fmt.Sprintf("ROUTE  %s, %s", Clean(routeName(in.Snap.Routes, r)), Plural(int(r.Count), "request", "requests")))
 	line := func(name string, t model.Distribution, style Style) {
 		d.add(Line{{pad(head(name, 23), 24), style}, {fmt.Sprintf("%9s %9s %9s %9s", optDur(t.P50), optDur(t.P90), optDur(t.P99), optDur(t.Max)), style}})
 	}

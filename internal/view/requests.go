@@ -30,7 +30,7 @@ var requestSheet = sheet[*model.Exchange]{
 			cmp: func(a, b *model.Exchange) int { return cmp.Compare(slowest(a).name, slowest(b).name) }},
 		{Head: Head{Title: "BY", Min: 6, Max: 18, Up: true, Explain: explainOwner}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(comm(x.Process)) },
 			cmp: func(a, b *model.Exchange) int { return cmp.Compare(a.Comm, b.Comm) }},
-		{Head: Head{Title: "TID", Min: 7, Max: 7, Align: Right, Priority: 3, Explain: explainOwner}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(optCount(x.TID)) },
+		{Head: Head{Title: "TID", Min: 7, Max: 7, Align: Right, Priority: 3, Explain: explainOwner}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(optExact(x.TID)) },
 			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.TID) })},
 		{Head: Head{Title: "ACK", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainAck}, cell: func(_ Input, x *model.Exchange) Cell { return Styled(ackText(x), Dim) },
 			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.AckNS) })},

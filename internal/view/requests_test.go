@@ -12,6 +12,21 @@ import (
 	"beltrace/internal/view/viewtest"
 )
 
+// TestExactNumbers: a thread's number and a setting are shown with all of their digits.
+func TestExactNumbers(t *testing.T) {
+	s := viewtest.Busy()
+	s.Exchanges[0].TID = model.Some[uint32](1_234_567)
+	page, _ := view.PageNamed("requests")
+	if row := page.Table(view.Input{Snap: s}).Layout(200, 0, 1).Row(0)[0].String(); !strings.Contains(row, " 1234567 ") {
+		t.Errorf("thread 1234567 is shown as %q", row)
+	}
+	s.Rings[0].SQEntries = model.Some[uint32](32_768)
+	d, ok := view.Open(view.Input{Snap: s}, view.Key{Kind: view.RingRecord, ID: uint64(s.Rings[0].Ring), Name: fmt.Sprint(s.Rings[0].PID)}, 100)
+	if !ok || !strings.Contains(d.Lines[0].String(), "32768 submissions") {
+		t.Errorf("a queue of 32768 is shown as %v", d)
+	}
+}
+
 // TestAcknowledged: over loopback the acknowledgement is often there before the write returns: that is not "0 ns later".
 func TestAcknowledged(t *testing.T) {
 	for _, tt := range []struct {

@@ -62,7 +62,7 @@ func ringLink(d *Detail, in Input, x *model.Exchange) {
 
 func openRing(in Input, r *model.Ring, width int) *Detail {
 	d := &Detail{Title: Line{{Clean(r.Comm) + " ", Strong}, {fmt.Sprintf("%d ring %d", r.PID, r.Ring), Normal}, {"  " + cmp.Or(r.State, "open"), Dim}}}
-	d.fact("queues", Span{optCount(r.SQEntries) + " submissions, " + optCount(r.CQEntries) + " completions", Normal})
+	d.fact("queues", Span{optExact(r.SQEntries) + " submissions, " + optExact(r.CQEntries) + " completions", Normal})
 	if r.Setup != "" {
 		d.fact("set up with", Span{strings.ReplaceAll(Clean(r.Setup), ",", ", "), Normal})
 	}

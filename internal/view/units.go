@@ -127,6 +127,12 @@ func optional[T any](o model.Opt[T], write func(T) string) string {
 
 func optDur(o model.Opt[int64]) string    { return optional(o, Dur) }
 func optBytes(o model.Opt[uint64]) string { return optional(o, Bytes) }
+
+// optExact is a number of which each digit matters: a thread's, a descriptor's, a setting.
+func optExact[T ~uint32 | ~uint64 | ~int32](o model.Opt[T]) string {
+	return optional(o, func(v T) string { return fmt.Sprint(v) })
+}
+
 func optCount[T ~uint32 | ~uint64 | ~int32](o model.Opt[T]) string {
 	return optional(o, func(v T) string { return Count(uint64(v)) })
 }
