@@ -79,8 +79,8 @@ recordings: ## record the demos in a guest for demo:NAME: all, or DEMO=name
 	$(call need,$(VM_TOOLS))
 	go run ./test/recordings $(if $(DEMO),-demo $(DEMO))
 
-bench: build ## measure the cost of tracing against other tools; writes docs/performance.md
-	$(SUDO) env "PATH=$$PATH" go run ./test/bench
+bench: build ## measure the cost of watching, about 20 min; PARTS=nginx,redis measures only these; writes docs/performance.md
+	$(SUDO) env "PATH=$$PATH" go run ./test/bench $(if $(PARTS),-parts $(PARTS))
 
 lint: ## go vet, staticcheck, gofmt, shellcheck, clang-format
 	$(call need,$(LINT_TOOLS))

@@ -18,23 +18,50 @@ func bench(ctx context.Context, o options) error {
 	if os.Geteuid() != 0 {
 		return errors.New("not root: the tools load programs into the kernel, the load has a network namespace")
 	}
-	began := time.Now()
+	for _, part := range o.Parts {
+		if !slices.Contains(parts, part) {
+			return fmt.Errorf("no part %q: there are %s", part, strings.Join(parts, ", "))
+		}
+	}
 	b, err := newSession(ctx, o)
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.startUps, b.pairs, b.counts, b.floods, b.functions} {
-		if err := step(ctx); err != nil {
-			return err
+	fresh := map[string]string{}
+	for _, part := range o.Parts {
+		if fresh[part], err = b.part(ctx, part); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
 		}
+		fmt.Print(fresh[part], "\n")
 	}
-	b.report.Took = time.Since(began)
-	text := b.report.markdown()
-	fmt.Print(text)
 	if o.Out == "" {
 		return nil
 	}
-	return os.WriteFile(o.Out, []byte(text), 0o644)
+	old, err := os.ReadFile(o.Out)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(o.Out, []byte(document(string(old), fresh)), 0o644)
+}
+
+// part measures a part and returns its section of the document.
+func (s *session) part(ctx context.Context, part string) (string, error) {
+	switch part {
+	case partConnections:
+		for _, step := range []func(context.Context) error{s.startUps, s.pairs, s.counts} {
+			if err := step(ctx); err != nil {
+				return "", err
+			}
+		}
+		return s.report.connections(), nil
+	case partFlood:
+		err := s.floods(ctx)
+		return s.report.floods(), err
+	case partFunctions:
+		err := s.functions(ctx)
+		return s.report.functions(), err
+	}
+	return s.service(ctx, part)
 }
 
 // finish is the time that is left for what comes after the measurements.

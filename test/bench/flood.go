@@ -33,6 +33,8 @@ func (f floodSample) missing() float64 {
 const floodIntro = `
 ## A flood of SYNs
 
+%s
+
 SYNs of clients that do not exist, %d a second, to a listener with a backlog of %d, without SYN cookies, in a network
 namespace of its own, while ` + "`trace syn_drop,queue --json`" + ` watches: all but the first are refused. Each between two without it.
 
@@ -41,11 +43,9 @@ namespace of its own, while ` + "`trace syn_drop,queue --json`" + ` watches: all
 `
 
 // floods is the section about them.
-func (r *report) floods(b *strings.Builder) {
-	if len(r.Floods) == 0 {
-		return
-	}
-	fmt.Fprintf(b, floodIntro, floodRate, floodBacklog)
+func (r *report) floods() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, floodIntro, r.head(), floodRate, floodBacklog)
 	of := func(number func(floodSample) float64) spread { return spreadOf(r.Floods, number) }
 	cells := []string{
 		of(func(f floodSample) float64 { return f.Rate }).text("%.0f"),
@@ -58,6 +58,8 @@ func (r *report) floods(b *strings.Builder) {
 		of(func(f floodSample) float64 { return f.RSS / (1 << 20) }).text("%.0f"),
 	}
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	judge(&b, r.floodGoals())
+	return b.String()
 }
 
 // floodGoals are what a flood must not do.

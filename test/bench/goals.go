@@ -18,10 +18,10 @@ type goal struct {
 	Always bool // the largest value decides, else the median
 }
 
-// goals judges what was measured, as far as the tools that it needs are there.
-func (r *report) goals(b *strings.Builder) {
-	b.WriteString("\n## Goals\n\n| goal | measured | |\n|---|---|---|\n")
-	for _, g := range r.allGoals() {
+// judge says which goals are met, as far as the tools that they need are there.
+func judge(b *strings.Builder, goals []goal) {
+	b.WriteString("\n### Goals\n\n| goal | measured | |\n|---|---|---|\n")
+	for _, g := range goals {
 		if g.Value.N == 0 {
 			continue
 		}
@@ -34,6 +34,11 @@ func (r *report) goals(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| %s | %s%s | %s |\n", g.Text, g.Value.text("%.2f"), g.Unit, verdict)
 	}
+}
+
+// goals judges what was measured of short connections.
+func (r *report) goals(b *strings.Builder) {
+	judge(b, r.allGoals())
 	b.WriteString(`
 What tools add is compared by its medians; with the load, repetition by repetition, and the median decides. For memory,
 times and what is missing the worst value decides. A tool that loses events saves the work for them.
@@ -61,7 +66,7 @@ func (r *report) allGoals() []goal {
 			goal{"`" + short(name) + "` begins within 1 s", spreadOf(t.First, same), 1, " s", true},
 			goal{"`" + short(name) + "` ends within 0.5 s", spreadOf(t.Exit, same), 0.5, " s", true})
 	}
-	return append(gs, r.floodGoals()...)
+	return gs
 }
 
 // reached is the value that decides.

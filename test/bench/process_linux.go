@@ -40,6 +40,9 @@ func start(t tool, stdout, stderr *os.File) (*running, error) {
 	}
 	r := &running{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
 	r.cmd.SysProcAttr, r.cmd.Env = attr, append(os.Environ(), t.Env...)
+	if t.Dashboard {
+		attr.Setctty, r.cmd.Stdin = true, stdout // descriptor 0 is its terminal
+	}
 	r.cmd.Stdout = stdout
 	if stderr != nil {
 		r.cmd.Stderr = stderr
@@ -90,12 +93,15 @@ func (r *running) words() string {
 	return "\n" + strings.TrimSpace(r.stderr.String())
 }
 
-// cpu is the CPU time of the process, user and kernel: clock_getcpuclockid(3), since /proc counts in 10 ms.
-func (r *running) cpu() (time.Duration, error) {
+// cpu is the CPU time of the process.
+func (r *running) cpu() (time.Duration, error) { return cpuOf(r.cmd.Process.Pid) }
+
+// cpuOf is the CPU time of a process, user and kernel: clock_getcpuclockid(3), since /proc counts in 10 ms.
+func cpuOf(pid int) (time.Duration, error) {
 	const scheduled = 2 // CPUCLOCK_SCHED
 	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^r.cmd.Process.Pid<<3|scheduled), &ts); err != nil {
-		return 0, fmt.Errorf("cpu clock of %s: %w", r.cmd.Path, err)
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &ts); err != nil {
+		return 0, fmt.Errorf("cpu clock of process %d: %w", pid, err)
 	}
 	return time.Duration(ts.Nano()), nil
 }

@@ -26,8 +26,7 @@ type report struct {
 	Tier      string
 	Pairs     int
 	Length    time.Duration // of one measurement
-	Took      time.Duration
-	Off       []sample // without a tool
+	Off       []sample      // without a tool
 	Tools     []result
 	Floods    []floodSample
 	LeftOut   []string // tools that are missing, with the reason
@@ -39,16 +38,17 @@ func describe(processor, kernel string) string {
 	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), processor, kernel, runtime.Version())
 }
 
-const intro = `# Performance
+// head says where, when and how something was measured.
+func (r *report) head() string {
+	return fmt.Sprintf("Measured on %s (beltrace's tier there: %s), on %s: %d repetitions of %v.", r.Machine, r.Tier, time.Now().Format("2006-01-02"), r.Pairs, r.Length)
+}
 
-<!-- Written by ` + "`make bench`" + `: do not edit. -->
+const intro = `## Short connections
 
-What watching costs, measured on %s (beltrace's tier there: %s), on %s in %d min.
+%s
 
 The load is short connections over loopback: connect, a request and an answer of 100 bytes, close, as many as all cores
-can do, from 1000 addresses, in a network namespace that is new for each measurement of %v. Each measurement with a tool
-stands between two without one; ratios are to these neighbours. Given are medians of %d repetitions, in which the tools'
-order rotates, and in brackets the smallest and the largest value.
+can do, from 1000 addresses, in a network namespace that is new for each measurement.
 
 - *CPU* is user and kernel time of load and tool together, for one connection with both of its ends. It includes what the
   tool's programs do in the kernel. Without a tool: %s µs, at %s connections/s.
@@ -58,22 +58,22 @@ order rotates, and in brackets the smallest and the largest value.
   *Exit*: from SIGTERM to its end. Both while some hundred connections/s are made.
 `
 
-// markdown is the document.
-func (r *report) markdown() string {
+// connections is the section about short connections.
+func (r *report) connections() string {
 	var b strings.Builder
 	off := spreadOf(r.Off, func(s sample) float64 { return s.CPU / 1e3 })
 	rate := spreadOf(r.Off, func(s sample) float64 { return s.Rate })
-	fmt.Fprintf(&b, intro, r.Machine, r.Tier, time.Now().Format("2006-01-02"), int(r.Took.Minutes()+0.5), r.Length, r.Pairs,
-		off.text("%.1f"), rate.text("%.0f"))
+	fmt.Fprintf(&b, intro, r.head(), off.text("%.1f"), rate.text("%.0f"))
 	r.disturbance(&b)
 	r.table(&b)
-	r.floods(&b)
 	r.goals(&b)
-	if len(r.Functions) > 0 {
-		b.WriteString("\n## Go functions\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n")
-		b.WriteString(strings.Join(r.Functions, "\n") + "\n```\n")
-	}
 	return b.String()
+}
+
+// functions is the section about Go functions.
+func (r *report) functions() string {
+	return "## Go functions\n\n" + r.head() + "\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n" +
+		strings.Join(r.Functions, "\n") + "\n```\n"
 }
 
 // quiet is the share of the busy time up to which others do not matter: the kernel's own threads are among them.

@@ -14,6 +14,11 @@ type tool struct {
 	Count func(out []byte) (uint64, error)
 	// Per is how much of that there is of one connection.
 	Per uint64
+	// Dashboard: it is shown on a terminal. Keys are what is typed there at the start.
+	Dashboard bool
+	Keys      string
+	// Lost counts what it lost, and what it told, in its output. Nil: its programs count it, or it counts nothing.
+	Lost func(out []byte) (lost, told uint64)
 }
 
 // sample is what one repetition measured of a tool, between two measurements without one.
@@ -25,6 +30,11 @@ type sample struct {
 	OffRate   float64 // of the neighbours
 	RSS, Peak float64 // bytes
 	Others    float64 // share of the busy time that belonged to neither load nor tool
+
+	P50, P99       float64 // ns from the scheduled time of a request to its answer; 0: not measured
+	OffP50, OffP99 float64 // of the neighbours
+	Lost           float64 // records or lines
+	LostKnown      bool
 }
 
 // added is what the tool costs, ns a connection: where it runs, and in its own process.

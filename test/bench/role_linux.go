@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +24,8 @@ const (
 	roleEmpty   = "empty"   // the floor: beltrace's hooks, with programs that do nothing
 	roleMinimal = "minimal" // one record an event
 	roleFlood   = "flood"   // of SYNs
+	roleLoad    = "load"    // on a server of its own: kind, length, rate, tool's process
+	roleHTTP    = "http"    // the Go server
 )
 
 // play plays the role that the arguments name, or returns errNoRole.
@@ -49,6 +53,14 @@ func play(ctx context.Context, args []string) error {
 			return err
 		}
 		return flood(length)
+	case roleLoad:
+		l, err := readLoad(args)
+		if err != nil {
+			return err
+		}
+		return l.run()
+	case roleHTTP:
+		return serveHTTP(ctx)
 	case roleExec:
 		return become(args)
 	case roleEmpty:
@@ -73,4 +85,14 @@ func become(argv []string) error {
 		return err
 	}
 	return syscall.Exec(path, argv, os.Environ())
+}
+
+// readLoad reads the arguments of roleLoad.
+func readLoad(args []string) (l serverLoad, err error) {
+	var errs [3]error
+	l.kind = args[0]
+	l.length, errs[0] = time.ParseDuration(args[1])
+	l.rate, errs[1] = strconv.ParseFloat(args[2], 64)
+	l.tool, errs[2] = strconv.Atoi(args[3])
+	return l, errors.Join(errs[:]...)
 }

@@ -87,16 +87,16 @@ func allTools(hooks []string, self, beltrace string) []tool {
 	}
 }
 
-// hooksInUse opens a session and returns the names of the programs that run while it watches.
-func hooksInUse(ctx context.Context) ([]string, probes.Tier, error) {
-	s, err := live.Open(ctx, live.Config{})
+// hooksInUse opens a session and returns the names of the programs that run while it watches, with those sets on demand.
+func hooksInUse(ctx context.Context, sets ...probes.Set) ([]string, probes.Tier, error) {
+	s, err := live.Open(ctx, live.Config{Want: sets})
 	if err != nil {
 		return nil, "", err
 	}
 	defer s.Close()
 	var names []string
 	for _, p := range s.Info().Probes {
-		if p.Hook != nil && p.Hook.How != probes.Iter && p.Probe.Name != probes.FirstAccept && !p.Probe.Set.OnDemand() {
+		if p.Hook != nil && p.Hook.How != probes.Iter && p.Probe.Name != probes.FirstAccept && (!p.Probe.Set.OnDemand() || slices.Contains(sets, p.Probe.Set)) {
 			names = append(names, p.Hook.Progs...)
 		}
 	}
