@@ -45,7 +45,7 @@ namespace of its own, while ` + "`trace syn_drop,queue --json`" + ` watches: all
 // floods is the section about them.
 func (r *report) floods() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, floodIntro, r.head(), floodRate, floodBacklog)
+	fmt.Fprintf(&b, floodIntro, r.head(r.Pairs, r.Length), floodRate, floodBacklog)
 	of := func(number func(floodSample) float64) spread { return spreadOf(r.Floods, number) }
 	cells := []string{
 		of(func(f floodSample) float64 { return f.Rate }).text("%.0f"),

@@ -23,6 +23,7 @@ type running struct {
 	cmd    *exec.Cmd
 	stderr *bytes.Buffer // nil: it goes where stdout goes
 	ended  chan struct{}
+	counts func(out []byte) (lost, told uint64) // in its output, if it is to be counted there
 }
 
 // start starts a tool in a session of its own, as users run it: the scheduler shares the CPU between sessions. Its
@@ -38,7 +39,7 @@ func start(t tool, stdout, stderr *os.File) (*running, error) {
 		argv = append([]string{self, roleExec}, argv...)
 		attr.Unshareflags = syscall.CLONE_NEWNS
 	}
-	r := &running{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
+	r := &running{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{}), counts: t.Lost}
 	r.cmd.SysProcAttr, r.cmd.Env = attr, append(os.Environ(), t.Env...)
 	if t.Dashboard {
 		attr.Setctty, r.cmd.Stdin = true, stdout // descriptor 0 is its terminal

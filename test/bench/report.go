@@ -39,8 +39,8 @@ func describe(processor, kernel string) string {
 }
 
 // head says where, when and how something was measured.
-func (r *report) head() string {
-	return fmt.Sprintf("Measured on %s (beltrace's tier there: %s), on %s: %d repetitions of %v.", r.Machine, r.Tier, time.Now().Format("2006-01-02"), r.Pairs, r.Length)
+func (r *report) head(repetitions int, length time.Duration) string {
+	return fmt.Sprintf("Measured on %s (beltrace's tier there: %s), on %s: %d repetitions of %v.", r.Machine, r.Tier, time.Now().Format("2006-01-02"), repetitions, length)
 }
 
 const intro = `## Short connections
@@ -63,7 +63,7 @@ func (r *report) connections() string {
 	var b strings.Builder
 	off := spreadOf(r.Off, func(s sample) float64 { return s.CPU / 1e3 })
 	rate := spreadOf(r.Off, func(s sample) float64 { return s.Rate })
-	fmt.Fprintf(&b, intro, r.head(), off.text("%.1f"), rate.text("%.0f"))
+	fmt.Fprintf(&b, intro, r.head(r.Pairs, r.Length), off.text("%.1f"), rate.text("%.0f"))
 	r.disturbance(&b)
 	r.table(&b)
 	r.goals(&b)
@@ -72,7 +72,7 @@ func (r *report) connections() string {
 
 // functions is the section about Go functions.
 func (r *report) functions() string {
-	return "## Go functions\n\n" + r.head() + "\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n" +
+	return "## Go functions\n\n" + r.head(1, 200*time.Millisecond) + "\n\n`go test -bench .`, once: for one event, one snapshot of 20,000 open connections, one mark that nobody watches.\n\n```\n" +
 		strings.Join(r.Functions, "\n") + "\n```\n"
 }
 

@@ -33,7 +33,7 @@ type sample struct {
 
 	P50, P99       float64 // ns from the scheduled time of a request to its answer; 0: not measured
 	OffP50, OffP99 float64 // of the neighbours
-	Lost           float64 // records or lines
+	Lost, Told     float64 // records; lines, with those that were told
 	LostKnown      bool
 }
 

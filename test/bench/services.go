@@ -119,16 +119,17 @@ func (s sample) rateRatio() float64 { return s.Rate / s.OffRate }
 
 // lostText is how much the tool lost in all repetitions.
 func (r result) lostText() string {
-	known, sum := false, 0.0
+	known, sum, told := false, 0.0, 0.0
 	for _, s := range r.Samples {
 		known = known || s.LostKnown
 		sum += s.Lost
+		told += s.Told
 	}
 	switch {
 	case !known:
 		return "–"
-	case r.Lost != nil:
-		return fmt.Sprintf("%.2g %%", 100*sum/float64(len(r.Samples)))
+	case told > 0:
+		return fmt.Sprintf("%.2g %%", 100*sum/(sum+told))
 	}
 	return fmt.Sprintf("%.0f", sum)
 }

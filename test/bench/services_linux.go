@@ -30,7 +30,7 @@ func (s *session) service(ctx context.Context, part string) (string, error) {
 			return fmt.Sprintf("## %s\n\nNot measured: %s is not installed.\n", v.Title, program), nil
 		}
 	}
-	v.Head = s.report.head()
+	v.Head = s.report.head(s.repeats(), s.shorter())
 	if err := s.findHalf(ctx, v); err != nil {
 		return "", err
 	}
@@ -40,7 +40,7 @@ func (s *session) service(ctx context.Context, part string) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "output")
-	for round := range s.Pairs {
+	for round := range s.repeats() {
 		before, err := s.unwatched(ctx, v)
 		if err != nil {
 			return "", err
@@ -70,7 +70,7 @@ func (s *session) findHalf(ctx context.Context, v *service) error {
 		if !l.Half && v.Part != partRedis {
 			continue
 		}
-		r, err := runServed(ctx, serverLoad{v.Part, s.For, 0, 0})
+		r, err := runServed(ctx, serverLoad{v.Part, s.shorter(), 0, 0})
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (s *session) findHalf(ctx context.Context, v *service) error {
 // unwatched measures all loads without a tool.
 func (s *session) unwatched(ctx context.Context, v *service) (out []sample, err error) {
 	for _, l := range v.Loads {
-		r, err := runServed(ctx, serverLoad{v.Part, s.For, l.rate, 0})
+		r, err := runServed(ctx, serverLoad{v.Part, s.shorter(), l.rate, 0})
 		if err != nil {
 			return nil, err
 		}
@@ -99,56 +99,52 @@ func (s *session) unwatched(ctx context.Context, v *service) (out []sample, err 
 
 // watched measures all loads with a tool.
 func (s *session) watched(ctx context.Context, v *service, t tool, path string) (out []sample, err error) {
-	for _, l := range v.Loads {
-		m, err := s.under(ctx, v, l, t, path)
+	run, end, err := s.launch(t, path)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for i, l := range v.Loads {
+		if i == 0 {
+			_, err = runServed(ctx, serverLoad{v.Part, warmUp, l.rate, run.cmd.Process.Pid})
+		}
+		m := sample{}
+		if err == nil {
+			m, err = s.under(ctx, v, l, run, path)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w%s", err, run.words())
 		}
 		out = append(out, m)
 	}
-	return out, nil
+	_, err = run.stop(syscall.SIGTERM)
+	return out, err
 }
 
-// under measures one load with a tool.
-func (s *session) under(ctx context.Context, v *service, l *load, t tool, path string) (m sample, err error) {
-	run, end, err := s.launch(t, path)
+// under measures one load with a tool that is at work.
+func (s *session) under(ctx context.Context, v *service, l *load, run *running, path string) (m sample, err error) {
+	before, _, err := run.losses(path)
 	if err != nil {
 		return m, err
 	}
-	defer end()
-	if _, err := runServed(ctx, serverLoad{v.Part, warmUp, l.rate, run.cmd.Process.Pid}); err != nil {
-		return m, fmt.Errorf("%w%s", err, run.words())
-	}
-	before, _, err := run.losses()
+	r, err := runServed(ctx, serverLoad{v.Part, s.shorter(), l.rate, run.cmd.Process.Pid})
 	if err != nil {
 		return m, err
 	}
-	r, err := runServed(ctx, serverLoad{v.Part, s.For, l.rate, run.cmd.Process.Pid})
-	if err != nil {
-		return m, fmt.Errorf("%w%s", err, run.words())
-	}
-	time.Sleep(drainTime)
 	m = r.sample()
-	after, known, err := run.losses()
-	if err != nil {
-		return m, err
-	}
-	m.Lost, m.LostKnown = after-before, known
-	if m.RSS, m.Peak, err = run.memory(); err != nil {
-		return m, err
-	}
-	if _, err := run.stop(syscall.SIGTERM); err != nil || t.Lost == nil {
-		return m, err
-	}
-	text, err := os.ReadFile(path)
-	if lost, told := t.Lost(text); lost+told > 0 {
-		m.Lost, m.LostKnown = 100*float64(lost)/float64(lost+told), true
-	}
+	after, known, err := run.losses(path)
+	m.Lost, m.Told, m.LostKnown = after.lost-before.lost, after.told-before.told, known
+	m.RSS, m.Peak, err = run.memory()
 	return m, err
 }
 
-// begins is how long a tool is given to begin: bpftrace compiles its script.
-const begins = 2 * time.Second
+// shorter is the length of a measurement, repeats their number: there are many more than of short connections.
+func (s *session) shorter() time.Duration { return s.For * 3 / 5 }
+
+func (s *session) repeats() int { return (s.Pairs + 1) / 2 }
+
+// begins is how long a tool is given to begin; bpftrace compiles its script, and takes twice as long.
+const begins = time.Second
 
 // launch starts a tool, on a terminal if it is a dashboard, else with its output in a file if that is looked at.
 func (s *session) launch(t tool, path string) (*running, func(), error) {
@@ -168,6 +164,9 @@ func (s *session) launch(t tool, path string) (*running, func(), error) {
 		return nil, nil, err
 	}
 	time.Sleep(begins)
+	if t.Lost != nil {
+		time.Sleep(begins)
+	}
 	return run, run.kill, nil
 }
 
@@ -213,8 +212,8 @@ func (s *session) note(l *load, t tool, m, before, after sample, round int) {
 		i = len(l.Results) - 1
 	}
 	l.Results[i].Samples = append(l.Results[i].Samples, m)
-	s.say("%d/%d %-24s %-28s CPU × %.2f (%.0f ns, off %.0f, tool %.0f)  rate × %.2f (%.0f)  p50 × %.2f  p99 × %.2f (%.0f µs)  lost %.3g  RSS %.0f MiB  others %.0f %%",
-		round+1, s.Pairs, l.Name, t.Name, m.costRatio(), m.CPU, m.Off, m.Tool, m.rateRatio(), m.Rate, m.P50/m.OffP50, m.P99/m.OffP99, m.P99/1e3, m.Lost, m.RSS/(1<<20), 100*m.Others)
+	s.say("%d/%d %-24s %-28s CPU × %.2f (%.0f ns, off %.0f, tool %.0f)  rate × %.2f (%.0f)  p50 × %.2f  p99 × %.2f (%.0f µs)  lost %.0f  RSS %.0f MiB  others %.0f %%",
+		round+1, s.repeats(), l.Name, t.Name, m.costRatio(), m.CPU, m.Off, m.Tool, m.rateRatio(), m.Rate, m.P50/m.OffP50, m.P99/m.OffP99, m.P99/1e3, m.Lost, m.RSS/(1<<20), 100*m.Others)
 }
 
 // countService compares what the tool that counts has counted with what there was, in a run of its own.
@@ -228,7 +227,7 @@ func (s *session) countService(ctx context.Context, v *service, path string) err
 		if err != nil {
 			return err
 		}
-		r, err := runServed(ctx, serverLoad{v.Part, s.For, l.rate, run.cmd.Process.Pid})
+		r, err := runServed(ctx, serverLoad{v.Part, s.shorter(), l.rate, run.cmd.Process.Pid})
 		if err != nil {
 			end()
 			return err
@@ -241,7 +240,9 @@ func (s *session) countService(ctx context.Context, v *service, path string) err
 		if err != nil {
 			return err
 		}
-		l.Done = uint64(r.All)
+		if l.Done = uint64(r.All); l.Done == 0 {
+			continue
+		}
 		if l.Seen, err = v.Tools[i].Count(text); err != nil {
 			return err
 		}

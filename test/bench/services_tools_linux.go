@@ -138,9 +138,22 @@ func linesLost(out []byte) (lost, told uint64) {
 	return lost, uint64(bytes.Count(out, []byte(" bytes=")))
 }
 
-// losses is what the tool's programs say that they lost, if they say anything: beltrace's map of losses, and the runs that
-// the kernel left out.
-func (r *running) losses() (lost float64, known bool, err error) {
+// tally is what a tool lost so far, and what it told if its output is counted.
+type tally struct{ lost, told float64 }
+
+// losses is what a tool says that it lost, if it says anything.
+func (r *running) losses(path string) (n tally, known bool, err error) {
+	if r.counts == nil {
+		n.lost, known, err = r.kernelLosses()
+		return n, known, err
+	}
+	text, err := os.ReadFile(path)
+	lost, told := r.counts(text)
+	return tally{float64(lost), float64(told)}, true, err
+}
+
+// kernelLosses is what the tool's programs lost: beltrace's map of losses, and the runs that the kernel left out.
+func (r *running) kernelLosses() (lost float64, known bool, err error) {
 	dir := fmt.Sprintf("/proc/%d/fdinfo", r.cmd.Process.Pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {

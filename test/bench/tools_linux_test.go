@@ -79,7 +79,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Connections < 10 || l.CPU <= 0 || l.Elapsed < 50*time.Millisecond {
+	if l.Connections == 0 || l.CPU <= 0 || l.Elapsed < 50*time.Millisecond {
 		t.Errorf("%+v", l)
 	}
 }
