@@ -84,6 +84,7 @@ var systems = []struct{ files, why string }{
 	{"collector/live/*", "it is the kernel"},
 	{"cmd/beltrace/platform_*.go", "the one place for what differs between systems in the command"},
 	{"demos/execution/system_*.go", "epoll, io_uring and timers that are descriptors are Linux's alone"},
+	{"demos/requestcost/cookie_*.go", "only Linux gives a connection a number"},
 	{"demos/synqueue/deaf_*.go", "a client that hears nothing is made by a socket option that not every system has"},
 	{"internal/testkit/*", "tests of the kernel need it"},
 	{"internal/uring/*", "only Linux has io_uring"},

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"beltrace/demos/demo"
@@ -27,10 +26,9 @@ func serve(ctx context.Context, env *demo.Env) error {
 	}
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	var number atomic.Uint64
 	return demo.AcceptAll(ctx, ln, func(c *net.TCPConn) error {
 		handlers.Go(func() {
-			if err := handle(ctx, c, &number); err != nil {
+			if err := handle(ctx, c); err != nil {
 				env.Log.Printf("%s: %v", c.RemoteAddr(), err)
 			}
 		})
@@ -39,9 +37,10 @@ func serve(ctx context.Context, env *demo.Env) error {
 }
 
 // handle reads requests through a buffer, as servers do, and marks the begin and the end of parsing each: from its first
-// byte in the buffer to its last.
-func handle(ctx context.Context, c *net.TCPConn, number *atomic.Uint64) error {
+// byte in the buffer to its last. The connection's number joins the marks with its requests.
+func handle(ctx context.Context, c *net.TCPConn) error {
 	defer c.Close()
+	id := cookie(c)
 	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 	in := bufio.NewReaderSize(c, Buffer)
 	for {
@@ -51,7 +50,6 @@ func handle(ctx context.Context, c *net.TCPConn, number *atomic.Uint64) error {
 			}
 			return fmt.Errorf("read: %w", err)
 		}
-		id := number.Add(1)
 		demo.Mark("parse", demo.Begin, id)
 		req, err := http.ReadRequest(in)
 		demo.Mark("parse", demo.End, id)
