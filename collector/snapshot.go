@@ -39,14 +39,14 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 // listListeners returns those that listen first, then the closed ones, each in the order of their appearance.
 func (c *Collector) listListeners(now int64, how detail) []model.Listener {
 	out := make([]model.Listener, 0, len(c.order))
-	throttled := c.throttled()
+	demands := c.demands()
 	for _, closed := range []bool{false, true} {
 		for _, l := range c.order {
 			if (l.state == model.StateClosed) == closed {
 				out = append(out, c.showListener(l, now, how))
 				m := &out[len(out)-1]
-				ns, ok := throttled[m.PID.V]
-				m.ThrottledNS = opt(ok && m.PID.Known, ns)
+				d, ok := demands[m.PID.V]
+				m.Threads = opt(ok && m.PID.Known, d)
 			}
 		}
 	}

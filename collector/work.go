@@ -226,12 +226,16 @@ func (w *work) show(how detail) *model.Work {
 	return &m
 }
 
-// throttled sums up by process how long threads could not run since their cgroup's quota was used up.
-func (c *Collector) throttled() map[uint32]int64 {
-	out := map[uint32]int64{}
+// demands sums up by process what its threads wanted of the CPUs.
+func (c *Collector) demands() map[uint32]model.Demand {
+	out := map[uint32]model.Demand{}
 	for _, w := range c.workers {
 		if w.times != nil {
-			out[w.pid] += w.times.BlockedNS["throttled"]
+			d := out[w.pid]
+			d.RunnableNS += w.times.RunningNS + w.times.RunqueueNS
+			d.ThrottledNS += w.times.BlockedNS["throttled"]
+			d.WatchedNS = max(d.WatchedNS, w.times.WatchedNS)
+			out[w.pid] = d
 		}
 	}
 	return out

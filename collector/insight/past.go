@@ -61,7 +61,7 @@ type mark struct {
 	takers                map[uint32]taken // by process
 	askers                int              // threads that found nobody at least once
 	work                  *model.Work      // never nil
-	throttled             model.Opt[int64]
+	demand                model.Opt[model.Demand]
 }
 
 // taken is what the calls of accept of a process came to.
@@ -191,7 +191,7 @@ func markOf(l *model.Listener, ts int64) mark {
 		synFull: l.SYNDrops[synFull] + l.SYNDrops[synLimit],
 		unknown: l.SYNDrops[unknown], finalACKs: sum(l.ACKDrops),
 		cookies: l.CookiesSent.V, cookiesOK: l.CookiesOK.V, reset: l.ResetWaiting, waits: l.WaitNS.Buckets,
-		work: workOf(l.Work), throttled: l.ThrottledNS,
+		work: workOf(l.Work), demand: l.Threads,
 	}
 	if len(l.SYNDrops) == 0 && !l.Overflows.Known {
 		m.unknown = l.Drops.V

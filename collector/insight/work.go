@@ -121,12 +121,27 @@ var runQueueWait = rule{
 		if s.exchanges < queuedAtLeast || s.of(queued) < queuedShare || s.each(queued) < queuedEach {
 			return nil
 		}
-		return &evidence{severity: model.Warning, weight: float64(queued),
+		e := &evidence{severity: model.Warning, weight: float64(queued),
 			text: fmt.Sprintf("requests wait for a CPU: %s of each, %.0f %% of its time (%s in the last 10 s)", dur(s.each(queued)), s.of(queued)*100, count(s.exchanges, "request")),
 			remedy: "Run fewer threads at once (a pool as large as there are CPUs), move other work off this host (page 7 shows who runs), or give it more CPUs. " +
 				"What must not wait can be given weight (cpu.weight, nice) or CPUs of its own.",
 			numbers: map[string]float64{"requests_10s": float64(s.exchanges), "runqueue_ns": float64(s.each(queued)), "share": s.of(queued)}}
+		if n, known := l.runnable(); known {
+			e.text += fmt.Sprintf("; %s threads of this process run or wait for a CPU at a time, on average", digits(n))
+			e.numbers["runnable_threads"] = n
+		}
+		return e
 	},
+}
+
+// runnable is how many threads of the listener's process ran or wanted to at a time in the last seconds.
+func (l *listener) runnable() (float64, bool) {
+	now, then := l.now.demand, l.ago(window).demand
+	watched, wanted := now.V.WatchedNS-then.V.WatchedNS, now.V.RunnableNS-then.V.RunnableNS
+	if !now.Known || watched < int64(window)/5 || wanted <= 0 { // a thread that has ended may take its past with it
+		return 0, false
+	}
+	return float64(wanted) / float64(watched), true
 }
 
 // throttledAtLeast is the share of the last seconds in which a process's threads were throttled, all together.
@@ -139,9 +154,9 @@ var cpuThrottled = rule{
 		"(throttle_cfs_rq), even if CPUs are idle: a request that comes then waits for up to a whole period.",
 	listener: func(l *listener) *evidence {
 		then := l.ago(window)
-		ns := l.now.throttled.V - then.throttled.V
+		ns := l.now.demand.V.ThrottledNS - then.demand.V.ThrottledNS
 		took := l.now.ts - then.ts
-		if !l.now.throttled.Known || ns <= 0 || took <= 0 || float64(ns) < throttledAtLeast*float64(took) {
+		if !l.now.demand.Known || ns <= 0 || took <= 0 || float64(ns) < throttledAtLeast*float64(took) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: float64(ns), numbers: map[string]float64{"throttled_ns": float64(ns)},

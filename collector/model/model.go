@@ -103,6 +103,13 @@ type Process struct {
 	Unit      string `json:"unit,omitempty"`
 }
 
+// Demand is what the threads of a process wanted of the CPUs, all together, since they are watched.
+type Demand struct {
+	RunnableNS  int64 // they ran, or waited for a CPU
+	ThrottledNS int64 // they would have run, but their cgroup's CPU quota was used up
+	WatchedNS   int64 // since when the one that is watched longest is
+}
+
 // Listener is one listening socket.
 type Listener struct {
 	Conn  uint64 `json:"conn"` // socket cookie
@@ -136,7 +143,7 @@ type Listener struct {
 	ArrivalsPerSec float64       `json:"-"`
 	AcceptsPerSec  float64       `json:"-"`
 	Work           *Work         `json:"-"` // nil: no bytes of its connections were seen
-	ThrottledNS    Opt[int64]    `json:"-"` // its process's threads wanted to run, and their cgroup's CPU quota was used up; all together
+	Threads        Opt[Demand]   `json:"-"` // of its process, all together
 	Waiting        []Waiting     `json:"-"` // in the accept queue now, oldest first, bounded
 	History        []QueueSample `json:"-"` // one a second, the last minute, oldest first
 }
