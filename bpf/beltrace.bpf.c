@@ -42,6 +42,7 @@
 #include "accept_error.bpf.h"
 #include "accept.bpf.h"
 #include "loophooks.bpf.h"
+#include "loopcalls.bpf.h"
 #include "loopseed.bpf.h"
 #include "segment.bpf.h"
 #include "seed.bpf.h"

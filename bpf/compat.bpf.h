@@ -140,6 +140,18 @@ static __always_inline bool task_is_32bit(struct task_struct *task)
 #endif
 }
 
+/* The same of the current task, on every kernel. */
+static __always_inline bool current_is_32bit(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ((struct task_struct___x86 *)task, thread_info.status) & 0x2;
+#else
+	return BPF_CORE_READ((struct task_struct___arm64 *)task, thread_info.flags) >> 22 & 1;
+#endif
+}
+
 /*
  * Whether a task that would run may not, because its cgroup has used up its quota. Since 6.18 (e1fad12dcb66) each task is
  * taken off its queue by itself, on its way back to user space; before that whole queues are, with all that is on them.
@@ -177,10 +189,19 @@ static __always_inline bool task_throttled(struct task_struct *task)
 #define SYSCALL_NONE 0xffff
 
 /*
- * The system call that a user thread which is not on a CPU, or is about to leave it, is in. Before bpf_task_pt_regs
- * (5.15) its registers are looked for at the top of its kernel stack: THREAD_SIZE is 16 KiB on both architectures
- * (without KASAN, and on arm64 with pages of 4 or 16 KiB).
+ * Before bpf_task_pt_regs (5.15) a task's user registers are looked for at the top of its kernel stack: THREAD_SIZE is 16 KiB
+ * on both architectures (without KASAN, and on arm64 with pages of 4 or 16 KiB).
  */
+static __always_inline struct pt_regs *old_task_regs(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (struct pt_regs *)(task->stack + 16384) - 1;
+#else
+	return task->stack + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
+#endif
+}
+
+/* The system call that a user thread which is not on a CPU, or is about to leave it, is in. */
 static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
 {
 	struct pt_regs *regs;
@@ -191,12 +212,11 @@ static __always_inline __u32 task_syscall(struct task_struct *task, bool modern)
 	if (modern) {
 		nr = syscall_nr((struct pt_regs *)bpf_task_pt_regs(task));
 	} else {
+		regs = old_task_regs(task);
 #if defined(__TARGET_ARCH_x86)
-		regs = (struct pt_regs *)(task->stack + 16384) - 1;
 		if (bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
 			return SYSCALL_UNKNOWN;
 #else
-		regs = task->stack + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
 		if (bpf_probe_read_kernel(&nr, sizeof(nr), &((struct pt_regs___syscallno *)regs)->syscallno))
 			return SYSCALL_UNKNOWN;
 #endif
@@ -215,12 +235,7 @@ static __always_inline bool task_arguments(struct task_struct *task, bool modern
 		*second = REG_ARG2(regs);
 		return true;
 	}
-#if defined(__TARGET_ARCH_x86)
-	regs = (struct pt_regs *)(task->stack + 16384) - 1;
-#else
-	regs = task->stack + 16384 - bpf_core_type_size(struct pt_regs___syscallno);
-#endif
-	if (bpf_probe_read_kernel(&copy, sizeof(copy), regs))
+	if (bpf_probe_read_kernel(&copy, sizeof(copy), old_task_regs(task)))
 		return false;
 	*first = REG_ARG1(&copy);
 	*second = REG_ARG2(&copy);
@@ -232,13 +247,48 @@ struct pt_regs___orig_x0 {
 	__u64 orig_x0;
 } __attribute__((preserve_access_index));
 
-static __always_inline int call_fd(struct pt_regs *regs)
+static __always_inline __u64 call_arg1(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return (int)regs->di;
+	return regs->di;
 #else
-	return (int)BPF_CORE_READ((struct pt_regs___orig_x0 *)regs, orig_x0);
+	return BPF_CORE_READ((struct pt_regs___orig_x0 *)regs, orig_x0);
 #endif
+}
+
+static __always_inline int call_fd(struct pt_regs *regs)
+{
+	return (int)call_arg1(regs);
+}
+
+#define ENOSYS 38
+
+/*
+ * All arguments of the call in which a task is about to sleep. False if it has left it, and sleeps on its way back to user
+ * space: until a call returns, the register of its value holds -ENOSYS (arm64: still its first argument).
+ */
+struct call_args {
+	__u64 arg[4];
+};
+
+static __always_inline bool call_arguments(struct task_struct *task, bool modern, struct call_args *a)
+{
+	struct pt_regs *regs, copy;
+	bool inside;
+
+	regs = modern ? (struct pt_regs *)bpf_task_pt_regs(task) : old_task_regs(task);
+	if (bpf_probe_read_kernel(&copy, sizeof(copy), regs))
+		return false;
+	a->arg[0] = REG_ARG1(&copy);
+	a->arg[1] = REG_ARG2(&copy);
+	a->arg[2] = REG_ARG3(&copy);
+	a->arg[3] = REG_CALL4(&copy);
+#if defined(__TARGET_ARCH_x86)
+	inside = REG_RET(&copy) == (unsigned long)-ENOSYS;
+#else
+	inside = REG_RET(&copy) == BPF_CORE_READ((struct pt_regs___orig_x0 *)regs, orig_x0);
+#endif
+	return inside;
 }
 
 #define NR_IO_URING_ENTER 426

@@ -50,6 +50,7 @@ bool counts_refusals; /* every refusal and cookie is seen: samples say how many 
 bool counts_acks;     /* only refused final ACKs are */
 bool stacks_on;	      /* some of stack_pids are set */
 bool loops_on;	      /* the hooks at waits are: loops are added as they are met */
+bool loops_seeded;    /* those that waited when they were attached are known */
 bool details_on;      /* there are connections in details */
 __u64 data_since;     /* since when bytes are watched; 0: not yet */
 bool sched_on;	      /* the scheduler's hooks are attached: threads are added as they are met */

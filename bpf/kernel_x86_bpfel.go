@@ -332,7 +332,8 @@ type KernelLoopThread struct {
 	Inside    uint8
 	Epoll     uint8
 	Polls     uint8
-	Pad       [5]uint8
+	Met       uint8
+	Pad       [4]uint8
 }
 
 type KernelLostWhere uint32
@@ -882,6 +883,9 @@ const (
 	KernelProgFirstAccept4         = "first_accept4"
 	KernelProgFirstAccept4Old      = "first_accept4_old"
 	KernelProgFirstAcceptOld       = "first_accept_old"
+	KernelProgLoopReturns          = "loop_returns"
+	KernelProgLoopSleeps           = "loop_sleeps"
+	KernelProgLoopSleepsOld        = "loop_sleeps_old"
 	KernelProgMark                 = "mark"
 	KernelProgPollEnter            = "poll_enter"
 	KernelProgPollExit             = "poll_exit"
@@ -996,6 +1000,7 @@ const (
 	KernelVarHeldTgid              = "held_tgid"
 	KernelVarInConnect             = "in_connect"
 	KernelVarLoopsOn               = "loops_on"
+	KernelVarLoopsSeeded           = "loops_seeded"
 	KernelVarNoStack               = "no_stack"
 	KernelVarNoThread              = "no_thread"
 	KernelVarPayload               = "payload"
@@ -1117,6 +1122,9 @@ type KernelProgramSpecs struct {
 	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
+	LoopReturns          *ebpf.ProgramSpec `ebpf:"loop_returns"`
+	LoopSleeps           *ebpf.ProgramSpec `ebpf:"loop_sleeps"`
+	LoopSleepsOld        *ebpf.ProgramSpec `ebpf:"loop_sleeps_old"`
 	Mark                 *ebpf.ProgramSpec `ebpf:"mark"`
 	PollEnter            *ebpf.ProgramSpec `ebpf:"poll_enter"`
 	PollExit             *ebpf.ProgramSpec `ebpf:"poll_exit"`
@@ -1281,6 +1289,7 @@ type KernelVariableSpecs struct {
 	HeldTgid             *ebpf.VariableSpec `ebpf:"held_tgid"`
 	InConnect            *ebpf.VariableSpec `ebpf:"in_connect"`
 	LoopsOn              *ebpf.VariableSpec `ebpf:"loops_on"`
+	LoopsSeeded          *ebpf.VariableSpec `ebpf:"loops_seeded"`
 	NoStack              *ebpf.VariableSpec `ebpf:"no_stack"`
 	NoThread             *ebpf.VariableSpec `ebpf:"no_thread"`
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
@@ -1422,6 +1431,7 @@ type KernelVariables struct {
 	HeldTgid             *ebpf.Variable `ebpf:"held_tgid"`
 	InConnect            *ebpf.Variable `ebpf:"in_connect"`
 	LoopsOn              *ebpf.Variable `ebpf:"loops_on"`
+	LoopsSeeded          *ebpf.Variable `ebpf:"loops_seeded"`
 	NoStack              *ebpf.Variable `ebpf:"no_stack"`
 	NoThread             *ebpf.Variable `ebpf:"no_thread"`
 	Payload              *ebpf.Variable `ebpf:"payload"`
@@ -1505,6 +1515,9 @@ type KernelPrograms struct {
 	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
+	LoopReturns          *ebpf.Program `ebpf:"loop_returns"`
+	LoopSleeps           *ebpf.Program `ebpf:"loop_sleeps"`
+	LoopSleepsOld        *ebpf.Program `ebpf:"loop_sleeps_old"`
 	Mark                 *ebpf.Program `ebpf:"mark"`
 	PollEnter            *ebpf.Program `ebpf:"poll_enter"`
 	PollExit             *ebpf.Program `ebpf:"poll_exit"`
@@ -1668,6 +1681,9 @@ func (p *KernelPrograms) Close() error {
 		p.FirstAccept4,
 		p.FirstAccept4Old,
 		p.FirstAcceptOld,
+		p.LoopReturns,
+		p.LoopSleeps,
+		p.LoopSleepsOld,
 		p.Mark,
 		p.PollEnter,
 		p.PollExit,

@@ -166,6 +166,11 @@ static __always_inline void list_poll(struct loop_thread *lt, const void *ufds, 
 	bpf_map_update_elem(&loop_lists, &tid, list, BPF_ANY);
 }
 
+static __always_inline bool polls_for_loop(struct loop_thread *lt, const void *ufds, __u32 n)
+{
+	return (n > 1 || is_listener(ufds)) && is_loop(lt);
+}
+
 static __always_inline int poll_enters(const void *ufds, __u32 n)
 {
 	struct loop_thread *lt;
@@ -173,7 +178,7 @@ static __always_inline int poll_enters(const void *ufds, __u32 n)
 	if (!n)
 		return 0;
 	lt = loop_thread_get();
-	if (!lt || (n == 1 && !is_listener(ufds)) || !is_loop(lt))
+	if (!lt || !polls_for_loop(lt, ufds, n))
 		return 0;
 	list_poll(lt, ufds, n);
 	return wait_begins(lt, LOOP_POLL, -LOOP_POLL, n, 0, 0);
@@ -188,29 +193,34 @@ static __always_inline void read_set(__u8 *to, const void *from)
 		__builtin_memset(to, 0, FD_SET_BYTES);
 }
 
-static __always_inline int select_enters(int n, const void *in, const void *out, const void *ex)
+/* Keeps what a select waits for, once a second. */
+static __always_inline void list_select(struct loop_thread *lt, int n, const void *in, const void *out, const void *ex)
 {
 	__u32 zero = 0, tid = (__u32)bpf_get_current_pid_tgid();
+	struct loop_list *list = bpf_map_lookup_elem(&no_list, &zero);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!list || now - lt->listed < LIST_EVERY)
+		return;
+	lt->listed = list->ts = now;
+	list->n = n;
+	list->known = 1;
+	read_set(list->bytes, in);
+	read_set(list->bytes + FD_SET_BYTES, out);
+	read_set(list->bytes + 2 * FD_SET_BYTES, ex);
+	bpf_map_update_elem(&loop_lists, &tid, list, BPF_ANY);
+}
+
+static __always_inline int select_enters(int n, const void *in, const void *out, const void *ex)
+{
 	struct loop_thread *lt;
-	struct loop_list *list;
-	__u64 now;
 
 	if (n <= 0)
 		return 0;
 	lt = loop_thread_get();
 	if (!lt || !is_loop(lt))
 		return 0;
-	now = bpf_ktime_get_ns();
-	list = bpf_map_lookup_elem(&no_list, &zero);
-	if (list && now - lt->listed >= LIST_EVERY) {
-		lt->listed = list->ts = now;
-		list->n = n;
-		list->known = 1;
-		read_set(list->bytes, in);
-		read_set(list->bytes + FD_SET_BYTES, out);
-		read_set(list->bytes + 2 * FD_SET_BYTES, ex);
-		bpf_map_update_elem(&loop_lists, &tid, list, BPF_ANY);
-	}
+	list_select(lt, n, in, out, ex);
 	return wait_begins(lt, LOOP_SELECT, -LOOP_SELECT, 0, 0, 0);
 }
 
@@ -292,7 +302,7 @@ static __always_inline void tell_stall(struct loop *l, struct loop_thread *lt, l
 	e->times = lt->stalls;
 	e->busy = l->entered - l->returned;
 	/* If it slept in this wait too, what is ready now came later. */
-	if (ret > 0 && !(t && t->left > l->entered && t->runnable > t->left))
+	if (ret > 0 && !lt->met && !(t && t->left > l->entered && t->runnable > t->left))
 		e->behind = ret;
 	event_send(e);
 }
@@ -332,31 +342,36 @@ static __always_inline int wait_returns(long ret)
 	return 0;
 }
 
-/* The timeout of an epoll call, from the registers with which the thread came. */
-static __always_inline __u32 epoll_timeout(bool modern, __s64 *timeout)
+/* The timeout of an epoll call, from its fourth argument: ms, or the address of a struct timespec. */
+static __always_inline __u32 timeout_of(int nr, __u64 fourth, __s64 *timeout)
 {
 	__u64 ts[2];
-	struct pt_regs *regs;
-	int nr;
 
-	if (!modern || task_is_32bit((struct task_struct *)bpf_get_current_task_btf()))
-		return 0;
-	regs = user_regs();
-	nr = syscall_nr(regs);
 	if (nr == NR_EPOLL_WAIT || nr == NR_EPOLL_PWAIT) {
-		*timeout = (int)REG_CALL4(regs);
+		*timeout = (int)fourth;
 		return KNOWS_TIMEOUT;
 	}
 	if (nr != NR_EPOLL_PWAIT2)
 		return 0;
-	if (!REG_CALL4(regs)) {
+	if (!fourth) {
 		*timeout = -1;
 		return KNOWS_TIMEOUT;
 	}
-	if (bpf_probe_read_user(ts, sizeof(ts), (void *)REG_CALL4(regs)))
+	if (bpf_probe_read_user(ts, sizeof(ts), (void *)fourth))
 		return 0;
 	*timeout = ts[0] * 1000 + (ts[1] + 999999) / 1000000;
 	return KNOWS_TIMEOUT;
+}
+
+/* The same from the registers with which the thread came. */
+static __always_inline __u32 epoll_timeout(bool modern, __s64 *timeout)
+{
+	struct pt_regs *regs;
+
+	if (!modern || task_is_32bit((struct task_struct *)bpf_get_current_task_btf()))
+		return 0;
+	regs = user_regs();
+	return timeout_of(syscall_nr(regs), REG_CALL4(regs), timeout);
 }
 
 #endif

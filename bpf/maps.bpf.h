@@ -116,7 +116,8 @@ struct loop_thread {
 	__u8 inside;  /* it waits */
 	__u8 epoll;   /* it waits in epoll: a poll is a call that blocks */
 	__u8 polls;   /* that it made since */
-	__u8 pad[5];  /* a struct on the stack must be initialised to its end */
+	__u8 met;     /* it slept in the call that it is in, which was looked at then */
+	__u8 pad[4];  /* a struct on the stack must be initialised to its end */
 };
 
 struct {

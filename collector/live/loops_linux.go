@@ -36,6 +36,7 @@ type loopSeen struct {
 func (s *Session) beginLoops() {
 	s.loader.variables["loops_on"].Set(true)
 	s.seedLoops()
+	s.loader.variables["loops_seeded"].Set(true)
 }
 
 // seedLoops lets the iterator add the loops that wait and are not watched yet.
@@ -43,6 +44,7 @@ func (s *Session) seedLoops() { s.hooks[probes.Epoll].iterate() }
 
 // endLoops queues the last numbers of all loops and forgets them.
 func (s *Session) endLoops() {
+	s.loader.variables["loops_seeded"].Set(false)
 	s.loader.variables["loops_on"].Set(false)
 	s.sampleLoops(true)
 	for key := range s.loops.seen {

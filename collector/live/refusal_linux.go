@@ -131,5 +131,11 @@ func (s *Session) fits(h *probes.Hook) error {
 	if h.After != "" && (s.hooks[h.After] == nil || len(s.hooks[h.After].progs) == 0) {
 		return errors.New("the probe " + h.After + " has no hook")
 	}
+	if h.With != "" && (s.hooks[h.With] == nil || s.hooks[h.With].hook.How != h.How) {
+		return fmt.Errorf("the probe %s has another hook", h.With)
+	}
+	if h.Whole && s.copies {
+		return errors.New("this kernel leaves out runs of such programs")
+	}
 	return s.loader.takes(h.Takes)
 }

@@ -9,9 +9,10 @@ import (
 
 func epollProbe() Probe {
 	const (
-		first = "of a loop that waits already when it begins, the first return is not seen"
-		calls = "how long a loop waits that did so already is not known"
-		old   = "; no helper for user registers (before 5.15): whose wait it is that has begun before is looked for at the top of the kernel stack"
+		first  = "of a loop that waits already when it begins, the first return is not seen"
+		sleeps = "a wait begins when its thread goes to sleep: what its call does before that, or without that, counts as work; how long a loop waits that did so already is not known"
+		calls  = "how long a loop waits that did so already is not known"
+		old    = "; no helper for user registers (before 5.15): whose wait it is that has begun before is looked for at the top of the kernel stack"
 	)
 	return Probe{
 		Name: Epoll, Set: Loops, Yields: []event.Kind{event.EpollWait, event.Loop, event.LoopBlocked}, Facts: []string{FactEpoll},
@@ -33,6 +34,8 @@ func epollProbe() Probe {
 				How: KprobeMech, At: "do_epoll_wait", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Note: first + old,
 				Progs: []string{"epoll_kretprobe", "epoll_kprobe_old", "seed_loops_old"},
 			},
+			anyCall(sleeps, "loop_sleeps", "seed_loops"),
+			anyCall(sleeps+old, "loop_sleeps_old", "seed_loops_old"),
 			epollCalls(calls, "seed_loops", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
 			epollCalls(calls+old, "seed_loops_old", "epoll_wait", "epoll_pwait"),
 			epollCalls(calls, "seed_loops", "epoll_pwait", "epoll_pwait2"), // arm64
@@ -47,6 +50,14 @@ func epollCalls(note, seed string, calls ...string) Hook {
 	h.Note = note
 	h.Progs = append(h.Progs, seed)
 	return h
+}
+
+// anyCall is the hook at the end of all system calls, and where threads go to sleep in one.
+func anyCall(note string, sleep, seed string) Hook {
+	return Hook{
+		How: TPBTF, At: "sys_exit, sched_switch", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived, Whole: true,
+		Progs: []string{"loop_returns", sleep, seed}, Note: note,
+	}
 }
 
 // callsHook is a hook at the beginning and the end of system calls.
@@ -78,6 +89,10 @@ func pollProbe() Probe {
 			{
 				How: KprobeMech, At: "do_sys_poll, core_sys_select", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
 				Progs: []string{"poll_kretprobe", "select_kretprobe", "poll_kprobe", "select_kprobe"},
+			},
+			{
+				How: TPBTF, At: "sys_exit, sched_switch", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived, With: Epoll,
+				Note: "as above; what a select waits for that never sleeps is not known",
 			},
 			callsHook("poll", "ppoll", "select", "pselect6"),
 			callsHook("ppoll", "pselect6"), // arm64

@@ -94,6 +94,10 @@ type Hook struct {
 	Takes map[string]int
 	// After is a probe whose programs must be attached for this hook: it completes what they see.
 	After string
+	// With is a probe whose programs do the work of this one too, if they are attached by the same mechanism.
+	With string
+	// Whole is for hooks that would count wrong on a kernel that leaves out runs of its programs (7.0 on).
+	Whole bool
 	// Serves is the tier that a session has when this hook is the one in use.
 	Serves Tier
 	// Needs is the lowest tier in which the hook may be tried: a forced tier leaves out hooks above it.
