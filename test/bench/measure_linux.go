@@ -147,35 +147,48 @@ func (l loadRun) sample(tool time.Duration) sample {
 	return s
 }
 
-// count runs the load once, keeps the tool's output and counts what it saw.
+// count runs the load once, keeps the tool's output and counts what it saw; a shorter load if that was too much for it to
+// tell exactly.
 func (r *result) count(ctx context.Context, length time.Duration, dir string) error {
+	for {
+		made, text, err := r.keep(ctx, length, dir)
+		if err != nil {
+			return err
+		}
+		seen, err := r.tool.Count(text)
+		if errors.Is(err, errRounded) && length > time.Millisecond {
+			length /= 2
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.Name, err)
+		}
+		r.Seen += seen
+		r.Sent += uint64(made) * r.Per
+		return nil
+	}
+}
+
+// keep runs the load once and returns how many connections it made, and the tool's output.
+func (r *result) keep(ctx context.Context, length time.Duration, dir string) (int, []byte, error) {
 	out, err := os.Create(filepath.Join(dir, "output"))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer out.Close()
 	run, err := r.begin(out)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer run.kill()
 	load, err := runLoad(ctx, length, 0)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	time.Sleep(time.Second)                             // also the slowest have printed everything
 	if _, err := run.stop(syscall.SIGINT); err != nil { // as Ctrl-C: at SIGTERM some forget what they have buffered
-		return err
+		return 0, nil, err
 	}
 	text, err := os.ReadFile(out.Name())
-	if err != nil {
-		return err
-	}
-	seen, err := r.tool.Count(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.Name, err)
-	}
-	r.Seen += seen
-	r.Sent += uint64(load.Connections) * r.Per
-	return nil
+	return load.Connections, text, err
 }

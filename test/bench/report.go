@@ -12,6 +12,7 @@ import (
 // The tools by name: goals compare them.
 const (
 	top       = "beltrace top"
+	topJSON   = "beltrace top --json"
 	trace     = "beltrace trace --json"
 	empty     = "empty programs"
 	minimal   = "minimal tracer"

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -35,7 +36,17 @@ func TestCounts(t *testing.T) {
 ffff8881090bb0c0 18984 server 0.0.0.0   29417 0.0.0.0   0     LISTEN      -> CLOSE       484.689
 `, 1},
 		{minimal, "first record\nrecords 42\n", 42},
-		{top, `{"listeners":[{"local":"0.0.0.0:29417","accepted":3}]}
+		{top, `LISTENER                   IN/s  ACCEPTED
+benchbin 127.0.0.1:29417      0         3
+
+LISTENER                   IN/s  ACCEPTED
+benchbin 127.0.0.1:29417      0      9999
+nginx 127.0.0.1:129417        0         1
+
+PROCESS  LOCAL                 FD
+curl     127.0.0.1:29417  ←     7
+`, 9999},
+		{topJSON, `{"listeners":[{"local":"0.0.0.0:29417","accepted":3}]}
 {"listeners":[{"local":"0.0.0.0:29417","accepted":5},{"local":"[::]:22","accepted":1}]}
 `, 5},
 	} {
@@ -43,6 +54,18 @@ ffff8881090bb0c0 18984 server 0.0.0.0   29417 0.0.0.0   0     LISTEN      -> CLO
 		i := slices.IndexFunc(tools, func(x tool) bool { return x.Name == tt.tool })
 		if got, err := tools[i].Count([]byte(tt.out)); err != nil || got != tt.want {
 			t.Errorf("%s: %d, %v, want %d", tt.tool, got, err, tt.want)
+		}
+	}
+}
+
+// A number that is rounded is not taken for one that is exact, nor another column for that of the accepts.
+func TestCountsOfTopAreExact(t *testing.T) {
+	if _, err := topSeen([]byte("LISTENER  ACCEPTED\nx 0.0.0.0:29417  12.3k\n")); !errors.Is(err, errRounded) {
+		t.Errorf("a rounded number: %v", err)
+	}
+	for _, out := range []string{"", "LISTENER  ACCEPTED  NEW\nx 0.0.0.0:29417  5  7\n"} {
+		if n, err := topSeen([]byte(out)); err == nil || errors.Is(err, errRounded) {
+			t.Errorf("%q: %d, %v", out, n, err)
 		}
 	}
 }
