@@ -17,6 +17,7 @@
 #include "event.h"
 #include "config.bpf.h"
 #include "maps.bpf.h"
+#include "callnumbers.h"
 #include "compat.bpf.h"
 #include "sock.bpf.h"
 #include "stack.bpf.h"
