@@ -198,8 +198,10 @@ func (x *conn) queued() int64 {
 // exchanged counts an exchange and hands its event on.
 func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
 	x.exchanges++
-	if w := c.workers[thread{e.PID, e.TID}]; w != nil && x.role == event.RoleServer {
-		w.answers++
+	if x.role == event.RoleServer {
+		if w := c.workerOf(e); w != nil {
+			w.answers++
+		}
 	}
 	c.derived = append(c.derived, *e)
 	c.log.add(e)

@@ -89,3 +89,28 @@ func TestManyThreads(t *testing.T) {
 		t.Errorf("%d threads are kept, lost %v", len(c.workers), c.lost)
 	}
 }
+
+// TestRequestsBeforeTheThread: a thread is told of once a second; the requests that it answered before count, too.
+func TestRequestsBeforeTheThread(t *testing.T) {
+	nq, nr := uint64(len(request)), uint64(len(response))
+	all := serverBefore(1)
+	for i := range uint64(3) {
+		at := int64(100+10*i) * ms
+		in := turnEvent(1, "in", i*nq, request, nq, event.Moves{ReadableTS: at, FirstTS: at + ms, LastTS: at + ms})
+		out := turnEvent(1, "out", i*nr, response, nr, event.Moves{FirstTS: at + 2*ms, LastTS: at + 2*ms, SentTS: at + 2*ms})
+		for _, e := range []*event.Event{&in, &out} {
+			e.PID, e.TID = 7, 9
+			e.Set(event.FieldPID, event.FieldTID)
+		}
+		all = append(all, in, out)
+	}
+	told := event.Event{Kind: event.Thread, TS: 1000 * ms, PID: 7, TID: 9, Thread: &event.ThreadTimes{WatchedNS: ms}}
+	told.Set(event.FieldPID, event.FieldTID)
+	c := New(Options{})
+	for _, e := range append(all, told) {
+		c.Add(&e)
+	}
+	if w := c.Snapshot(0).Workers; len(w) != 1 || w[0].Exchanges != model.Some[uint64](3) {
+		t.Errorf("the workers are %+v, want one with 3 requests", w)
+	}
+}

@@ -39,6 +39,7 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	}
 	fmt.Fprintln(b)
 	writePage(b, in, "connections")
+	writeRoutes(b, in)
 	return b.Flush()
 }
 

@@ -41,6 +41,9 @@ func Text(w io.Writer, s *model.Snapshot) error {
 		}
 		fmt.Fprintln(b)
 		writeTable(b, page, table)
+		if name == "connections" {
+			writeRoutes(b, in)
+		}
 		if name == "workers" || name == "loops" {
 			for _, l := range page.Foot(in, textWidth, 0) {
 				writeLine(b, l)
@@ -48,6 +51,17 @@ func Text(w io.Writer, s *model.Snapshot) error {
 		}
 	}
 	return b.Flush()
+}
+
+// writeRoutes writes what requests there were by route, if there were any.
+func writeRoutes(b *bufio.Writer, in Input) {
+	lines := requestsFoot(in, textWidth, 4*textRows)
+	if len(lines) > 0 {
+		fmt.Fprintln(b)
+	}
+	for _, l := range lines {
+		writeLine(b, l)
+	}
 }
 
 // findingLine is a finding on one line: "!" if it is more than a note, and when it ended if it has.
