@@ -168,6 +168,9 @@ func TestNothingIsLeft(t *testing.T) {
 		{"trace SIGTERM", []string{"trace", "--json"}, func(tl *tool) { tl.end(unix.SIGTERM) }, false},
 		{"trace SIGINT", []string{"trace", "--json"}, func(tl *tool) { tl.end(unix.SIGINT) }, false},
 		{"top SIGTERM", []string{"top", "--headless"}, func(tl *tool) { tl.end(unix.SIGTERM) }, true},
+		// With every set of probes.
+		{"top --port SIGTERM", []string{"top", "--headless", "--port", "29416"}, func(tl *tool) { tl.end(unix.SIGTERM) }, false},
+		{"trace all SIGTERM", []string{"trace", "all", "--json"}, func(tl *tool) { tl.end(unix.SIGTERM) }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testkit.Guest() && !c.guest {
