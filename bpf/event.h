@@ -33,6 +33,7 @@ enum event_kind {
 	EVENT_READABLE,
 	EVENT_URING_SUBMIT,
 	EVENT_URING_COMPLETE,
+	EVENT_ONCPU,
 };
 
 enum turn_dir {

@@ -200,6 +200,7 @@ const (
 	KernelEventKindEVENT_READABLE       KernelEventKind = 21
 	KernelEventKindEVENT_URING_SUBMIT   KernelEventKind = 22
 	KernelEventKindEVENT_URING_COMPLETE KernelEventKind = 23
+	KernelEventKindEVENT_ONCPU          KernelEventKind = 24
 )
 
 type KernelEventSide uint32
@@ -920,6 +921,7 @@ const (
 	KernelProgRingAcceptKprobe     = "ring_accept_kprobe"
 	KernelProgRingAcceptKretprobe  = "ring_accept_kretprobe"
 	KernelProgSampleListeners      = "sample_listeners"
+	KernelProgSampleStacks         = "sample_stacks"
 	KernelProgSampleTcp            = "sample_tcp"
 	KernelProgSchedExec            = "sched_exec"
 	KernelProgSchedExit            = "sched_exit"
@@ -1159,6 +1161,7 @@ type KernelProgramSpecs struct {
 	RingAcceptKprobe     *ebpf.ProgramSpec `ebpf:"ring_accept_kprobe"`
 	RingAcceptKretprobe  *ebpf.ProgramSpec `ebpf:"ring_accept_kretprobe"`
 	SampleListeners      *ebpf.ProgramSpec `ebpf:"sample_listeners"`
+	SampleStacks         *ebpf.ProgramSpec `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.ProgramSpec `ebpf:"sample_tcp"`
 	SchedExec            *ebpf.ProgramSpec `ebpf:"sched_exec"`
 	SchedExit            *ebpf.ProgramSpec `ebpf:"sched_exit"`
@@ -1552,6 +1555,7 @@ type KernelPrograms struct {
 	RingAcceptKprobe     *ebpf.Program `ebpf:"ring_accept_kprobe"`
 	RingAcceptKretprobe  *ebpf.Program `ebpf:"ring_accept_kretprobe"`
 	SampleListeners      *ebpf.Program `ebpf:"sample_listeners"`
+	SampleStacks         *ebpf.Program `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.Program `ebpf:"sample_tcp"`
 	SchedExec            *ebpf.Program `ebpf:"sched_exec"`
 	SchedExit            *ebpf.Program `ebpf:"sched_exit"`
@@ -1718,6 +1722,7 @@ func (p *KernelPrograms) Close() error {
 		p.RingAcceptKprobe,
 		p.RingAcceptKretprobe,
 		p.SampleListeners,
+		p.SampleStacks,
 		p.SampleTcp,
 		p.SchedExec,
 		p.SchedExit,

@@ -126,6 +126,38 @@ static __always_inline struct stack *stack_of_stall(__u32 tid)
 	return s && s->stall.ip[0] ? &s->stall : 0;
 }
 
+/* Where a thread runs that has a request to answer: a sample, by the timer of its CPU. */
+static __always_inline int sample_thread(void *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *t = bpf_map_lookup_elem(&threads, &tid);
+	struct stack *stack;
+	struct event *e;
+
+	if (!t || !stack_asked(t))
+		return 0;
+	e = event_new(EVENT_ONCPU, sizeof(*e) + sizeof(*stack));
+	if (!e)
+		return 0;
+	e->conn = t->asked == 1 ? t->serves : 0;
+	e->pid = t->pid;
+	e->tid = tid;
+	__builtin_memcpy(e->comm, t->comm, sizeof(e->comm));
+	e->has = HAS_OWNER;
+	stack = (struct stack *)(e + 1);
+	if (bpf_get_stack(ctx, stack, sizeof(*stack), BPF_F_USER_STACK) > 0)
+		event_send(e);
+	else
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("perf_event")
+int sample_stacks(void *ctx)
+{
+	return sample_thread(ctx);
+}
+
 /* A record with a stack behind it, if there is one. */
 static __always_inline void *event_stack(__u8 kind, __u32 size, __u64 ts, struct stack *stack)
 {

@@ -24,6 +24,7 @@ type sleeps struct{ young, old map[uint32]*threadSleeps }
 type threadSleeps struct {
 	all  []sleep // a ring once it is full
 	next int
+	ran  []sample // the last ones
 }
 
 // offcpu takes a sleep of a thread.
@@ -140,6 +141,7 @@ func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
 	if a.out.ran {
 		parts = append(parts, stretch{phaseAppBlocked + "unknown", asleep})
 	}
+	p.ranAt(c.sleeps.samples(a.in.lastTID, p.at, until))
 	p.share(until, parts, phaseAppRunning)
 	return byThread
 }
@@ -162,10 +164,12 @@ func (c *Collector) handedOver(p *partition, a *ask, until int64) string {
 				p.sleptAt(on, begins-s.from, s.stack)
 			}
 		}
+		p.ranAt(c.sleeps.samples(a.in.lastTID, p.at, left))
 		p.share(left, []stretch{{phaseAppRunning, a.out.running}}, phaseAppRunqueue)
 		p.until(begins, on)
 	}
 	p.until(begins, phaseUnobserved)
+	p.ranAt(c.sleeps.samples(a.out.tid, p.at, until))
 	p.share(until, []stretch{{phaseAppRunqueue, a.out.runqueue}}, phaseAppRunning)
 	return byGuess
 }

@@ -148,6 +148,8 @@ func (c *Collector) dispatch(e *event.Event) {
 		c.turn(e)
 	case event.Readable:
 		c.readable(e)
+	case event.Oncpu:
+		c.oncpu(e)
 	case event.Offcpu:
 		c.offcpu(e)
 	case event.Loop:

@@ -31,7 +31,7 @@ type partition struct {
 	phases  map[string]int64
 
 	stacks map[string][]string // where the thread was in its longest sleep, by phase
-	slept  map[string]int64    // how long that was
+	slept  map[string]int64    // how long that was; of phaseAppRunning: how many samples
 }
 
 func newPartition(start, end int64) *partition {

@@ -69,6 +69,8 @@ func text(e *event.Event) string {
 		b.turnText(e)
 	case event.Readable:
 		b.readableText(e)
+	case event.Oncpu:
+		b.say("runs" + at(e.Turn))
 	case event.Offcpu:
 		b.offcpuText(e)
 	case event.Exchange:

@@ -2,7 +2,10 @@
 
 package collector
 
-import "beltrace/collector/event"
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
 
 // turnText says which way how many bytes went, and by which call.
 func (b *words) turnText(e *event.Event) {
@@ -46,8 +49,19 @@ func (b *words) offcpuText(e *event.Event) {
 		if t.Target != "" {
 			on += " " + t.Target
 		}
-		b.say("in " + on)
+		b.say("in " + on + at(t))
 	}
+}
+
+// at names the program's own code; "" if it is not known.
+func at(t *event.Moves) string {
+	if t == nil {
+		return ""
+	}
+	if site := model.Stack(t.Stack).Site(); site != "" {
+		return " at " + site
+	}
+	return ""
 }
 
 func (b *words) exchangeText(e *event.Event) {

@@ -129,7 +129,7 @@ type Event struct {
 	Space  *Space       // of a netns
 	Thread *ThreadTimes // of a thread
 	Loop   *LoopTimes   // of an event loop: epoll_wait, loop, loop_blocked
-	Turn   *Moves       // of bytes: turn, readable, read, write, offcpu
+	Turn   *Moves       // of bytes: turn, readable, read, write, offcpu, oncpu
 	Result *Outcome     // of an exchange
 	Uring  *Uring       // of a ring: uring_submit, uring_complete, ring
 }

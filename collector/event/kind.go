@@ -60,6 +60,9 @@ const (
 	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
 	// CPU; its connection is absent when the thread had several requests to answer.
 	Offcpu
+	// Oncpu: a sample, of a thread that had read a request and not answered yet, and that ran. Written only while somebody
+	// looks at a request of its process, or when asked for.
+	Oncpu
 	// EpollWait: a wait of an epoll loop returned (epoll_wait, epoll_pwait, epoll_pwait2). Written only when asked for. BlockedNS is
 	// the time inside the call, BusyNS that from the return of the one before to this call.
 	EpollWait
@@ -123,6 +126,7 @@ var kindTable = [kinds]kindInfo{
 	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldSentTS, FieldMessages}},
 	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunningNS, FieldRunqueueNS, FieldOtherTS, FieldMessages}},
 	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD, FieldStack}},
+	Oncpu:         {"oncpu", "where a thread ran that serves a request: a sample", []Field{FieldStack}},
 	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},
 	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldPhase}},
 	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldCount, FieldBusyNS, FieldReady, FieldStack}},
@@ -152,7 +156,7 @@ func (k Kind) Own() []Field { return kindTable[k].own }
 // Lifecycle reports whether trace prints the kind when no event is named on its command line.
 func (k Kind) Lifecycle() bool {
 	switch k {
-	case None, SYN, Queue, AcceptError, AcceptEmpty, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Exchange, UringSubmit, UringComplete, Ring, EpollWait, Loop, LoopBlocked, Mark, Watermark:
+	case None, SYN, Queue, AcceptError, AcceptEmpty, NetNS, Thread, Readable, Read, Write, Turn, Offcpu, Oncpu, Exchange, UringSubmit, UringComplete, Ring, EpollWait, Loop, LoopBlocked, Mark, Watermark:
 		return false
 	}
 	return k < kinds

@@ -93,7 +93,7 @@ type Moves struct {
 	OffNS      int64     // of a thread: asleep
 	On         string    // in what: the system call's name, or another word for what is none
 	Target     string    // which one: the socket's remote address, where it is one
-	Stack      []string  // where in its program it went to sleep, the innermost function first: what its frame pointers lead to. Code without them is passed over
+	Stack      []string  // where in its program it went to sleep, or ran, the innermost function first: what its frame pointers lead to. Code without them is passed over
 
 	// Head is the beginning of the bytes. It is for the lens alone: never written anywhere.
 	Head []byte
@@ -124,7 +124,7 @@ type Outcome struct {
 	AckNS      int64               // from the last byte sent to its acknowledgement
 	Marks      map[string]int64    // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)
 	Spans      []Span              // the marks one by one, in the order of their beginning; no field of the event
-	Stacks     map[string][]string // where in its program the thread went to sleep, by phase: of the longest sleep, the innermost function first; as offcpu has it
+	Stacks     map[string][]string // where in its program the thread went to sleep, by phase: in the longest sleep, as offcpu has it; of app.running, where most samples hit it (oncpu)
 	Confidence string              // of its weakest join: socket, stream position, thread, guess
 	Incomplete bool                // the connection ended first, or its beginning was not seen
 }

@@ -191,6 +191,8 @@ func attach(prog *ebpf.Program, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Ma
 		return one(link.AttachIter(opts))
 	case "uprobe":
 		return attachMarks(prog, c)
+	case "perf_event":
+		return attachTimers(prog)
 	}
 	return nil, fmt.Errorf("section %q: no such mechanism", spec.SectionName)
 }

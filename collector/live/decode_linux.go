@@ -102,6 +102,9 @@ func (d *decoder) decode(raw []byte, e *event.Event) error {
 	case bpf.KernelEventKindEVENT_OFFCPU:
 		ok = d.offcpu(record[bpf.KernelOffcpuEvent](raw), e)
 		d.stack = behind[bpf.KernelOffcpuEvent, bpf.KernelStack](raw)
+	case bpf.KernelEventKindEVENT_ONCPU:
+		e.Kind, e.Turn, ok = event.Oncpu, &event.Moves{}, true
+		d.stack = behind[bpf.KernelEvent, bpf.KernelStack](raw)
 	case bpf.KernelEventKindEVENT_TURN:
 		ok = d.turn(record[bpf.KernelTurnEvent](raw), e)
 	case bpf.KernelEventKindEVENT_WAIT:

@@ -30,6 +30,9 @@ type demand struct {
 
 // alwaysOn reports whether the set is needed from the start to the end: what a filter selects is watched in full.
 func (c *Config) alwaysOn(set probes.Set) bool {
+	if set == probes.Samples {
+		return slices.Contains(c.Want, set)
+	}
 	return !set.OnDemand() || slices.Contains(c.Want, set) || !c.Cheap && (c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0)
 }
 

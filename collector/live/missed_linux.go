@@ -62,7 +62,7 @@ func (s *Session) loadCopies(a *attached) error {
 func (s *Session) missed() uint64 {
 	var sum uint64
 	for name, a := range s.hooks {
-		if name == probes.End || name == probes.ThreadCalls {
+		if name == probes.End || name == probes.ThreadCalls || name == probes.Running {
 			continue // what is kept of the socket goes when its address is used again, and a call is no event: none is missing
 		}
 		for i, p := range a.progs {

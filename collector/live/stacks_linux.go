@@ -66,6 +66,7 @@ func (s *Session) Stacks(pid uint32) {
 	}
 	s.stacks.mu.Unlock()
 	s.Need(probes.Sched)
+	s.Need(probes.Samples)
 }
 
 // heedStacks tells the programs whose stacks are asked for.

@@ -55,6 +55,7 @@ const (
 	ClassicTP  Mechanism = "tracepoint" // perf tracepoint
 	Iter       Mechanism = "iter"       // BPF iterator
 	Uprobe     Mechanism = "uprobe"     // user-space function
+	PerfEvent  Mechanism = "perf_event" // a timer of each CPU
 	Regs       Mechanism = "regs"       // read from saved user registers inside another probe's program
 	Proc       Mechanism = "proc"       // a file of /proc
 )
@@ -70,13 +71,14 @@ const (
 	Loops     Set = "loops"     // waits of event loops: attached as the one before
 	Data      Set = "data"      // bytes read and written, turn by turn
 	Rings     Set = "rings"     // operations of io_uring
+	Samples   Set = "samples"   // where threads run that serve requests: attached while a request is open, or if it is asked for by name
 	Calls     Set = "calls"     // how many system calls threads make: attached only if it is asked for by name
 )
 
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
 func (s Set) OnDemand() bool {
-	return s == Sched || s == Loops || s == Data || s == Calls || s == Rings
+	return s == Sched || s == Loops || s == Data || s == Calls || s == Rings || s == Samples
 }
 
 // Hook is one way to serve a probe.

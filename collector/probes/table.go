@@ -25,6 +25,7 @@ const (
 	Epoll       = "epoll"
 	Poll        = "poll"
 	ThreadCalls = "calls"
+	Running     = "running"
 	Bytes       = "bytes"
 	Splice      = "splice"
 	Latency     = "latency"
@@ -72,7 +73,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
+		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
 
@@ -287,6 +288,17 @@ func threadsProbe() Probe {
 				Note:  "no helper for user registers (before 5.15): they are looked for at the top of the kernel stack",
 			},
 		},
+	}
+}
+
+func runningProbe() Probe {
+	return Probe{
+		Name: Running, Set: Samples, Yields: []event.Kind{event.Oncpu},
+		Why: "in which code a thread runs that has a request to answer",
+		Hooks: []Hook{{
+			How: PerfEvent, At: "cpu-clock", Serves: Full, Needs: Tracepoint, Fidelity: model.Sampled, Progs: []string{"sample_stacks"},
+			Note: "199 times a second on each CPU: what takes less than 5 ms is hit now and then",
+		}},
 	}
 }
 

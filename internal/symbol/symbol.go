@@ -30,7 +30,7 @@ func ParseMaps(r io.Reader) ([]Mapping, error) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		f := strings.Fields(lines.Text()) // start-end perms offset dev inode path
-		if len(f) < 6 || len(f[1]) < 3 || f[1][2] != 'x' || !strings.HasPrefix(f[5], "/") {
+		if len(f) < 6 || len(f[1]) < 3 || f[1][2] != 'x' || !strings.HasPrefix(f[5], "/") && f[5] != "[vdso]" {
 			continue
 		}
 		from, to, _ := strings.Cut(f[0], "-")

@@ -22,7 +22,7 @@ func TestParseMaps(t *testing.T) {
 7f00-7fff rw-p 00000000 00:00 0
 7ffe000-7fff000 r-xp 00000000 00:00 0 [vdso]
 `))
-	want := []Mapping{{0x401000, 0x500000, 0x1000, "/srv/my api (deleted)"}}
+	want := []Mapping{{0x401000, 0x500000, 0x1000, "/srv/my api (deleted)"}, {0x7ffe000, 0x7fff000, 0, "[vdso]"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}

@@ -152,6 +152,7 @@ var eventTexts = map[string]string{
 	event.Read.String():          "A system call copied bytes out of the socket's receive queue (tcp_recvmsg).",
 	event.Write.String():         "A system call copied bytes into the socket's send queue (tcp_sendmsg). That they are written does not mean that they are sent, or that the peer has them.",
 	event.Turn.String():          "The bytes that one side sent until the other one spoke, with the moments at which they could be read, were read or written, were sent and were acknowledged.",
+	event.Oncpu.String():         "A thread that had read a request and not answered it yet ran: a timer of its CPU looked where (perf_event, cpu-clock).",
 	event.Offcpu.String():        "A thread that had read a request and not answered it yet was not on a CPU: asleep in a system call, or runnable and waiting for a CPU (sched_switch, sched_wakeup).",
 	event.Exchange.String():      "A request was answered. Its time is cut into phases by what the kernel saw on the connection's socket and of the thread that served it; they add up to the total.",
 	event.UringSubmit.String():   "The kernel took an entry out of a submission queue (io_submit_sqes) and tries it at once; if it would block, the ring waits for the file, or gives it to a worker thread (io-wq).",

@@ -249,7 +249,7 @@ func phaseCause(name string) string {
 	case "runqueue", "app.runqueue":
 		return "More threads want to run than there are CPUs (sched_wakeup to sched_switch). Page 7 shows which."
 	case "app.running":
-		return "The application used the CPU; a profiler says for what."
+		return "The application used the CPU. While a request is open, live, samples (perf_event) say in which code."
 	case "send":
 		return "The peer's window or the congestion window was full (tcp_write_xmit), or segments were lost."
 	case "unobserved":

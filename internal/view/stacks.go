@@ -38,19 +38,26 @@ func stackSection(d *Detail, in Input, x *model.Exchange, width int) {
 	of, when := x, ""
 	if len(x.Stacks) == 0 {
 		if of = sameRoute(in.Snap, x); of == nil {
-			if !slices.ContainsFunc(phases(x), func(p phase) bool { return strings.HasPrefix(p.name, "app.blocked:") }) {
+			if !slices.ContainsFunc(phases(x), func(p phase) bool { return strings.HasPrefix(p.name, "app.blocked:") || p.name == "app.running" }) {
 				return
 			}
 			d.section("CODE")
-			d.wrap("Where in the program it slept was not asked for when this request came: that is done while one is open, live.", width)
+			d.wrap("Where in the program that was is asked for only while a request is open, live: not when this one came.", width)
 			return
 		}
 		when = ", of the request that ended " + in.clock().Time(of.TS)
 	}
 	for _, p := range phases(of) {
 		if stack := of.Stacks[p.name]; len(stack) > 0 {
-			d.section("CODE  " + phaseText(p.name) + " " + Dur(p.ns) + when)
+			what := phaseText(p.name) + " " + Dur(p.ns) + when
+			if p.name == "app.running" {
+				what += ", in samples"
+			}
+			d.section("CODE  " + what)
 			addStack(d, stack, width)
+			if model.Stack(stack).Site() == "" && p.name != "app.running" {
+				d.wrap(whyNotOwn(stack), width)
+			}
 		}
 	}
 }
@@ -80,20 +87,24 @@ func addStack(d *Detail, stack model.Stack, width int) {
 	if own > 0 { // what leads there; a library without frame pointers may hide its caller, too
 		d.add(Styled("  …", Dim))
 	}
-	switch {
-	case own >= 0:
-		for i, frame := range stack[own:min(own+stackLines, len(stack))] {
-			style := Normal
-			if i == 0 {
-				style = Strong
-			}
-			add(frame, style)
-		}
-	case strings.HasPrefix(stack[0], "runtime."):
-		d.wrap("This is Go's scheduler: the goroutine that waits is on no thread, so that its own stack is not seen.", width)
-	default:
-		d.wrap("What called it has no frame pointers (-fno-omit-frame-pointer keeps them): it is not known.", width)
+	if own < 0 {
+		return
 	}
+	for i, frame := range stack[own:min(own+stackLines, len(stack))] {
+		style := Normal
+		if i == 0 {
+			style = Strong
+		}
+		add(frame, style)
+	}
+}
+
+// whyNotOwn says why no function of the program itself is in the stack of a sleep.
+func whyNotOwn(stack model.Stack) string {
+	if strings.HasPrefix(stack[0], "runtime.") {
+		return "This is Go's scheduler: the goroutine that waits is on no thread, so that its own stack is not seen."
+	}
+	return "What called it has no frame pointers (-fno-omit-frame-pointer keeps them): it is not known."
 }
 
 // shortName drops the directories of a Go function's package: net/http.(*conn).serve becomes http.(*conn).serve.

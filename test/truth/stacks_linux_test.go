@@ -16,6 +16,7 @@ import (
 const (
 	sleepSite = "beltrace/test/truth.sleep work_linux_test.go:"
 	futexSite = "beltrace/test/truth.waitOnFutex work_linux_test.go:"
+	spinSite  = "beltrace/test/truth.spin work_linux_test.go:"
 )
 
 // TestStacks: while somebody looks at a server's requests, where in its program a thread slept for one is told; of a server
@@ -25,7 +26,7 @@ func TestStacks(t *testing.T) {
 	w := p.watchPrograms(t)
 	server := do[netip.AddrPort](p.server, "plain", plainServer{Addr: loopback4})
 	other := do[netip.AddrPort](p.client, "plain", plainServer{Addr: loopback4})
-	paths := []string{"/sleep/0", "/sleep/5", "/futex/5"}
+	paths := []string{"/sleep/0", "/sleep/5", "/futex/5", "/spin/20"}
 	if !w.knowsTurns() {
 		t.Log("no exchanges on this kernel")
 		return
@@ -39,9 +40,14 @@ func TestStacks(t *testing.T) {
 		}
 		return ""
 	}
+	spins := func() bool {
+		return slices.ContainsFunc(w.of(server), func(x model.Exchange) bool {
+			return slices.ContainsFunc(x.Stacks["app.running"], func(frame string) bool { return strings.HasPrefix(frame, spinSite) })
+		})
+	}
 	told := testkit.Until(settleTime, func() bool {
 		do[[]fetched](p.client, "ask", askArgs{Server: server, Paths: paths})
-		return site("app.blocked:nanosleep") != "" && site("app.blocked:futex") != ""
+		return site("app.blocked:nanosleep") != "" && site("app.blocked:futex") != "" && spins()
 	})
 	if sleeps, waits := site("app.blocked:nanosleep"), site("app.blocked:futex"); !told || !strings.HasPrefix(sleeps, sleepSite) || !strings.HasPrefix(waits, futexSite) {
 		t.Errorf("it slept at %q and waited at %q: %+v", sleeps, waits, w.of(server))

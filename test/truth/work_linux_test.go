@@ -120,11 +120,7 @@ func passTime(a workArgs) (func() error, error) {
 	case worksBySleep:
 		return func() error { return wholly(a.For, sleep) }, nil
 	case worksBySpin:
-		return func() error {
-			for end := threadCPU() + int64(a.For); threadCPU() < end; {
-			}
-			return nil
-		}, nil
+		return func() error { return spin(a.For) }, nil
 	case worksByFutex:
 		return func() error { return wholly(a.For, waitOnFutex) }, nil
 	case worksByCalls:
@@ -151,6 +147,13 @@ func wholly(d time.Duration, call func(*unix.Timespec) error) error {
 			return err
 		}
 	}
+}
+
+//go:noinline
+func spin(d time.Duration) error {
+	for end := threadCPU() + int64(d); threadCPU() < end; {
+	}
+	return nil
 }
 
 //go:noinline
