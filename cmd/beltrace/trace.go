@@ -56,7 +56,7 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	c.SYN, c.Waits, c.Want = kinds.has(event.SYN), kinds.has(event.EpollWait), setsFor(kinds)
 	c.Cheap = true // what nobody asked for is not watched, also with a filter
 	c.Moves = movesFor(kinds)
-	c.Stacks = kinds.has(event.Offcpu) || kinds.has(event.Exchange)
+	c.Stacks = kinds.has(event.Offcpu) || kinds.has(event.Oncpu) || kinds.has(event.Exchange)
 	c.Uring = kinds.has(event.UringSubmit) || kinds.has(event.UringComplete)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
@@ -244,8 +244,11 @@ func setsFor(kinds kindSet) []probes.Set {
 			}
 		}
 	}
-	if kinds.has(event.Exchange) { // made of turns, and of what threads did
+	switch {
+	case kinds.has(event.Exchange): // made of turns, and of what threads did
 		out = append(out, probes.Data, probes.Sched, probes.Rings)
+	case kinds.has(event.Offcpu) || kinds.has(event.Oncpu): // who has a request is known by its bytes
+		out = append(out, probes.Data, probes.Sched)
 	}
 	return out
 }

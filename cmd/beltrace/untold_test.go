@@ -35,3 +35,19 @@ func TestUntoldNamesWhatNoHookYields(t *testing.T) {
 		}
 	}
 }
+
+// TestSetsFor: a kind has the sets without which it would never come.
+func TestSetsFor(t *testing.T) {
+	for k, want := range map[event.Kind][]probes.Set{
+		event.Accept:   {probes.Lifecycle},
+		event.Offcpu:   {probes.Data, probes.Sched},
+		event.Oncpu:    {probes.Data, probes.Samples, probes.Sched},
+		event.Exchange: {probes.Data, probes.Rings, probes.Sched},
+	} {
+		got := setsFor(1 << k)
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", k, got, want)
+		}
+	}
+}
