@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,6 +223,7 @@ func TestRingExchanges(t *testing.T) {
 	if w.leavesOut() { // a read whose run was left out has no first bytes
 		return
 	}
+	w.ringsServed(t, servers)
 	calls := map[string]int{}
 	for _, e := range w.seen() {
 		switch {
@@ -236,5 +238,27 @@ func TestRingExchanges(t *testing.T) {
 	}
 	if w.seesHeads() && w.knowsTurns() && (calls["io_uring:recv in"] == 0 || calls["io_uring:send out"] == 0 || calls["io_uring_enter in"]+calls["io_uring_enter out"] > 0) {
 		t.Errorf("bytes were moved by %v", calls)
+	}
+}
+
+// ringsServed tests that each exchange leads to one ring: that of its thread, which receives and sends.
+func (w *watch) ringsServed(t *testing.T, servers int) {
+	t.Helper()
+	moves := func(r *model.Ring) bool { return r.Ops["recv"].Count > 0 && r.Ops["send"].Count > 0 }
+	var s *model.Snapshot
+	testkit.Until(settleTime, func() bool { // a ring is told of once a second
+		s = w.snapshot()
+		return len(s.Rings) == servers && !slices.ContainsFunc(s.Rings, func(r model.Ring) bool { return !moves(&r) })
+	})
+	for i := range s.Exchanges {
+		n := 0
+		for j := range s.Rings {
+			if r := &s.Rings[j]; r.TID.Known && r.TID == s.Exchanges[i].TID && moves(r) {
+				n++
+			}
+		}
+		if n != 1 {
+			w.wrong("an exchange of thread %v leads to %d of the rings %+v", s.Exchanges[i].TID, n, s.Rings)
+		}
 	}
 }
