@@ -60,8 +60,8 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 	if a.guess {
 		confidence = byGuess
 	}
-	e := event.Event{TS: max(end, p.end), Kind: event.Exchange, Conn: x.id, Role: x.role}
-	e.Set(event.FieldConn)
+	e := event.Event{TS: max(end, p.end), Kind: event.Exchange, Conn: x.id, Role: x.role, Proto: "tcp"}
+	e.Set(event.FieldConn, event.FieldProto)
 	setOwner(&e, x, a)
 	fill(&e, x)
 	r := &event.Outcome{

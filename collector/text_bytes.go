@@ -43,6 +43,10 @@ func (b *words) offcpuText(e *event.Event) {
 	if t == nil {
 		return
 	}
+	if t.OffNS == 0 && e.Thread != nil && e.Thread.RunqueueNS > 0 { // another thread had its turn
+		b.say("waited " + span(e.Thread.RunqueueNS) + " for a CPU")
+		return
+	}
 	b.say("slept " + span(t.OffNS))
 	if t.On != "" {
 		on := t.On

@@ -21,9 +21,10 @@ func TestTextOfBytes(t *testing.T) {
 		"slept 2.5 ms, in recvfrom 10.0.0.9:5432":        &wait,
 		"12 B new, 300 B wait":                           &ready,
 		"GET /a 200, took 3.0 ms, write 2.0 ms, cut off": &answer,
-		"":           {Kind: event.Exchange},
-		"slept 0 ns": {Kind: event.Offcpu, Turn: &event.Moves{}},
-		"read 0 B":   {Kind: event.Turn, Turn: &event.Moves{Direction: event.DirIn}},
+		"":                        {Kind: event.Exchange},
+		"waited 7.0 µs for a CPU": {Kind: event.Offcpu, Turn: &event.Moves{}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
+		"slept 1.0 µs":            {Kind: event.Offcpu, Turn: &event.Moves{OffNS: 1000}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
+		"read 0 B":                {Kind: event.Turn, Turn: &event.Moves{Direction: event.DirIn}},
 	} {
 		if got := text(e); got != want {
 			t.Errorf("%s: %q, want %q", e.Kind, got, want)

@@ -56,7 +56,7 @@ func (a *app) demoCmd() *cobra.Command {
   beltrace demo request-response --serve-only --listen 8080`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return writeDemos(a.out)
+				return a.listDemos(c)
 			}
 			if dash := c.ArgsLenAtDash(); dash > 1 || dash < 0 && len(args) > 1 {
 				return usagef("beltrace demo takes one name, not %q", strings.Join(args, " "))

@@ -289,6 +289,10 @@ func TestDemoUsage(t *testing.T) {
 		{[]string{"execution"}, "execution is a group of demos (beltrace demo lists them)"},
 		{[]string{"kernel", "--compare"}, "--compare takes the name of a group whose demos do the same work: execution"},
 		{[]string{"execution", "--compare", "--serve-only"}, "--compare takes the name of a group, and --json"},
+		{[]string{"--json"}, "--json needs the name of a demo (beltrace demo lists them)"},
+		{[]string{"--headless"}, "--headless needs the name of a demo"},
+		{[]string{"--compare"}, "--compare needs the name of a group: beltrace demo execution --compare"},
+		{[]string{"connect-accept", "--json=3"}, "--json 3: it takes no value (or true, or false)"},
 		{[]string{"connect-accept", "--serve"}, "unknown flag --serve"},
 	} {
 		var stdout, stderr bytes.Buffer

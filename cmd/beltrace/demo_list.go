@@ -8,6 +8,9 @@ import (
 	"io"
 	"slices"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"beltrace/collector/live"
 	"beltrace/demos"
 	"beltrace/demos/demo"
@@ -26,6 +29,24 @@ func findDemo(name string) (*demo.Demo, error) {
 		return nil, usagef("%s is a group of demos (beltrace demo lists them)", name)
 	}
 	return nil, usagef("unknown demo %q%s (beltrace demo lists them)", name, didYouMean(name, names))
+}
+
+// listDemos lists the demos: no flag means anything for that.
+func (a *app) listDemos(c *cobra.Command) error {
+	var err error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		switch {
+		case err != nil:
+		case f.Name == "compare":
+			err = usagef("--compare needs the name of a group: beltrace demo execution --compare")
+		default:
+			err = usagef("--%s needs the name of a demo (beltrace demo lists them)", f.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return writeDemos(a.out)
 }
 
 // writeDemos lists the demos, by group.

@@ -207,6 +207,8 @@ func flagError(c *cobra.Command, err error) error {
 			return usagef("unknown flag --%s: did you mean --%s?%s", name, near, see)
 		}
 		return usagef("unknown flag --%s%s", name, see)
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool":
+		return usagef("--%s %s: it takes no value (or true, or false)", invalid.GetFlag().Name, invalid.GetValue())
 	case errors.As(err, &invalid):
 		return usagef("%s: %v", strings.TrimSpace("--"+invalid.GetFlag().Name+" "+invalid.GetValue()), invalid.Unwrap())
 	}

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"reflect"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -41,6 +44,10 @@ func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
+	}
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
 	}
 	r, err := newReader(f, path)
 	if err != nil {
@@ -139,7 +146,8 @@ func badHeader(err error) string {
 // badLine words the decoder's complaint without its Go vocabulary.
 func badLine(err error) string {
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) && kind.Field == "" && kind.Type.Kind() == reflect.Map {
 		return "not a JSON object"
 	}
 	return err.Error()

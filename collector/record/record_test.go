@@ -132,6 +132,8 @@ func TestBadInput(t *testing.T) {
 		{"line of 1 MB", head + line(1) + line(2) + long + line(3), 2, 4, ErrLongLine, ""},
 		{"bad JSON", head + line(1) + "{\"ts\":1,,}\n", 1, 3, ErrBadLine, "not a JSON object"},
 		{"empty line", head + line(1) + "\n" + line(2), 1, 3, ErrBadLine, "not a JSON object"},
+		{"a list", head + line(1) + "[]\n", 1, 3, ErrBadLine, "not a JSON object"},
+		{"a number", head + "5\n", 0, 2, ErrBadLine, "not a JSON object"},
 		{"unknown event", head + line(1) + `{"ts":1,"event":"exploded"}` + "\n", 1, 3, ErrBadLine, `unknown event "exploded"`},
 		{"a watermark", head + `{"ts":1,"event":"watermark"}` + "\n", 0, 2, ErrBadLine, "unknown event"},
 		{"no ts", head + `{"event":"connect","ts":null}` + "\n", 0, 2, ErrBadLine, "no time stamp"},

@@ -17,7 +17,7 @@ var connectionSheet = sheet[*model.Connection]{
 	target:   connectionKey,
 	subjects: func(_ Input, c *model.Connection) []Subject { return []Subject{connectionSubject(c)} },
 	columns: []column[*model.Connection]{
-		{Head: Head{Title: "PROCESS", Min: 12, Max: 18, Up: true, Explain: explainOwner}, cell: func(_ Input, c *model.Connection) Cell { return Styled(comm(c.Process), Strong) },
+		{Head: Head{Title: "PROCESS", Min: 11, Max: 18, Up: true, Explain: explainOwner}, cell: func(_ Input, c *model.Connection) Cell { return Styled(comm(c.Process), Strong) },
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(a.Comm, b.Comm) }},
 		{Head: Head{Title: "PID", Min: 7, Max: 7, Align: Right, Priority: 5, Explain: explainOwner}, cell: func(_ Input, c *model.Connection) Cell { return Plain(pid(c.Process)) },
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.PID) })},
@@ -28,7 +28,7 @@ var connectionSheet = sheet[*model.Connection]{
 			cmp: func(a, b *model.Connection) int { return byAddress(a.Remote, b.Remote) }},
 		{Head: Head{Title: "STATE", Min: 12, Max: 12, Up: true, Explain: explainState}, cell: connectionState,
 			cmp: func(a, b *model.Connection) int { return cmp.Compare(stateRank(a), stateRank(b)) }},
-		{Head: Head{Title: "WAIT", Min: 6, Max: 7, Align: Right, Explain: explainWait}, cell: connectionWait,
+		{Head: Head{Title: "WAIT", Min: 7, Max: 7, Align: Right, Explain: explainWait}, cell: connectionWait,
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.WaitNS) })},
 		{Head: Head{Title: "RTT", Min: 6, Max: 7, Align: Right, Priority: 6, Explain: explainRTT}, cell: func(_ Input, c *model.Connection) Cell { return Plain(optDur(c.RTTNS)) },
 			cmp: bySize(func(c *model.Connection) float64 { return optFloat(c.RTTNS) })},

@@ -217,3 +217,14 @@ func TestHistory(t *testing.T) {
 		t.Errorf("remembers %v of another run", got)
 	}
 }
+
+// TestRunningWaitFits: a wait that goes on has its unit in the narrowest column, too.
+func TestRunningWaitFits(t *testing.T) {
+	for _, p := range view.Pages() {
+		for _, h := range p.Table(view.Input{Snap: viewtest.Busy(), Sort: p.Order}).Heads {
+			if text := view.Dur(978_000_000) + "…"; h.Title == "WAIT" && view.Width(text) > h.Min {
+				t.Errorf("%s: %q is cut off in %d cells", p.Name, text, h.Min)
+			}
+		}
+	}
+}
