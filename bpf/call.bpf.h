@@ -5,6 +5,9 @@
 
 #define MSG_PEEK 2
 
+/* The verifier forgets what it knows of x: it would follow each case that led to it to the end. */
+#define FORGET(x) bpf_probe_read_kernel(x, sizeof(*(x)), x)
+
 /* The system call that the current thread is in, and where it has its bytes. */
 struct user_call {
 	__u64 buffer; /* the first; 0: not known */

@@ -54,9 +54,6 @@ static __noinline void tell_call(struct sock_info *info, struct flow *flow, stru
 	tell_bytes(info, flow->netns, b, c);
 }
 
-/* The verifier forgets what it knows of x: it would follow each case that led to it to the end. */
-#define FORGET(x) bpf_probe_read_kernel(x, sizeof(*(x)), x)
-
 static __always_inline void the_call(struct user_call *c, struct sock *sk, bool out, bool modern)
 {
 	look_at_call(c, sk, out, modern);
@@ -97,13 +94,11 @@ static __noinline void begin_in(struct sock *sk, struct flow *flow, __u32 write_
 }
 
 /* All that came was read, unless more did just now. */
-static __always_inline void all_read(struct sock *sk, struct flow *flow, bool typed)
+static __always_inline void all_read(struct sock *sk, struct flow *flow, struct place_in_stream *p, bool typed)
 {
-	struct place_in_stream p = {};
-
 	flow->readable = 0;
-	read_place(sk, &p, typed);
-	if (p.unread && !flow->readable)
+	read_place(sk, p, typed);
+	if (p->unread && !flow->readable)
 		flow->readable = flow->came;
 }
 
@@ -146,13 +141,14 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 		if (info->role == ROLE_SERVER)
 			thread_takes(&flow->serving, info->id, flow->in.last, flow->in_no);
 		if (!p.unread)
-			all_read(sk, flow, typed);
+			all_read(sk, flow, &p, typed);
 		if (!READ_NOW(flow->in_guard.left))
 			break;
 		WRITE_NOW(flow->in_guard.left, 0); /* what another call moved: its thread does not come again */
 		c.buffer = 0;
 	}
 	guard_leave(&flow->in_guard);
+	FORGET(&b);
 	if (b.n && (emit_read || b.detail))
 		tell_call(info, flow, &b, moved, &c);
 	return 0;
@@ -237,7 +233,7 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	b.sent = 0;
 	the_call(&c, sk, true, modern);
 	b.detail = in_detail(sk, flow, info);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		all = exact_pos(p.out, p.write_seq, flow->out_pos, flow->out_end);
 		if (all <= flow->out_pos)
 			break;
@@ -268,6 +264,8 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 		return 0;
 	if (emit_write || b.detail) {
 		b.sent = flow->out.sent ? bpf_ktime_get_ns() : 0;
+		FORGET(&b);
+		FORGET(&c);
 		tell_call(info, flow, &b, moved, &c);
 	}
 	look_at_out(sk, flow, p.snd_una == flow->out_end, told);

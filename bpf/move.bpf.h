@@ -117,8 +117,10 @@ static __always_inline __u32 copy_detail(struct detail *d, struct user_call *c, 
 		if (len && bpf_probe_read_user(d->head + (at & DETAIL_MASK), len, (void *)v.base))
 			break;
 		at += len;
-		barrier_var(at);
 		left -= len;
+		FORGET(&at);
+		FORGET(&left);
+		at &= DETAIL_MASK;
 		if (!left)
 			break;
 	}
@@ -136,6 +138,7 @@ static __always_inline bool tell_detail(struct sock_info *info, __u32 netns, str
 	d->busy = 1;
 	fill_move(&d->m, info, netns, b, c);
 	n = copy_detail(d, c, b->n);
+	FORGET(&n);
 	d->m.head_len = n;
 	if (bpf_ringbuf_output(&events, d, sizeof(d->m) + (n & DETAIL_MASK), BPF_RB_NO_WAKEUP))
 		count_lost(LOST_RING);

@@ -6,7 +6,7 @@
 #define TURN_TOLD_EVERY 1000000000ULL /* a turn that goes on is told once a second */
 
 /* Writes a turn. g: of its half, if somebody else may be writing it; then it may not be told. */
-static __always_inline bool tell_turn(struct sock *sk, struct flow *flow, struct turn_event *t, struct guard *g)
+static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn_event *t, struct guard *g)
 {
 	struct turn_event *e;
 	struct sock_info *info = info_of(sk);
