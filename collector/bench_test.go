@@ -202,3 +202,66 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(keep)
 	runtime.KeepAlive(c)
 }
+
+// kept yields the turns of requests and answers on kept connections, as both ends see them: four for each request.
+type kept struct {
+	n    uint64 // requests
+	step int
+	ts   int64
+}
+
+const keptConns = 64
+
+var (
+	keptAsk    = []byte("GET /bench.txt HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
+	keptAnswer = []byte("HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Thu, 26 Nov 2026 17:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 20\r\nConnection: keep-alive\r\n\r\n....................")
+)
+
+func (s *kept) next(e *event.Event) {
+	s.ts += 5000
+	conn, asked := s.n%keptConns, s.n/keptConns
+	*e = event.Event{TS: s.ts, Kind: event.Turn, NetNS: 1, Proto: "tcp", Conn: 2*conn + 10, PID: 9, TID: 9, Comm: "api", Role: event.RoleServer}
+	e.Set(event.FieldConn, event.FieldNetNS, event.FieldProto, event.FieldPID, event.FieldTID, event.FieldComm, event.FieldRole,
+		event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
+	e.Turn = &event.Moves{Direction: event.DirIn, Calls: 1, FirstTS: s.ts - 2000, LastTS: s.ts - 2000, ReadableTS: s.ts - 4000}
+	head := keptAsk
+	if s.step == 1 || s.step == 3 {
+		head, e.Turn.Direction, e.Turn.SentTS, e.Turn.AckedTS = keptAnswer, event.DirOut, s.ts-2000, s.ts-1000
+		e.Set(event.FieldSentTS, event.FieldAckedTS)
+	}
+	if s.step > 1 { // what the server reads the client has written
+		e.Conn, e.Role, e.Turn.Direction = 2*conn+11, event.RoleClient, map[string]string{event.DirIn: event.DirOut, event.DirOut: event.DirIn}[e.Turn.Direction]
+	}
+	e.Turn.Head, e.Bytes, e.Turn.Pos = head, uint64(len(head)), asked*uint64(len(head))
+	if s.step++; s.step == 4 {
+		s.step = 0
+		s.n++
+	}
+}
+
+// BenchmarkTurn takes turns of kept connections, with the exchanges that they make.
+func BenchmarkTurn(b *testing.B) {
+	c := listening(Options{})
+	for i := range uint64(keptConns) {
+		from := netip.AddrPortFrom(clientIP, uint16(10_000+i))
+		for _, e := range []event.Event{
+			{TS: 2, Kind: event.Established, Conn: 2*i + 11, Local: from, Remote: serverAddr, Role: event.RoleClient},
+			{TS: 3, Kind: event.Established, Conn: 2*i + 10, Local: serverAddr, Remote: from, Role: event.RoleServer, ListenerConn: 1},
+		} {
+			e.NetNS = 1
+			c.Add(e.Set(event.FieldConn, event.FieldNetNS, event.FieldLocal, event.FieldRemote, event.FieldRole, event.FieldListenerConn))
+		}
+	}
+	s := &kept{ts: 1000}
+	var e event.Event
+	exchanges := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		s.next(&e)
+		c.Add(&e)
+		exchanges += len(c.Derived())
+	}
+	if want := b.N / 4; exchanges < want-2 || exchanges > want+2 {
+		b.Errorf("%d turns made %d exchanges", b.N, exchanges)
+	}
+}

@@ -19,25 +19,29 @@ type http1Head struct {
 	close              bool
 }
 
-// add takes a header line.
+// add takes a header line. Most are none of these: it costs nothing to see that.
 func (h *http1Head) add(line []byte) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok {
 		return
 	}
-	v := strings.ToLower(strings.TrimSpace(string(value[:min(len(value), 200)])))
-	switch strings.ToLower(string(name[:min(len(name), 40)])) {
-	case "content-length":
-		if n, err := strconv.ParseUint(v, 10, 62); err == nil {
+	switch is := func(what string) bool { return len(name) == len(what) && strings.EqualFold(string(name), what) }; {
+	case is("content-length"):
+		if n, err := strconv.ParseUint(headerValue(value), 10, 62); err == nil {
 			h.length, h.hasLength = n, true
 		}
-	case "transfer-encoding":
-		h.chunked = h.chunked || strings.HasSuffix(v, "chunked")
-	case "connection":
-		for token := range strings.SplitSeq(v, ",") {
+	case is("transfer-encoding"):
+		h.chunked = h.chunked || strings.HasSuffix(headerValue(value), "chunked")
+	case is("connection"):
+		for token := range strings.SplitSeq(headerValue(value), ",") {
 			h.close = h.close || strings.TrimSpace(token) == "close"
 		}
 	}
+}
+
+// headerValue is a value as it is compared: in lower case, and not longer than any that counts.
+func headerValue(b []byte) string {
+	return strings.ToLower(strings.TrimSpace(string(b[:min(len(b), 200)])))
 }
 
 // first takes what is there of a message's first line.
