@@ -20,7 +20,7 @@ import (
 
 const (
 	webRequest = "GET /bench.txt HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
-	webAnswer  = 4096            // more than an answer with its header
+	webAnswer  = 4096             // more than an answer with its header
 	webLate    = 15 * time.Second // longest time for the last answers
 )
 

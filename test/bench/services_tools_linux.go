@@ -18,6 +18,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"beltrace/bpf"
 	"beltrace/collector/probes"
 )
 
@@ -152,7 +153,7 @@ func (r *running) losses(path string) (n tally, known bool, err error) {
 	return tally{float64(lost), float64(told)}, true, err
 }
 
-// kernelLosses is what the tool's programs lost: beltrace's map of losses, and the runs that the kernel left out.
+// kernelLosses is what beltrace's programs say that they lost: records, and states.
 func (r *running) kernelLosses() (lost float64, known bool, err error) {
 	dir := fmt.Sprintf("/proc/%d/fdinfo", r.cmd.Process.Pid)
 	entries, err := os.ReadDir(dir)
@@ -164,7 +165,6 @@ func (r *running) kernelLosses() (lost float64, known bool, err error) {
 		if err != nil {
 			continue // it was closed meanwhile
 		}
-		lost += numberOf(text, "recursion_misses:")
 		n, found, err := lossMap(numberOf(text, "map_id:"))
 		if err != nil {
 			return 0, false, err
@@ -174,7 +174,7 @@ func (r *running) kernelLosses() (lost float64, known bool, err error) {
 	return lost, known, nil
 }
 
-// lossMap adds up a map of that id, if it is beltrace's of losses.
+// lossMap adds up what was lost in a map of that id, if it is beltrace's of losses.
 func lossMap(id float64) (lost float64, found bool, err error) {
 	if id == 0 {
 		return 0, false, nil
@@ -188,9 +188,11 @@ func lossMap(id float64) (lost float64, found bool, err error) {
 	if err != nil || info.Name != "lost" {
 		return 0, false, err
 	}
-	var where uint32
-	var perCPU []uint64
-	for it := m.Iterate(); it.Next(&where, &perCPU); {
+	for _, where := range []bpf.KernelLostWhere{bpf.KernelLostWhereLOST_RING, bpf.KernelLostWhereLOST_MAP} {
+		var perCPU []uint64
+		if err := m.Lookup(uint32(where), &perCPU); err != nil {
+			return 0, false, err
+		}
 		for _, n := range perCPU {
 			lost += float64(n)
 		}
