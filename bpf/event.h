@@ -341,9 +341,10 @@ _Static_assert(sizeof(struct owner) == 40, "struct owner");
 
 /* Why something is missing: one counter a CPU each. */
 enum lost_where {
-	LOST_RING, /* the ring buffer was full */
-	LOST_MAP,  /* no room for the state of a socket */
-	SAVED,	   /* not lost: state changes that only a further copy of the program saw */
+	LOST_RING,   /* the ring buffer was full */
+	LOST_MAP,    /* no room for the state of a socket */
+	SAVED,	     /* not lost: state changes that only a further copy of the program saw */
+	NOT_SAMPLED, /* turns of connections that are left out: see sample_mask */
 	LOST_PLACES,
 };
 

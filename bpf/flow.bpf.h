@@ -78,6 +78,8 @@ static __always_inline struct flow *flow_of(struct sock *sk)
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
+#include "sample.bpf.h"
+
 /* The flow of a watched connection, made at its first bytes; NULL for any other socket. */
 static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *info)
 {
@@ -86,6 +88,8 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 	__u32 zero = 0;
 
 	if (!info || !info->watched || !info->id || info->role == ROLE_LISTENER)
+		return 0;
+	if ((sample_mask || info->skips == SKIPS_NOW) && out_of_sample(sk, info))
 		return 0;
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow)

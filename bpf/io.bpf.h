@@ -19,7 +19,7 @@
 /* Where the bytes begin that are ours to tell, when the first call is seen: before that nobody watched. */
 static __always_inline __u64 first_pos(struct sock_info *info, __u64 pos, __u64 moved)
 {
-	if (data_since && info->place.at.established > data_since)
+	if (data_since && !info->skips && info->place.at.established > data_since)
 		return 0;
 	return pos > moved ? pos - moved : 0;
 }
@@ -112,6 +112,8 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 	struct bytes b = {.kind = EVENT_READ};
 	__u64 behind;
 
+	if (!flow && moved)
+		count_skipped(info, TURN_IN);
 	if (!flow || !info)
 		return 0;
 	if (!guard_enter(&flow->in_guard))
@@ -217,6 +219,8 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 	__u64 told, all, n;
 	__u32 no, end;
 
+	if (!flow && moved)
+		count_skipped(info, TURN_OUT);
 	if (!flow || !info)
 		return 0;
 	if (!guard_enter(&flow->out_guard))

@@ -343,7 +343,8 @@ const (
 	KernelLostWhereLOST_RING   KernelLostWhere = 0
 	KernelLostWhereLOST_MAP    KernelLostWhere = 1
 	KernelLostWhereSAVED       KernelLostWhere = 2
-	KernelLostWhereLOST_PLACES KernelLostWhere = 3
+	KernelLostWhereNOT_SAMPLED KernelLostWhere = 3
+	KernelLostWhereLOST_PLACES KernelLostWhere = 4
 )
 
 type KernelMarkEvent struct {
@@ -552,7 +553,9 @@ type KernelSockInfo struct {
 	Last        uint8
 	ByFunction  uint8
 	Told        uint8
-	_           [7]byte
+	Skips       uint8
+	Spoke       uint8
+	_           [5]byte
 }
 
 type KernelSockRole uint32
@@ -1008,6 +1011,8 @@ const (
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarReasonNoSocket        = "reason_no_socket"
+	KernelVarSampleMask            = "sample_mask"
+	KernelVarSampleRaised          = "sample_raised"
 	KernelVarSchedOn               = "sched_on"
 	KernelVarSelfTgid              = "self_tgid"
 	KernelVarStacksOn              = "stacks_on"
@@ -1298,6 +1303,8 @@ type KernelVariableSpecs struct {
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
+	SampleMask           *ebpf.VariableSpec `ebpf:"sample_mask"`
+	SampleRaised         *ebpf.VariableSpec `ebpf:"sample_raised"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
 	StacksOn             *ebpf.VariableSpec `ebpf:"stacks_on"`
@@ -1440,6 +1447,8 @@ type KernelVariables struct {
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`
+	SampleMask           *ebpf.Variable `ebpf:"sample_mask"`
+	SampleRaised         *ebpf.Variable `ebpf:"sample_raised"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
 	StacksOn             *ebpf.Variable `ebpf:"stacks_on"`

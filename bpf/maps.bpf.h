@@ -3,13 +3,14 @@
 #ifndef BELTRACE_MAPS_BPF_H
 #define BELTRACE_MAPS_BPF_H
 
+#define RING_SIZE (8 << 20)
 #define MAX_SOCKS 131072
 #define MAX_REQUESTS 65536
 #define MAX_THREADS 8192
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20); /* about 60,000 records: a second at saturation, when nobody reads */
+	__uint(max_entries, RING_SIZE); /* about 60,000 records: a second at saturation, when nobody reads */
 	__type(value, union wire);
 } events SEC(".maps");
 
@@ -62,6 +63,8 @@ struct sock_info {
 	__u8 last;	   /* enum tcp_state: the change that was handled last */
 	__u8 by_function;  /* a hook at the accept queue's functions saw it */
 	__u8 told;	   /* its addresses are written */
+	__u8 skips;	   /* enum skips: its turns are left out */
+	__u8 spoke;	   /* enum turn_dir, while they are */
 };
 
 struct {

@@ -16,6 +16,7 @@ static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn
 	flow->told = now;
 	if (!info || !t->dir)
 		return false;
+	look_at_room(now);
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
 		count_lost(LOST_RING);

@@ -38,6 +38,8 @@ type watch struct {
 	Cost func() (model.Cost, bool)
 	// Sets names the probe sets that are attached now; nil: those that the model has.
 	Sets func() []string
+	// Sampling is 1 in how many connections exchanges are told of; nil: of all.
+	Sampling func() uint32
 	// Now is the clock of the events. It may stand still: the model's time is never before its newest event.
 	Now   func() int64
 	Sinks []sink
@@ -217,6 +219,9 @@ func (w *watch) snapshot(now int64) *model.Snapshot {
 	}
 	if w.Sets != nil {
 		s.Sets = w.Sets()
+	}
+	if w.Sampling != nil {
+		s.Sampling = w.Sampling()
 	}
 	return s
 }

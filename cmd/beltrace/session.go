@@ -42,7 +42,7 @@ func (s *session) watch() *watch {
 	opt.Filters, opt.Sets = info.Filters, info.Sets
 	opt.Process = procinfo.New().Process
 	opt.Detail = s.Detail
-	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Now: monotonic}
+	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Sampling: s.Sampling, Now: monotonic}
 }
 
 // needSet attaches a set of probes for some seconds.

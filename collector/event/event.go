@@ -124,7 +124,7 @@ type Event struct {
 	Name  string // of a mark: parse, handle …
 	Phase string // of a mark: begin, end; of a thread: end, when it ended
 	ID    uint64 // of a mark: the server's own number of the request, or its connection's (SO_COOKIE): then it is joined with it
-	Where string // of a loss: ring, map, missed, order, evicted
+	Where string // of a loss: ring, map, missed, order, evicted; or sample, of turns left out on purpose
 
 	Space  *Space       // of a netns
 	Thread *ThreadTimes // of a thread

@@ -52,6 +52,9 @@ func (*Session) Stacks(uint32) {}
 // Sets are none.
 func (*Session) Sets() []string { return nil }
 
+// Sampling returns 1: of all.
+func (*Session) Sampling() uint32 { return 1 }
+
 // Cost is not known.
 func (*Session) Cost() (model.Cost, bool) { return model.Cost{}, false }
 

@@ -28,7 +28,7 @@ const (
 )
 
 // lossCounters are the values up to which losses have been reported.
-type lossCounters struct{ ring, maps, missed uint64 }
+type lossCounters struct{ ring, maps, missed, sample uint64 }
 
 // Next returns the next event: what existed at start, then live events, a Watermark after each read of the ring and in
 // long ones also on the way, and once a second samples of the queues and what was lost.
@@ -66,6 +66,7 @@ func (s *Session) next(e *event.Event) error {
 		s.heedStacks(s.began)
 		s.releaseHeld(s.began)
 		s.ring.begin()
+		s.lookAtRing()
 	}
 }
 
@@ -84,6 +85,9 @@ func (s *Session) drain(e *event.Event) bool {
 				continue // a record of another version cannot be: both ends are in this binary
 			}
 			s.unmarked++
+			if ofTurns(e.Kind) {
+				s.turns++
+			}
 			s.newest = max(s.newest, e.TS) // no record that comes later was reserved before this one
 			s.note(raw, e)
 			if s.hold(e) {
@@ -167,6 +171,7 @@ func (s *Session) periodic() {
 	if cost, ok := s.meter.estimate(s.began, s.hooks, s.demands[probes.Sched].on); ok {
 		s.cost.Store(&cost)
 	}
+	s.lookAtRate(s.began)
 	s.reportLoss("ring", s.lost(bpf.KernelLostWhereLOST_RING), &s.counted.ring)
 	s.reportLoss("map", s.lost(bpf.KernelLostWhereLOST_MAP), &s.counted.maps)
 	s.reportLoss("missed", s.missed(), &s.counted.missed)

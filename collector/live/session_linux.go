@@ -62,6 +62,10 @@ type Session struct {
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched
 	sets    atomic.Pointer[[]string]
 
+	turns    uint64 // records of which sampling makes fewer
+	sampling sampling
+	oneIn    atomic.Uint32 // see Sampling
+
 	done    chan struct{} // closed by Close
 	close   sync.Once
 	closing sync.WaitGroup // hooks that are being detached

@@ -39,6 +39,9 @@ type Snapshot struct {
 	Tier   string                 `json:"tier,omitempty"` // lowest among the required probes in use: full, kprobe, tracepoint, none
 	Probes map[string]ProbeStatus `json:"probes"`
 	Lost   map[string]uint64      `json:"lost"` // by place; empty when nothing was lost
+	// Sampling is 1 in how many connections exchanges are told of now; absent when of all. Lost["sample"] counts the turns
+	// of the others since the start.
+	Sampling uint32 `json:"sampling,omitempty"`
 
 	Listeners   []Listener   `json:"listeners"`
 	Connections []Connection `json:"connections"` // open ones first, then the closed ones, the last ended first

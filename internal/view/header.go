@@ -67,6 +67,9 @@ func spaced(parts Line) (out Line) {
 // HeaderRight says how the watching goes: events per second, what was lost, and what it costs.
 func HeaderRight(s *model.Snapshot) Line {
 	l := Line{{Rate(s.EventsPerSec) + " ev/s", Normal}}
+	if s.Sampling > 1 {
+		l = append(l, Span{"  sampling 1 in " + Count(uint64(s.Sampling)), Accent})
+	}
 	lost := Lost(s)
 	style := Dim
 	if lost > 0 {
@@ -80,11 +83,13 @@ func HeaderRight(s *model.Snapshot) Line {
 	return append(l, Span{cost, Dim})
 }
 
-// Lost returns how many events were lost, over all places.
+// Lost returns how many events were lost, over all places. What is left out of a sample on purpose is not lost.
 func Lost(s *model.Snapshot) uint64 {
 	var n uint64
-	for _, c := range s.Lost {
-		n += c
+	for where, c := range s.Lost {
+		if where != "sample" {
+			n += c
+		}
 	}
 	return n
 }
@@ -111,6 +116,8 @@ func lossName(where string) string {
 		return "because a hook was busy"
 	case "order":
 		return "because they came too late"
+	case "sample":
+		return "turns of connections that are not in the sample"
 	case "evicted":
 		return "evicted from the memory budget"
 	}

@@ -3,6 +3,7 @@
 package view_test
 
 import (
+	"strings"
 	"testing"
 
 	"beltrace/internal/view"
@@ -42,6 +43,22 @@ func TestLostIsNamed(t *testing.T) {
 	}
 	if got := view.Lost(s); got != 12_349 {
 		t.Errorf("lost %d in all", got)
+	}
+}
+
+// What a sample leaves out is no loss; the header says that it is one.
+func TestHeaderSaysThatItIsASample(t *testing.T) {
+	s := viewtest.Empty()
+	s.Lost, s.Sampling = map[string]uint64{"sample": 70_000}, 8
+	if got := view.HeaderRight(s).String(); !strings.Contains(got, "sampling 1 in 8  lost 0 ") {
+		t.Errorf("%q", got)
+	}
+	if got, want := view.LostText(s), "70.0k turns of connections that are not in the sample"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s.Sampling = 1
+	if got := view.HeaderRight(s).String(); strings.Contains(got, "sampling") {
+		t.Errorf("%q", got)
 	}
 }
 
