@@ -35,6 +35,7 @@ type sample struct {
 	OffP50, OffP99 float64 // of the neighbours
 	Lost, Told     float64 // records; lines, with those that were told
 	LostKnown      bool
+	Skipped        float64 // turns of each request that are left out of a sample
 }
 
 // added is what the tool costs, ns a connection: where it runs, and in its own process.

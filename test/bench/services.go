@@ -76,7 +76,7 @@ func (l *load) table(b *strings.Builder) {
 	}
 	b.WriteString(".\n")
 	b.WriteString(l.disturbed())
-	head := []string{"", "CPU × off", "added, ns", "of that outside, ns", "throughput × off", "p50 × off", "p99 × off", "lost", "RSS, MiB"}
+	head := []string{"", "CPU × off", "added, ns", "of that outside, ns", "throughput × off", "p50 × off", "p99 × off", "lost", "left out", "RSS, MiB"}
 	if !timed {
 		head = append(head[:5], head[7:]...)
 	}
@@ -91,6 +91,7 @@ func (l *load) table(b *strings.Builder) {
 			"× " + r.of(func(s sample) float64 { return s.P50 / s.OffP50 }).text("%.2f"),
 			"× " + r.of(func(s sample) float64 { return s.P99 / s.OffP99 }).text("%.2f"),
 			r.lostText(),
+			r.skippedText(),
 			fmt.Sprintf("%.0f", r.of(func(s sample) float64 { return s.RSS }).Max/(1<<20)),
 		}
 		if !timed {
@@ -116,6 +117,14 @@ func (l *load) disturbed() string {
 func (s sample) costRatio() float64 { return s.CPU / s.Off }
 
 func (s sample) rateRatio() float64 { return s.Rate / s.OffRate }
+
+// skippedText is the share of turns that is left out of the sample. Two ends have two turns each for a request.
+func (r result) skippedText() string {
+	if r.of(func(s sample) float64 { return s.Skipped }).Max == 0 {
+		return "–"
+	}
+	return r.of(func(s sample) float64 { return min(100, 25*s.Skipped) }).text("%.0f") + " %"
+}
 
 // lostText is how much the tool lost in all repetitions.
 func (r result) lostText() string {
@@ -146,7 +155,8 @@ func (l *load) result(name string) result {
 
 const servedWhat = `%s, in a network namespace of its own, asked over loopback by %d kept connections with a thread for each core. *CPU* is that of
 server, client and tool together for one request: both of its ends are watched. Latency counts from the *scheduled* time of a
-request, also if it had to wait for a free connection; at saturation each connection asks again at once.`
+request, also if it had to wait for a free connection; at saturation each connection asks again at once. *Left out*: the share of
+the turns that beltrace leaves out of its sample, and counts only, since there are more than can be carried.`
 
 // describeService says what a part measures.
 func describeService(part string) *service {

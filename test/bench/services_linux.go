@@ -106,7 +106,7 @@ func (s *session) watched(ctx context.Context, v *service, t tool, path string) 
 	defer end()
 	for i, l := range v.Loads {
 		if i == 0 {
-			_, err = runServed(ctx, serverLoad{v.Part, warmUp, l.rate, run.cmd.Process.Pid})
+			_, err = runServed(ctx, serverLoad{v.Part, servedWarmUp, l.rate, run.cmd.Process.Pid})
 		}
 		m := sample{}
 		if err == nil {
@@ -134,6 +134,7 @@ func (s *session) under(ctx context.Context, v *service, l *load, run *running, 
 	m = r.sample()
 	after, known, err := run.losses(path)
 	m.Lost, m.Told, m.LostKnown = after.lost-before.lost, after.told-before.told, known
+	m.Skipped = (after.skipped - before.skipped) / float64(r.Ops)
 	m.RSS, m.Peak, err = run.memory()
 	return m, err
 }
@@ -142,6 +143,9 @@ func (s *session) under(ctx context.Context, v *service, l *load, run *running, 
 func (s *session) shorter() time.Duration { return s.For * 3 / 5 }
 
 func (s *session) repeats() int { return (s.Pairs + 1) / 2 }
+
+// servedWarmUp is long enough for beltrace to see that there is more than it can carry.
+const servedWarmUp = 3500 * time.Millisecond
 
 // begins is how long a tool is given to begin; bpftrace compiles its script, and takes twice as long.
 const begins = time.Second
@@ -223,10 +227,15 @@ func (s *session) countService(ctx context.Context, v *service, path string) err
 		return nil
 	}
 	for _, l := range v.Loads {
-		run, end, err := s.launch(v.Tools[i], path)
+		t := v.Tools[i]
+		if v.Part == partNginx { // its end of the connections alone: how many of the turns belong to one request is known
+			t.Argv = append(slices.Clone(t.Argv), "--comm", nginx)
+		}
+		run, end, err := s.launch(t, path)
 		if err != nil {
 			return err
 		}
+		time.Sleep(begins)
 		r, err := runServed(ctx, serverLoad{v.Part, s.shorter(), l.rate, run.cmd.Process.Pid})
 		if err != nil {
 			end()

@@ -56,7 +56,10 @@ func (s *session) serviceOf(ctx context.Context, part string) (*service, error) 
 		return tool{Name: name, What: emptyWhat, Argv: []string{self, roleEmpty, strings.Join(hooks, ",")}, TraceFS: true}
 	}
 	dashboard := tool{Name: board, What: boardWhat, Argv: []string{beltrace}, Dashboard: true, Env: []string{"TERM=xterm-256color"}}
-	all := tool{Name: allSets, What: allWhat, Argv: []string{beltrace, "top", "--headless", "--json"}, Count: answersSeen}
+	all := tool{Name: allSets, What: allWhat, Argv: []string{beltrace, "top", "--headless", "--json"}}
+	if part == partNginx {
+		all.Count = answersSeen
+	}
 	calls := tool{Name: callLines, What: callsWhat, Argv: []string{"bpftrace", "test/bench/calls.bt"}, Env: []string{"BPFTRACE_PERF_RB_PAGES=512"}, TraceFS: true, Lost: linesLost}
 	tools := []tool{empty(emptyDefault, boardSets), dashboard, empty(emptyAll, jsonSets), all, calls}
 	if part == partRing {
@@ -77,9 +80,11 @@ func (s *session) serviceOf(ctx context.Context, part string) (*service, error) 
 	return v, err
 }
 
-// answersSeen adds up, from the last snapshot, the requests that routes of the load's server have counted.
+// answersSeen adds up, from the last snapshot, the requests that routes of the load's server have counted, and those of which
+// the two turns are left out of the sample.
 func answersSeen(out []byte) (n uint64, err error) {
 	var last struct {
+		Lost   struct{ Sample uint64 }
 		Routes []struct {
 			Listener string
 			Count    uint64
@@ -93,7 +98,7 @@ func answersSeen(out []byte) (n uint64, err error) {
 			n += r.Count
 		}
 	}
-	return n, nil
+	return n + last.Lost.Sample/2, nil
 }
 
 // operationsSeen adds up, from the last snapshot, the completions of all rings.
@@ -140,64 +145,67 @@ func linesLost(out []byte) (lost, told uint64) {
 }
 
 // tally is what a tool lost so far, and what it told if its output is counted.
-type tally struct{ lost, told float64 }
+type tally struct{ lost, told, skipped float64 }
 
 // losses is what a tool says that it lost, if it says anything.
 func (r *running) losses(path string) (n tally, known bool, err error) {
 	if r.counts == nil {
-		n.lost, known, err = r.kernelLosses()
-		return n, known, err
+		return r.kernelLosses()
 	}
 	text, err := os.ReadFile(path)
 	lost, told := r.counts(text)
-	return tally{float64(lost), float64(told)}, true, err
+	return tally{lost: float64(lost), told: float64(told)}, true, err
 }
 
-// kernelLosses is what beltrace's programs say that they lost: records, and states.
-func (r *running) kernelLosses() (lost float64, known bool, err error) {
+// kernelLosses is what beltrace's programs say that they lost, records and states, and what turns they left out of the sample.
+func (r *running) kernelLosses() (n tally, known bool, err error) {
 	dir := fmt.Sprintf("/proc/%d/fdinfo", r.cmd.Process.Pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return 0, false, err
+		return n, false, err
 	}
 	for _, e := range entries {
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			continue // it was closed meanwhile
 		}
-		n, found, err := lossMap(numberOf(text, "map_id:"))
+		its, found, err := lossMap(numberOf(text, "map_id:"))
 		if err != nil {
-			return 0, false, err
+			return n, false, err
 		}
-		lost, known = lost+n, known || found
+		n.lost, n.skipped, known = n.lost+its.lost, n.skipped+its.skipped, known || found
 	}
-	return lost, known, nil
+	return n, known, nil
 }
 
 // lossMap adds up what was lost in a map of that id, if it is beltrace's of losses.
-func lossMap(id float64) (lost float64, found bool, err error) {
+func lossMap(id float64) (n tally, found bool, err error) {
 	if id == 0 {
-		return 0, false, nil
+		return n, false, nil
 	}
 	m, err := ebpf.NewMapFromID(ebpf.MapID(id))
 	if err != nil {
-		return 0, false, err
+		return n, false, err
 	}
 	defer m.Close()
 	info, err := m.Info()
 	if err != nil || info.Name != "lost" {
-		return 0, false, err
+		return n, false, err
 	}
-	for _, where := range []bpf.KernelLostWhere{bpf.KernelLostWhereLOST_RING, bpf.KernelLostWhereLOST_MAP} {
+	for _, where := range []bpf.KernelLostWhere{bpf.KernelLostWhereLOST_RING, bpf.KernelLostWhereLOST_MAP, bpf.KernelLostWhereNOT_SAMPLED} {
 		var perCPU []uint64
 		if err := m.Lookup(uint32(where), &perCPU); err != nil {
-			return 0, false, err
+			return n, false, err
 		}
-		for _, n := range perCPU {
-			lost += float64(n)
+		of := &n.lost
+		if where == bpf.KernelLostWhereNOT_SAMPLED {
+			of = &n.skipped
+		}
+		for _, count := range perCPU {
+			*of += float64(count)
 		}
 	}
-	return lost, true, nil
+	return n, true, nil
 }
 
 func numberOf(fdinfo []byte, key string) float64 {
