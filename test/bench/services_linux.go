@@ -133,6 +133,9 @@ func (s *session) under(ctx context.Context, v *service, l *load, run *running, 
 	}
 	m = r.sample()
 	after, known, err := run.losses(path)
+	if err != nil {
+		return m, err
+	}
 	m.Lost, m.Told, m.LostKnown = after.lost-before.lost, after.told-before.told, known
 	m.Skipped = (after.skipped - before.skipped) / float64(r.Ops)
 	m.RSS, m.Peak, err = run.memory()
