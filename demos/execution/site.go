@@ -107,7 +107,7 @@ func (s *site) accept(ln int) (int, error) {
 		case err == nil:
 			unix.CloseOnExec(fd)
 			return fd, s.add(fd)
-		case s.over():
+		case s.over(), errors.Is(err, unix.EINVAL): // a process with the same socket has shut it down: all of them end
 			return -1, errEnded
 		case !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNABORTED):
 			return -1, fmt.Errorf("accept: %w", err)
