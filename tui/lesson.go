@@ -30,7 +30,7 @@ type ClaimView struct {
 // lessonWidth is the width of the lesson beside a page; it stands below where the page would become too narrow.
 const lessonWidth = 40
 
-// lessonHeight is how many lines the lesson takes below a page at most.
+// lessonHeight is how many lines the lesson may take below a page on a low screen; on others it is half of the lines.
 const lessonHeight = 10
 
 // takeLesson looks at the lesson, and follows it to the page of a step that begins.
@@ -62,7 +62,7 @@ func (u *ui) drawLesson(p painter, a area) area {
 		p.lines(area{side.x + 2, side.y, side.w - 3, side.h}, u.lesson.lines(side.w-3, side.h))
 		return rest
 	}
-	lines := u.lesson.lines(a.w-2, lessonHeight)
+	lines := u.lesson.lines(a.w-2, max(lessonHeight, a.h/2))
 	rest, below := a.bottom(len(lines) + 1)
 	p.rule(below, 0)
 	_, below = below.top(1)
@@ -100,7 +100,11 @@ func wrapTitle(title view.Line, width int) []view.Line {
 	if title.Width() <= width {
 		return []view.Line{title}
 	}
-	return []view.Line{title[:1], title[1:]}
+	out := []view.Line{title[:1]}
+	for _, t := range view.Wrap(title[1].Text, width) {
+		out = append(out, view.Styled(t, title[1].Style))
+	}
+	return out
 }
 
 // marks begin a claim: its state is said by a sign, not by colour alone.

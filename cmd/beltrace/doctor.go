@@ -181,8 +181,13 @@ func (p *checkup) write(b *strings.Builder, verbose bool) {
 	if p.Note != "" {
 		fmt.Fprintf(b, "%-14s   %s\n", "", p.Note)
 	}
+	last := ""
 	for _, f := range p.Failed {
-		fmt.Fprintf(b, "%-14s   not %s: %s\n", "", f.Hook, brief(f.Error, verbose))
+		line := fmt.Sprintf("%-14s   not %s: %s\n", "", f.Hook, brief(f.Error, verbose))
+		if line != last { // the same functions, tried with programs for another kernel
+			b.WriteString(line)
+		}
+		last = line
 	}
 }
 

@@ -266,3 +266,14 @@ func TestHeader(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// TestDoctorSaysAFailureOnce: programs for several kernels that fail at the same functions for the same reason are one line.
+func TestDoctorSaysAFailureOnce(t *testing.T) {
+	same := failure{"fentry f", "load: operation not permitted"}
+	p := checkup{Name: "accept", Failed: []failure{same, same, {"kprobe f", "no kprobes"}}}
+	var b strings.Builder
+	p.write(&b, false)
+	if got := strings.Count(b.String(), "not "+same.Hook); got != 1 || !strings.Contains(b.String(), "not kprobe f: no kprobes") {
+		t.Errorf("%d lines:\n%s", got, b.String())
+	}
+}

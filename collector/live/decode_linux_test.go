@@ -51,6 +51,17 @@ func TestDecodeAccept(t *testing.T) {
 	}
 }
 
+// TestDecodeWait: what was asked for is absent of a wait whose entry was before beltrace.
+func TestDecodeWait(t *testing.T) {
+	for _, most := range []uint32{0, 512} {
+		r := bpf.KernelWaitEvent{Fd: 8, Ret: 1, Max: most}
+		var e event.Event
+		if d := newDecoder(); !d.wait(&r, &e) || e.Known(event.FieldMax) != (most != 0) || e.Known(event.FieldTimeoutMS) || e.Loop.Ready != 1 {
+			t.Errorf("at most %d: %+v", most, e.Loop)
+		}
+	}
+}
+
 // What the kernel did not say stays absent.
 func TestDecodeLeavesUnknownAbsent(t *testing.T) {
 	r := bpf.KernelEstablishedEvent{HandshakeNs: 5, RttUs: 6}

@@ -204,7 +204,10 @@ func (d *decoder) wait(r *bpf.KernelWaitEvent, e *event.Event) bool {
 	}
 	e.Kind = event.EpollWait
 	e.Loop = &event.LoopTimes{EpFD: r.Fd, Max: r.Max, TimeoutMS: r.TimeoutMs, InsideNS: int64(r.Blocked), BusyNS: int64(r.Busy)}
-	e.Set(event.FieldEpFD, event.FieldMax)
+	e.Set(event.FieldEpFD)
+	if r.Max != 0 { // 0: it began before we watched
+		e.Set(event.FieldMax)
+	}
 	if r.Ret >= 0 {
 		e.Loop.Ready = uint32(r.Ret)
 		e.Set(event.FieldReady)
