@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	carried     = 40_000           // records a second that cost no more than watching should
-	crowded     = 2                // samples in a row with more of them before connections are left out
-	sampleCalm  = 10 * time.Second // of half as many before more connections are taken in again
-	maxSampling = 10               // the smallest share is 1 in 2^10: SAMPLE_MASK_MAX
+	carried     = 40_000          // turns a second that cost no more than watching should
+	crowded     = 2               // seconds in a row with more of them before connections are left out
+	sampleCalm  = 5 * time.Second // in which a larger share would have done before it is taken
+	maxSampling = 10              // the smallest share is 1 in 2^10: SAMPLE_MASK_MAX
 )
 
-// sampling decides of how many connections the turns are told: of 1 in 2^share. The programs halve it by themselves when
-// half of the ring is full; here it falls after some seconds of more records than can be carried, and rises by one step after
-// a longer time of few.
+// sampling decides of how many connections the turns are told: of 1 in 2^share. The programs halve it by themselves while
+// half of the ring is full; here it follows how many turns there are, told or not: downwards after two seconds, upwards after
+// some more.
 type sampling struct {
-	share   int
-	records uint64 // at the last look
-	looked  int64
-	many    int   // looks in a row with too many
-	quiet   int64 // since when there are few; 0: there are not
-	full    bool  // the programs have raised it since the last look
+	share  int
+	turns  uint64 // at the last look
+	looked int64
+	many   int   // looks in a row with too many
+	quiet  int64 // since when a larger share would do; 0: it would not
+	full   bool  // the programs have raised it since the last look
 }
 
 // ofTurns reports whether such events are left out with their connections.
@@ -34,28 +34,25 @@ func ofTurns(k event.Kind) bool {
 	return k == event.Turn || k == event.Read || k == event.Write || k == event.Readable || k == event.Offcpu
 }
 
-// look is called once a second, with the number of records so far, and returns whether the share has changed.
-func (p *sampling) look(now int64, records uint64) bool {
-	elapsed := now - p.looked
-	n := records - p.records
-	first := p.looked == 0
-	p.looked, p.records = now, records
-	full := p.full
-	p.full = false
+// look is called once a second, with the number of turns so far, told or left out, and returns whether the share has changed.
+func (p *sampling) look(now int64, turns uint64) bool {
+	elapsed, n, first, full := now-p.looked, turns-p.turns, p.looked == 0, p.full
+	p.looked, p.turns, p.full = now, turns, false
 	if first || elapsed <= 0 {
 		return false
 	}
 	rate := n * uint64(time.Second) / uint64(elapsed)
-	if rate > carried {
-		p.many, p.quiet = p.many+1, 0
-		if p.many < crowded {
+	if sharing(rate) > p.share {
+		p.quiet = 0
+		if p.many++; p.many < crowded {
 			return false
 		}
 		p.many = 0
-		return p.set(p.share + bits.Len64((rate-1)/carried))
+		return p.set(sharing(rate))
 	}
 	p.many = 0
-	if full || rate > carried/3 {
+	enough := sharing(rate + rate/2) // with some room, lest it goes to and fro
+	if full || enough >= p.share {
 		p.quiet = 0
 		return false
 	}
@@ -65,9 +62,12 @@ func (p *sampling) look(now int64, records uint64) bool {
 	if now-p.quiet < int64(sampleCalm) {
 		return false
 	}
-	p.quiet = now
-	return p.set(p.share - 1)
+	p.quiet = 0
+	return p.set(enough)
 }
+
+// sharing is the share with which that many turns a second can be carried.
+func sharing(rate uint64) int { return bits.Len64((max(rate, 1) - 1) / carried) }
 
 // raised takes the programs' own share.
 func (p *sampling) raised(mask uint32) {
@@ -94,10 +94,11 @@ func (s *Session) Sampling() uint32 { return max(1, s.oneIn.Load()) }
 
 // lookAtRate is called once a second.
 func (s *Session) lookAtRate(now int64) {
-	if s.sampling.look(now, s.turns) {
+	skipped := s.lost(bpf.KernelLostWhereNOT_SAMPLED)
+	if s.sampling.look(now, s.turns+skipped) {
 		s.sample()
 	}
-	s.reportLoss("sample", s.lost(bpf.KernelLostWhereNOT_SAMPLED), &s.counted.sample)
+	s.reportLoss("sample", skipped, &s.counted.sample)
 }
 
 // lookAtRing is called when a read of the ring begins.

@@ -28,19 +28,29 @@ func TestSampling(t *testing.T) {
 	if !second(200_000) || p.share != 3 { // 200,000 / 8 can be carried
 		t.Fatalf("1 in 2^%d after two crowded seconds", p.share)
 	}
-	for range 60 { // half of what is carried: twice as much would not do
-		if second(carried/2) || p.share != 3 {
+	for range 60 { // as many as before: it stays
+		if second(200_000) || p.share != 3 {
+			t.Fatalf("1 in 2^%d while there are as many", p.share)
+		}
+	}
+	for range 60 { // a fourth would do, but hardly
+		if second(150_000) || p.share != 3 {
 			t.Fatalf("1 in 2^%d while it could be too much again", p.share)
 		}
 	}
-	steps := 0
-	for range 40 {
-		if second(100) {
-			steps++
+	for n := range 5 {
+		if second(60_000) {
+			t.Fatalf("after %d seconds with fewer the share is larger", n+1)
 		}
 	}
-	if p.share != 0 || steps != 3 {
-		t.Errorf("1 in 2^%d after 40 quiet seconds, in %d steps", p.share, steps)
+	if !second(60_000) || p.share != 2 { // 90,000 / 4 can be carried
+		t.Errorf("1 in 2^%d after six seconds with fewer", p.share)
+	}
+	for range 6 {
+		second(100)
+	}
+	if p.share != 0 {
+		t.Errorf("1 in 2^%d after six quiet seconds", p.share)
 	}
 }
 
@@ -57,17 +67,17 @@ func TestSamplingByTheRing(t *testing.T) {
 	}
 	now := int64(time.Minute)
 	p.look(now, 0)
-	for range 9 {
+	for range 5 {
 		now += int64(time.Second)
 		if p.look(now, 0) {
 			t.Fatal("it is taken back too early")
 		}
 	}
-	for range 30 {
+	for range 2 {
 		now += int64(time.Second)
 		p.look(now, 0)
 	}
 	if p.share != 0 {
-		t.Errorf("1 in 2^%d after half a minute of quiet", p.share)
+		t.Errorf("1 in 2^%d after some seconds of quiet", p.share)
 	}
 }

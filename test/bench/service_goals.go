@@ -61,8 +61,8 @@ func (l *load) seenGoals() []goal {
 	if l.Done == 0 {
 		return nil
 	}
-	missing := 100 * math.Abs(1-float64(l.Seen)/float64(l.Done))
-	return []goal{{fmt.Sprintf("%s, %s: every %s is counted, once", l.Name, allSets, l.Unit), spread{1, missing, missing, missing}, 0, " % wrong", true}}
+	wrong := math.Abs(float64(l.Seen) - float64(l.Done))
+	return []goal{{fmt.Sprintf("%s, %s: every %s is counted, once", l.Name, allSets, l.Unit), spread{1, wrong, wrong, wrong}, 0, fmt.Sprintf(" of %d wrong", l.Done), true}}
 }
 
 // ringGoals: what a ring costs is compared with programs that do nothing, by the medians of what both add.

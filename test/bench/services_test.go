@@ -42,7 +42,7 @@ func TestServiceGoals(t *testing.T) {
 		"saturated, beltrace (default sets): at most 10 % less throughput | 5.00 % | met",
 		"saturated, beltrace (all sets): at most 10 % less throughput | 20.00 % | **not met**",
 		"saturated, beltrace (all sets): nothing lost | 3.00 records | **not met**",
-		"saturated, beltrace (all sets): every request is counted, once | 1.00 % wrong | **not met**",
+		"saturated, beltrace (all sets): every request is counted, once | 1.00 of 100 wrong | **not met**",
 		"half load, beltrace (default sets): at most 3 % less throughput | 1.00 % | met",
 		"half load, beltrace (all sets): at most 3 % less throughput | 4.00 % | **not met**",
 		"half load, beltrace (default sets): at most 1.2 × the p99 | 1.10 | met",
