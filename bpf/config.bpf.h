@@ -54,6 +54,7 @@ bool loops_seeded;    /* those that waited when they were attached are known */
 bool details_on;      /* there are connections in details */
 __u32 sample_mask;    /* of the bits of a connection's number that must be 0 for its turns to be told */
 __u64 sample_raised;  /* when it was last raised here */
+__u64 sample_at;      /* how full the ring is when it is raised again */
 __u64 data_since;     /* since when bytes are watched; 0: not yet */
 bool sched_on;	      /* the scheduler's hooks are attached: threads are added as they are met */
 

@@ -1011,6 +1011,7 @@ const (
 	KernelVarPayload               = "payload"
 	KernelVarReasonListenOverflow  = "reason_listen_overflow"
 	KernelVarReasonNoSocket        = "reason_no_socket"
+	KernelVarSampleAt              = "sample_at"
 	KernelVarSampleMask            = "sample_mask"
 	KernelVarSampleRaised          = "sample_raised"
 	KernelVarSchedOn               = "sched_on"
@@ -1303,6 +1304,7 @@ type KernelVariableSpecs struct {
 	Payload              *ebpf.VariableSpec `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.VariableSpec `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.VariableSpec `ebpf:"reason_no_socket"`
+	SampleAt             *ebpf.VariableSpec `ebpf:"sample_at"`
 	SampleMask           *ebpf.VariableSpec `ebpf:"sample_mask"`
 	SampleRaised         *ebpf.VariableSpec `ebpf:"sample_raised"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
@@ -1447,6 +1449,7 @@ type KernelVariables struct {
 	Payload              *ebpf.Variable `ebpf:"payload"`
 	ReasonListenOverflow *ebpf.Variable `ebpf:"reason_listen_overflow"`
 	ReasonNoSocket       *ebpf.Variable `ebpf:"reason_no_socket"`
+	SampleAt             *ebpf.Variable `ebpf:"sample_at"`
 	SampleMask           *ebpf.Variable `ebpf:"sample_mask"`
 	SampleRaised         *ebpf.Variable `ebpf:"sample_raised"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`

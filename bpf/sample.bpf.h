@@ -39,12 +39,23 @@ static __noinline bool out_of_sample(struct sock *sk, struct sock_info *info)
 	return true;
 }
 
-/* Half of the ring is full: whoever reads it may not come in time to say that it is too much. */
+/*
+ * Half of the ring is full: whoever reads it may not come in time to say that it is too much. It is again when the ring
+ * has gone on filling: what is in it was told with the larger share.
+ */
 static __noinline void look_at_room(__u64 now)
 {
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < RING_SIZE / 2 || now - sample_raised < SAMPLE_AGAIN)
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+
+	if (used < RING_SIZE / 2) {
+		if (sample_at)
+			sample_at = 0;
+		return;
+	}
+	if (used < sample_at || now - sample_raised < SAMPLE_AGAIN)
 		return;
 	sample_raised = now;
+	sample_at = used + RING_SIZE / 16;
 	if (sample_mask < SAMPLE_MASK_MAX)
 		sample_mask = sample_mask << 1 | 1;
 }
