@@ -5,8 +5,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -249,6 +252,39 @@ func TestSecondSignalKillsTheCommand(t *testing.T) {
 	p.end(130)
 	if !testkit.Until(5*time.Second, func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }) {
 		t.Errorf("the command (pid %d) lives on", pid)
+	}
+}
+
+// TestRunSeesPeersClose: a connection outlives the command until its peer closes it, too.
+func TestRunSeesPeersClose(t *testing.T) {
+	testkit.Root(t)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // ends with the listener
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, c)
+			time.Sleep(50 * time.Millisecond)
+			c.Close()
+		}
+	}()
+	port := l.Addr().(*net.TCPAddr).Port
+	p := start(t, nil, "run", "--once", "--json", "--", "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d; echo hello >&3", port))
+	p.end(0)
+	var s struct {
+		Connections []struct{ Role, State string }
+	}
+	if err := json.Unmarshal(p.stdout.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Connections) != 1 || s.Connections[0].State != "closed" {
+		t.Errorf("connections: %+v", s.Connections)
 	}
 }
 

@@ -95,6 +95,9 @@ func (a *app) openCommand(ctx context.Context, f *watchFlags, args []string, out
 	return s, cmd, nil
 }
 
+// lastWords is how long the peers of a command that has ended have to close their ends of its connections.
+const lastWords = 200 * time.Millisecond
+
 // runWith says that everything is attached, lets the command begin, if there is one, and collects.
 func (a *app) runWith(ctx context.Context, w *watch, s *session, cmd *command) error {
 	if cmd == nil {
@@ -108,6 +111,10 @@ func (a *app) runWith(ctx context.Context, w *watch, s *session, cmd *command) e
 	}
 	w.Job = func(ctx context.Context) error {
 		err := cmd.Wait(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(lastWords):
+		}
 		if cmd.ended != nil {
 			cmd.ended(err)
 		}

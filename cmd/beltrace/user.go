@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -15,8 +16,11 @@ import (
 // program was not started by sudo, is not root, or root itself called sudo.
 func invokingUser() (*syscall.Credential, error) {
 	uid, gid := os.Getenv("SUDO_UID"), os.Getenv("SUDO_GID")
-	if os.Geteuid() != 0 || uid == "" || gid == "" {
+	if os.Geteuid() != 0 || uid == "" {
 		return nil, nil
+	}
+	if gid == "" {
+		return nil, errors.New("SUDO_UID is set, but SUDO_GID is not: set both, or neither")
 	}
 	c := &syscall.Credential{}
 	var err error
