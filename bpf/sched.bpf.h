@@ -270,6 +270,17 @@ int BPF_PROG(sched_exec, struct task_struct *task, int old_tid)
 	return 0;
 }
 
+/* A whole copy. Since 7.0 a thread may be taken off its CPU inside a program, which is a change of its own state. */
+static __always_inline void copy_thread(struct thread *to, struct thread *from)
+{
+	for (int i = 0; i < 4; i++) {
+		*to = *from;
+		barrier();
+		if (to->done == to->begun && *(volatile __u32 *)&from->begun == to->begun)
+			return;
+	}
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_exit, struct task_struct *task)
 {
@@ -281,12 +292,12 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 		bpf_map_delete_elem(&servers, &tgid);
 	if (!t)
 		return 0;
-	thread_becomes(t, THREAD_ENDED, 0, bpf_ktime_get_ns());
 	e = event_new(EVENT_THREAD, sizeof(*e));
 	if (e) {
-		e->e.ts = t->since;
+		copy_thread(&e->t, t);
+		thread_becomes(&e->t, THREAD_ENDED, 0, bpf_ktime_get_ns());
+		e->e.ts = e->t.since;
 		e->e.tid = tid;
-		e->t = *t;
 		event_send(e);
 	}
 	bpf_map_delete_elem(&threads, &tid);
