@@ -120,17 +120,12 @@ static __always_inline bool guard_enter(struct guard *g)
 	return false;
 }
 
-/* True: there may be more to do. */
-static __always_inline bool guard_leave(struct guard *g)
+static __always_inline void guard_leave(struct guard *g)
 {
-	bool left;
-
 	__sync_fetch_and_add(&g->done, 1);
 	__sync_fetch_and_add(&g->busy, -1);
-	left = READ_NOW(g->left);
-	if (left)
+	if (READ_NOW(g->left))
 		WRITE_NOW(g->left, 0);
-	return left;
 }
 
 /* The number of the turn that bytes written from this sequence number on belong to. */

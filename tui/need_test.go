@@ -9,20 +9,27 @@ import (
 	"beltrace/internal/view/viewtest"
 )
 
+// pressed is a dashboard in which keys were pressed.
+func pressed(t *testing.T, o Options, keys string) *ui {
+	t.Helper()
+	u, err := newUI(o, newTheme(false), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.SetRect(0, 0, 120, 40)
+	for _, k := range split(keys) {
+		u.InputHandler()(k, nil)
+	}
+	return u
+}
+
 // TestNeed: a page asks for what it shows while it is shown, and a listener for what its acceptors do while it is open.
 func TestNeed(t *testing.T) {
 	for keys, want := range map[string]bool{"1": true, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "73": false} {
 		o := showing(viewtest.Busy())
 		var asked []string
 		o.Need = func(set string) { asked = append(asked, set) }
-		u, err := newUI(o, newTheme(false), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.SetRect(0, 0, 120, 40)
-		for _, k := range split(keys) {
-			u.InputHandler()(k, nil)
-		}
+		u := pressed(t, o, keys)
 		asked = nil
 		u.refresh()
 		if got := slices.Contains(asked, "sched"); got != want {
@@ -37,14 +44,7 @@ func TestStacksAsked(t *testing.T) {
 		o := showing(viewtest.Busy())
 		var asked []uint32
 		o.Stacks = func(pid uint32) { asked = append(asked, pid) }
-		u, err := newUI(o, newTheme(false), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.SetRect(0, 0, 120, 40)
-		for _, k := range split(keys) {
-			u.InputHandler()(k, nil)
-		}
+		u := pressed(t, o, keys)
 		asked = nil
 		u.refresh()
 		if got := slices.Contains(asked, 4711); got != want {
