@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -54,13 +55,14 @@ type watch struct {
 	Job func(context.Context) error
 
 	latest publisher
+	steps  atomic.Uint64 // odd: the sinks are at work
 }
 
 // Snapshot returns the newest snapshot and asks for a newer one; nil before the first. Any goroutine may call it.
 func (w *watch) Snapshot() *model.Snapshot { return w.latest.Snapshot() }
 
 // Run collects until the events, the time, the job or the user end it, or ctx does. Every goroutine that lives as long
-// as a run is started here, and has ended when it returns (but for errStuck); so has everything that was attached.
+// as a run is started here, and has ended when it returns (but for errStuck and errEndless); so has everything that was attached.
 func (w *watch) Run(ctx context.Context) error {
 	defer w.Feed.Close()
 	w.latest.make = w.snapshot
@@ -78,33 +80,43 @@ func (w *watch) Run(ctx context.Context) error {
 	end(context.Cause(ctx))
 	<-working // it may still have something to do that should be seen
 	w.Feed.Stop()
-	if !within(ctx, collecting, patience) {
-		return errStuck
+	if err := w.within(ctx, collecting); err != nil {
+		return err
 	}
 	g.Wait()
 	return first(collected, shown, worked)
 }
 
-// patience is how long after a signal the last lines may take.
+// patience is how long after a signal the run may stand still. While events go through, it may take what it takes.
 const patience = 3 * time.Second
 
 // errStuck: the write that holds up the end cannot be interrupted, but for the end of the process.
 var errStuck = errors.New("standard output takes nothing: the last lines are not written")
 
-// within waits for done, but once a signal has come only for d.
-func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
+// errEndless: the source of events yields none, and does not end.
+var errEndless = errors.New("the source of events does not end")
+
+// within waits for done, but once a signal has come only as long as something moves.
+func (w *watch) within(ctx context.Context, done <-chan struct{}) error {
 	var got signalled
 	if !errors.As(context.Cause(ctx), &got) {
 		<-done
-		return true
+		return nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
+	for {
+		before := w.steps.Load()
+		select {
+		case <-done:
+			return nil
+		case <-time.After(patience):
+		}
+		switch now := w.steps.Load(); {
+		case now != before:
+		case now%2 == 1:
+			return errStuck
+		default:
+			return errEndless
+		}
 	}
 }
 
@@ -180,6 +192,8 @@ func (w *watch) collect() error {
 	if err == io.EOF || errors.Is(err, errEnough) {
 		err = nil
 	}
+	w.steps.Add(1)
+	defer w.steps.Add(1)
 	for _, s := range w.Sinks {
 		if end := s.End(); err == nil {
 			err = end
@@ -189,6 +203,8 @@ func (w *watch) collect() error {
 }
 
 func (w *watch) add(e *event.Event) error {
+	w.steps.Add(1)
+	defer w.steps.Add(1)
 	for _, s := range w.Sinks {
 		if err := s.Add(e); err != nil {
 			return err
@@ -198,6 +214,8 @@ func (w *watch) add(e *event.Event) error {
 }
 
 func (w *watch) tick(now int64) error {
+	w.steps.Add(1)
+	defer w.steps.Add(1)
 	for _, s := range w.Sinks {
 		if err := s.Tick(now); err != nil {
 			return err

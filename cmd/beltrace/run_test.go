@@ -183,6 +183,44 @@ func TestRunGivesUpOnAStuckOutput(t *testing.T) {
 	})
 }
 
+// TestRunTakesItsTimeToEnd: what has happened until a signal is printed, however slowly, as long as something moves.
+func TestRunTakesItsTimeToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		seen := 0
+		w := newScript(connects(5)...).run(&watch{})
+		w.Sinks = []sink{sinkFunc(func(*event.Event) error { seen++; time.Sleep(patience / 2); return nil })}
+		time.AfterFunc(time.Second, func() { cancel(signalled{syscall.SIGINT}) })
+		if err := w.Run(ctx); err != nil || seen != 5 {
+			t.Errorf("saw %d events, %v; want 5", seen, err)
+		}
+	})
+}
+
+// TestRunGivesUpOnAnEndlessSource, with an error that says what it is.
+func TestRunGivesUpOnAnEndlessSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := newScript()
+		w := s.run(&watch{})
+		stopped := make(chan struct{})
+		w.Feed = endless{s, stopped}
+		time.AfterFunc(time.Second, func() { cancel(signalled{syscall.SIGINT}) })
+		if err := w.Run(ctx); err != errEndless {
+			t.Errorf("ended with %v", err)
+		}
+		close(stopped)
+	})
+}
+
+// endless is a feed whose Next does not heed Stop.
+type endless struct {
+	*script
+	stopped chan struct{}
+}
+
+func (e endless) Next(*event.Event) error { <-e.stopped; return io.EOF }
+
 func TestPrinterPeriod(t *testing.T) {
 	var times []int64
 	s := newScript(connects(1)...)
