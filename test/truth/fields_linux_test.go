@@ -40,6 +40,16 @@ func is[T comparable](c *checker, f event.Field, got, want T) {
 	}
 }
 
+// within checks that a count is known and lies between two others.
+func (c *checker) within(f event.Field, got, least, most uint64) {
+	switch {
+	case !c.e.Known(f):
+		c.wrong("%s is absent", f)
+	case got < least || got > most:
+		c.wrong("%s is %d, want %d to %d", f, got, least, most)
+	}
+}
+
 // absent checks that the event does not claim to know what this tier cannot.
 func (c *checker) absent(f event.Field) {
 	if c.e.Known(f) {
