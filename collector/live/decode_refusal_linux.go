@@ -26,7 +26,8 @@ func (d *decoder) drop(r *bpf.KernelDropEvent, e *event.Event) bool {
 	if r == nil {
 		return false
 	}
-	e.Kind = event.SYNDrop
+	e.Kind, e.Count = event.SYNDrop, 1
+	e.Set(event.FieldCount)
 	if bpf.KernelEventHas(r.E.Has)&bpf.KernelEventHasHAS_QUEUES != 0 {
 		e.SYNQueue, e.AcceptQueue, e.Backlog = r.SynQueue, r.AcceptQueue, r.Backlog
 		e.Set(event.FieldSYNQueue, event.FieldAcceptQueue, event.FieldBacklog)

@@ -199,7 +199,7 @@ func TestDecodeDrop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e.Kind != event.SYNDrop || e.Stage != event.StageACK || e.Reason != event.ReasonAcceptQueueFull || e.AcceptQueue != 5 ||
-		e.Remote != netip.MustParseAddrPort("10.0.0.2:4000") || e.Known(event.FieldDropReason) || e.Known(event.FieldCount) {
+		e.Remote != netip.MustParseAddrPort("10.0.0.2:4000") || e.Known(event.FieldDropReason) || !e.Known(event.FieldCount) || e.Count != 1 {
 		t.Errorf("%s", e.AppendJSON(nil))
 	}
 	d.reasons = map[uint16]string{77: "NETFILTER_DROP"}

@@ -182,7 +182,7 @@ func (s *spoofing) aboutClients(clients []spoofed) {
 		known[c.Addr] = true
 	}
 	for _, e := range s.seen() {
-		if e.Kind != event.SYNDrop || e.NetNS != s.ns() || e.Known(event.FieldCount) {
+		if e.Kind != event.SYNDrop || e.NetNS != s.ns() || !e.Known(event.FieldRemote) {
 			continue
 		}
 		c := &checker{e: &e}

@@ -40,7 +40,7 @@ func (w *watch) refused(l socket) refusals {
 		case e.Kind == event.SYNDrop && !e.Known(event.FieldListener):
 			r.unplaced += count
 		case e.Kind == event.SYNDrop && e.ListenerConn == w.cookie(l):
-			if !e.Known(event.FieldCount) {
+			if e.Known(event.FieldRemote) {
 				r.single++
 			}
 			if e.Stage == event.StageACK {
