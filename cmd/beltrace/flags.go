@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,11 +41,15 @@ type watchFlags struct {
 // add defines the flags.
 func (f *watchFlags) add(c *cobra.Command) {
 	f.addSelection(c)
-	flags := c.Flags()
-	flags.Var(&word{&f.netns, "a path"}, "netns", "only the network namespace at this `path`, such as /proc/PID/ns/net")
+	f.addNetNS(c, "only the network namespace at this `path`, such as /proc/PID/ns/net")
 	f.addTier(c)
+	flags := c.Flags()
 	flags.BoolVar(&f.noPayload, "no-payload", false, "copy no byte of any message")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "tell how each probe is attached")
+}
+
+func (f *watchFlags) addNetNS(c *cobra.Command, usage string) {
+	c.Flags().Var(&word{&f.netns, "a path"}, "netns", usage)
 }
 
 // addTier defines the flag that forces a tier: for tests.
@@ -102,6 +107,22 @@ func (f *watchFlags) config() (live.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// space returns the inode number of the network namespace that is selected in a recording, 0 for all. It may be given as
+// such, or as a path on this host.
+func (f *watchFlags) space() (uint32, error) {
+	if n, err := strconv.ParseUint(f.netns, 10, 32); err == nil || f.netns == "" {
+		return uint32(n), nil
+	}
+	if err := checkNetNS(f.netns); err != nil {
+		return 0, err
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(f.netns, &st); err != nil {
+		return 0, fmt.Errorf("network namespace %s: %w", f.netns, err)
+	}
+	return uint32(st.Ino), nil
 }
 
 // kernelName cuts a process's name as the kernel does.

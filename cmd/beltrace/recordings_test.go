@@ -122,7 +122,10 @@ func replayAll(t *testing.T, data []byte, look func(*replayLesson, *model.Snapsh
 	if lesson == nil {
 		t.Fatalf("the recording is of no demo that is known")
 	}
-	w := newReplay(r, 0, &watchFlags{})
+	w, err := newReplay(r, 0, &watchFlags{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Sinks = append(w.Sinks, lesson)
 	if look != nil {
 		w.Sinks = append(w.Sinks, &looker{w: w, lesson: lesson, look: look})

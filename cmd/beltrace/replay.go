@@ -47,6 +47,7 @@ Without a terminal, or with --once, the recording is read to its end and its las
 		RunE:              func(c *cobra.Command, args []string) error { return a.replay(c.Context(), &f, &out, speed, args[0]) },
 	}
 	f.addSelection(c)
+	f.addNetNS(c, "only the network namespace of this `number`, or at this path on this host")
 	out.add(c)
 	c.Flags().Var(&speed, "speed", "`times` as fast as it happened, 0 for as fast as possible (the dashboard's default is 1)")
 	return c
@@ -61,7 +62,10 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 	if !speed.given && dashboard {
 		speed.times = 1
 	}
-	w := newReplay(r, speed.times, f)
+	w, err := newReplay(r, speed.times, f)
+	if err != nil {
+		return err
+	}
 	var lesson *replayLesson
 	if f.all() {
 		lesson = newReplayLesson(r.Header().Demo)
@@ -95,22 +99,27 @@ func openReplay(f *watchFlags, path string, speed float64) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newReplay(r, speed, f), nil
+	return newReplay(r, speed, f)
 }
 
 // newReplay returns a run over a recording.
-func newReplay(r *record.Reader, speed float64, f *watchFlags) *watch {
+func newReplay(r *record.Reader, speed float64, f *watchFlags) (*watch, error) {
 	h := r.Header()
 	feed := newReplayFeed(r, h.Start, speed, time.Duration(f.limit))
 	opt := optionsOf(h)
-	if sel := f.selection(); sel != nil {
+	sel, err := f.selection()
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	if sel != nil {
 		feed.pick, opt.Filters = sel.Pick, sel.words()
 	}
 	w := &watch{Feed: feed, Model: collector.New(opt), Now: func() int64 { return h.Start }, Stay: true}
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}
-	return w
+	return w, nil
 }
 
 // openRecording opens a file, or a recording that is shipped inside.

@@ -46,7 +46,7 @@ func reportArgs(c *cobra.Command, args []string) error {
 	case len(args) > 1:
 		return usagef("%s takes one argument, not %q: %s FILE", use, strings.Join(args, " "), use)
 	case len(args) == 1:
-		for _, name := range []string{"netns", "tier", "verbose"} {
+		for _, name := range []string{"no-payload", "tier", "verbose"} {
 			if c.Flags().Changed(name) {
 				return usagef("--%s is for watching: a recording has no such choice", name)
 			}

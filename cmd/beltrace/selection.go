@@ -17,34 +17,38 @@ type selection struct {
 	pids      []uint64
 	comm      string
 	container string
+	netns     uint32 // 0: any
 
 	picked map[uint64]bool // sockets of which an event was picked
 	served map[uint32]bool // processes that own one of them, but for clients
 }
 
 // selection returns what the flags select, nil for everything.
-func (f *watchFlags) selection() *selection {
-	s := &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, map[uint64]bool{}, map[uint32]bool{}}
-	if len(s.ports) == 0 && len(s.pids) == 0 && s.comm == "" && s.container == "" {
-		return nil
+func (f *watchFlags) selection() (*selection, error) {
+	netns, err := f.space()
+	if err != nil || len(f.ports.list) == 0 && len(f.pids.list) == 0 && f.comm == "" && f.container == "" && netns == 0 {
+		return nil, err
 	}
-	return s
+	return &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, netns, map[uint64]bool{}, map[uint32]bool{}}, nil
 }
 
 // all reports whether the flags leave nothing of a recording out.
-func (f *watchFlags) all() bool { return f.selection() == nil && f.limit == 0 && f.count == 0 }
+func (f *watchFlags) all() bool {
+	s, err := f.selection()
+	return s == nil && err == nil && f.limit == 0 && f.count == 0
+}
 
 // Pick reports whether the event belongs to the selection: it is of a socket that does, or that came out of a listener
-// that does. Losses concern every selection.
+// that does. Losses concern every selection, and so do the counters of network namespaces.
 func (s *selection) Pick(e *event.Event) bool {
-	if e.Kind == event.Lost {
+	switch {
+	case e.Kind == event.Lost:
 		return true
-	}
-	switch e.Kind {
-	case event.Thread, event.Loop, event.LoopBlocked, event.EpollWait:
+	case e.Kind == event.NetNS:
+		return s.inSpace(e)
+	case !ofSocket(e):
 		return s.thread(e)
-	}
-	if !s.socket(e) {
+	case !s.socket(e):
 		return false
 	}
 	if e.Known(event.FieldPID) && e.Role != event.RoleClient {
@@ -53,16 +57,25 @@ func (s *selection) Pick(e *event.Event) bool {
 	return true
 }
 
-// thread picks the threads, and the loops, of processes that are selected, or that serve sockets which are.
+// ofSocket reports whether the event names a socket. Those of threads, loops and rings name none.
+func ofSocket(e *event.Event) bool {
+	return e.Known(event.FieldConn) || e.Known(event.FieldLocal) || e.Known(event.FieldRemote) || e.Known(event.FieldListener)
+}
+
+// thread picks the threads, loops and rings of processes that are selected, or that serve sockets which are.
 func (s *selection) thread(e *event.Event) bool {
-	return s.served[e.PID] || len(s.ports) == 0 && s.byOwner(e)
+	return s.served[e.PID] || len(s.ports) == 0 && s.netns == 0 && s.byOwner(e)
+}
+
+func (s *selection) inSpace(e *event.Event) bool {
+	return s.netns == 0 || e.Known(event.FieldNetNS) && e.NetNS == s.netns
 }
 
 func (s *selection) socket(e *event.Event) bool {
 	if e.Known(event.FieldConn) && s.picked[e.Conn] {
 		return true
 	}
-	if !s.byPort(e) {
+	if !s.byPort(e) || !s.inSpace(e) {
 		return false
 	}
 	if !s.byOwner(e) && !(e.Known(event.FieldListenerConn) && s.picked[e.ListenerConn]) {
@@ -102,6 +115,9 @@ func (s *selection) words() []string {
 	}
 	if s.container != "" {
 		out = append(out, "--container "+strings.TrimSpace(s.container))
+	}
+	if s.netns != 0 {
+		out = append(out, fmt.Sprintf("--netns %d", s.netns))
 	}
 	return out
 }

@@ -146,7 +146,8 @@ func TestTail(t *testing.T) {
 func TestSelection(t *testing.T) {
 	ev := func(conn, listener uint64, port uint16, pid uint32, comm string) event.Event {
 		e := event.Event{Kind: event.Established, Conn: conn, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
-		e.Set(event.FieldConn, event.FieldLocal)
+		e.NetNS = map[uint16]uint32{80: 4026531840, 443: 4026531839}[port]
+		e.Set(event.FieldConn, event.FieldLocal, event.FieldNetNS)
 		if listener != 0 {
 			e.ListenerConn = listener
 			e.Set(event.FieldListenerConn)
@@ -161,6 +162,12 @@ func TestSelection(t *testing.T) {
 		e := event.Event{Kind: event.Thread, PID: pid, TID: pid + 1, Comm: comm}
 		return *e.Set(event.FieldPID, event.FieldTID, event.FieldComm)
 	}
+	of := func(kind event.Kind, pid uint32) event.Event {
+		e := event.Event{Kind: kind, PID: pid, Comm: map[uint32]string{7: "nginx", 8: "haproxy"}[pid]}
+		return *e.Set(event.FieldPID, event.FieldComm)
+	}
+	space := event.Event{Kind: event.NetNS, NetNS: 4026531840}
+	space.Set(event.FieldNetNS)
 	events := []event.Event{
 		ev(1, 0, 80, 7, "nginx"),    // the listener
 		ev(2, 1, 80, 0, ""),         // its connection, whose owner is not known
@@ -169,20 +176,29 @@ func TestSelection(t *testing.T) {
 		lost(),
 		thread(7, "nginx"),
 		thread(8, "haproxy"),
+		of(event.Ring, 7),
+		of(event.UringComplete, 8),
+		of(event.Offcpu, 7), // of a thread that had several requests
+		space,
 	}
 	for _, c := range []struct {
 		flags watchFlags
 		want  []int
 	}{
-		{watchFlags{ports: numbers{list: []uint64{80}}}, []int{0, 1, 2, 4, 5}},
-		{watchFlags{ports: numbers{list: []uint64{80, 443}}}, []int{0, 1, 2, 3, 4, 5, 6}},
-		{watchFlags{pids: numbers{list: []uint64{7}}}, []int{0, 1, 2, 4, 5}},
-		{watchFlags{comm: "haproxy"}, []int{3, 4, 6}},
-		{watchFlags{container: "0123456789abcdef"}, []int{0, 1, 2, 3, 4, 5, 6}},
-		{watchFlags{container: "ffff"}, []int{4}},
-		{watchFlags{comm: "nginx", ports: numbers{list: []uint64{443}}}, []int{4}},
+		{watchFlags{ports: numbers{list: []uint64{80}}}, []int{0, 1, 2, 4, 5, 7, 9, 10}},
+		{watchFlags{ports: numbers{list: []uint64{80, 443}}}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{watchFlags{pids: numbers{list: []uint64{7}}}, []int{0, 1, 2, 4, 5, 7, 9, 10}},
+		{watchFlags{comm: "haproxy"}, []int{3, 4, 6, 8, 10}},
+		{watchFlags{container: "0123456789abcdef"}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{watchFlags{netns: "4026531840"}, []int{0, 1, 2, 4, 5, 7, 9, 10}},
+		{watchFlags{netns: "4026531841"}, []int{4}},
+		{watchFlags{container: "ffff"}, []int{4, 10}},
+		{watchFlags{comm: "nginx", ports: numbers{list: []uint64{443}}}, []int{4, 10}},
 	} {
-		s := c.flags.selection()
+		s, err := c.flags.selection()
+		if err != nil {
+			t.Fatal(err)
+		}
 		var got []int
 		for i := range events {
 			if s.Pick(&events[i]) {
@@ -193,7 +209,7 @@ func TestSelection(t *testing.T) {
 			t.Errorf("%v picks %v, want %v", s.words(), got, c.want)
 		}
 	}
-	if s := (&watchFlags{}).selection(); s != nil {
+	if s, err := (&watchFlags{}).selection(); s != nil || err != nil {
 		t.Errorf("no flags select %v", s.words())
 	}
 }
