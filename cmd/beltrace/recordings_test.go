@@ -53,6 +53,9 @@ func TestRecordings(t *testing.T) {
 // TestRecordingsConvinceSlowly tests that no claim is refuted while a recording is played, and that at its beginning
 // none is proven.
 func TestRecordingsConvinceSlowly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every event of every recording is judged")
+	}
 	for _, d := range demos.All() {
 		t.Run(d.Name, func(t *testing.T) {
 			data, err := recordings.Of(d.Name)

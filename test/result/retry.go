@@ -82,19 +82,23 @@ func (r Run) Mended(second Run) Run {
 	return out
 }
 
-// said returns the first words of a test that failed.
+// said returns the first words of a test that failed, and the two lines after them: they may be what a program said.
 func (r Run) said(t test) string {
+	var lines []string
 	for _, e := range r {
-		if e.Package == t.Package && topLevel(e.Test) == t.Name && e.Action == "output" && strings.Contains(e.Output, "_test.go:") {
-			return strings.TrimSpace(e.Output)
-		}
-	}
-	for _, e := range slices.Backward(r) {
 		if e.Package == t.Package && topLevel(e.Test) == t.Name && e.Action == "output" {
-			return strings.TrimSpace(e.Output)
+			lines = append(lines, strings.TrimSpace(e.Output))
 		}
 	}
-	return ""
+	for i, l := range lines {
+		if strings.Contains(l, "_test.go:") {
+			return strings.Join(lines[i:min(i+3, len(lines))], "; ")
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[len(lines)-1]
 }
 
 // FuzzDeadline reports whether all that went wrong is what Go itself does now and then at the end of -fuzztime: a fuzz

@@ -50,7 +50,7 @@ func (r Run) in(pkg string, i int) Run {
 }
 
 func TestMended(t *testing.T) {
-	first := run("run TestOK", "pass TestOK", "run TestA", "run TestA/one", "output TestA/one     a_test.go:7: too late", "fail TestA/one", "fail TestA", "run TestB", "fail TestB", saysFAIL, "fail -")
+	first := run("run TestOK", "pass TestOK", "run TestA", "run TestA/one", "output TestA/one     a_test.go:7: too late", "output TestA/one         it said this", "fail TestA/one", "fail TestA", "run TestB", "fail TestB", saysFAIL, "fail -")
 	again := run("run TestA", "run TestA/one", "pass TestA/one", "pass TestA", "run TestB", "fail TestB", saysFAIL, "fail -")
 	both := run("run TestA", "run TestA/one", "pass TestA/one", "pass TestA", "run TestB", "pass TestB", "pass -")
 	for name, tt := range map[string]struct {
@@ -59,8 +59,8 @@ func TestMended(t *testing.T) {
 		tries  []string
 		end    string
 	}{
-		"one of two": {again, Counts{Passed: 2, Failed: 1}, []string{"p TestA, at first: a_test.go:7: too late"}, "fail"},
-		"both":       {both, Counts{Passed: 3}, []string{"p TestA, at first: a_test.go:7: too late", "p TestB, at first: "}, "pass"},
+		"one of two": {again, Counts{Passed: 2, Failed: 1}, []string{"p TestA, at first: a_test.go:7: too late; it said this"}, "fail"},
+		"both":       {both, Counts{Passed: 3}, []string{"p TestA, at first: a_test.go:7: too late; it said this", "p TestB, at first: "}, "pass"},
 		"none ran":   {nil, Counts{Passed: 1, Failed: 2}, nil, "fail"},
 	} {
 		var l Log
