@@ -43,7 +43,7 @@ func main() {
 	flag.BoolVar(&o.CI, "ci", false, "only the guests that CI runs")
 	flag.BoolVar(&o.JSON, "json", false, "print the tests' events on stdout, as go test -json does")
 	flag.BoolVar(&o.Verbose, "v", false, "show the guests' consoles on stderr")
-	flag.IntVar(&o.Jobs, "jobs", min(runtime.NumCPU(), 4), "how many guests run at the same time; each takes a CPU and up to 1.5 GB")
+	flag.IntVar(&o.Jobs, "jobs", min(runtime.NumCPU()*3/2, 4), "how many guests run at the same time; each takes half a CPU and up to 1.5 GB")
 	flag.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "longest `time` for one guest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
