@@ -33,7 +33,8 @@ func eventsPage(t *testing.T) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Events\n\n" + generatedNote)
 	b.WriteString("One schema serves `trace --json`, recordings, replays and tests. Every event has `ts` (ns, CLOCK_MONOTONIC) and `event`;\n" +
-		"a field that is not known is absent, never 0. The common fields stand in every event for which they are known.\n\n## Kinds\n\n")
+		"a field that is not known is absent, never 0. The common fields stand in every event for which they are known. Within a schema\n" +
+		"number kinds and fields are added, never changed in meaning: a reader passes over what it does not know.\n\n## Kinds\n\n")
 	in := map[event.Field][]string{}
 	for _, k := range event.Kinds() {
 		fmt.Fprintf(&b, "### `%v`\n\n%s\n\n", k, commentOf(t, kinds, k.String()))

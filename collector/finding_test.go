@@ -99,6 +99,9 @@ func watchFindings(t *testing.T, a *txtar.Archive) (string, *model.Snapshot) {
 			was = now
 		}
 	}
+	if r.Skipped().Events > 0 {
+		t.Fatalf("unknown events: %q", r.Skipped().Names)
+	}
 	s := c.Snapshot(0)
 	fmt.Fprintf(&b, "at %.1f s, the end:\n", float64(s.TS)/1e9)
 	for _, f := range s.Findings {

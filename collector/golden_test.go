@@ -80,6 +80,9 @@ func replay(t *testing.T, a *txtar.Archive) (events, snapshot string) {
 		c.Add(&e)
 		out = append(e.AppendJSON(out), '\n')
 	}
+	if r.Skipped().Events > 0 {
+		t.Fatalf("unknown events: %q", r.Skipped().Names)
+	}
 	checkInvariants(t, c)
 	return string(out), show(t, c.Snapshot(0))
 }

@@ -136,6 +136,9 @@ func replayAll(t *testing.T, data []byte, look func(*replayLesson, *model.Snapsh
 	if err := w.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if r.Skipped().Events > 0 {
+		t.Fatalf("unknown events: %q", r.Skipped().Names)
+	}
 	snap := w.Snapshot()
 	_, claims := lesson.Judge(snap)
 	return r.Header(), snap, claims

@@ -131,8 +131,14 @@ func plain(s string) bool {
 	return true
 }
 
+// UnknownKind is the error of an event of a kind that this version does not have.
+type UnknownKind struct{ Name string }
+
+// Error names the kind.
+func (u *UnknownKind) Error() string { return fmt.Sprintf("unknown event %q", u.Name) }
+
 // UnmarshalJSON reads one event line. Keys that this version does not know are skipped, since fields may be added
-// within a schema number; an unknown event is an error.
+// within a schema number; the error of an event that it does not know is an *UnknownKind.
 func (e *Event) UnmarshalJSON(line []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(line, &raw); err != nil {
@@ -143,14 +149,14 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 	if err := json.Unmarshal(raw["event"], &name); err != nil {
 		return fmt.Errorf("no event name")
 	}
-	kind, ok := ParseKind(name)
-	if !ok {
-		return fmt.Errorf("unknown event %q", name)
-	}
-	e.Kind = kind
 	if err := json.Unmarshal(raw["ts"], &e.TS); err != nil || isNull(raw["ts"]) {
 		return fmt.Errorf("no time stamp in ts")
 	}
+	kind, ok := ParseKind(name)
+	if !ok {
+		return &UnknownKind{name}
+	}
+	e.Kind = kind
 	for f := Field(0); f < fields; f++ {
 		value, ok := raw[fieldTable[f].name]
 		if !ok || isNull(value) || !kind.hasField(f) {

@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -37,7 +39,19 @@ type Reader struct {
 	err    error
 	file   io.Closer // nil when the caller owns the stream
 	closed atomic.Bool
+
+	mu      sync.Mutex // of skipped: a reader that does not end may still be reading
+	skipped Skipped
 }
+
+// Skipped says which events a newer version has written that this one does not know.
+type Skipped struct {
+	Events int
+	Names  []string // of their kinds, in the order of their coming, the first maxNames
+}
+
+// maxNames bounds what a recording can make the reader keep.
+const maxNames = 8
 
 // Open opens the recording at path and reads its header.
 func Open(path string) (*Reader, error) {
@@ -113,25 +127,58 @@ func (r *Reader) Header() Header { return r.header }
 // Line returns the number of the line that Next read last; the header is 1.
 func (r *Reader) Line() int { return r.line }
 
-// Next reads one event. At the end it returns io.EOF, at the first bad line an *Error, and the same again ever after.
+// Next reads one event. At the end it returns io.EOF, at the first bad line an *Error, and the same again ever after. Events
+// of an unknown kind are counted and passed over.
 func (r *Reader) Next(e *event.Event) error {
-	if r.closed.Load() {
-		return io.EOF
-	}
-	if r.err != nil {
-		return r.err
-	}
-	line, err := r.nextLine()
-	if err == nil {
-		if err = e.UnmarshalJSON(line); err != nil {
-			err = r.bad(ErrBadLine, badLine(err))
+	for {
+		if r.closed.Load() {
+			return io.EOF
 		}
+		if r.err != nil {
+			return r.err
+		}
+		err := r.read(e)
+		var unknown *event.UnknownKind
+		switch {
+		case errors.As(err, &unknown):
+			r.skip(unknown.Name)
+			continue
+		case err != nil && r.closed.Load():
+			return io.EOF
+		}
+		r.err = err
+		return err
 	}
-	if err != nil && r.closed.Load() {
-		return io.EOF
+}
+
+// read reads the event of the next line.
+func (r *Reader) read(e *event.Event) error {
+	line, err := r.nextLine()
+	if err != nil {
+		return err
 	}
-	r.err = err
-	return err
+	err = e.UnmarshalJSON(line)
+	var unknown *event.UnknownKind
+	if err == nil || errors.As(err, &unknown) {
+		return err
+	}
+	return r.bad(ErrBadLine, badLine(err))
+}
+
+func (r *Reader) skip(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skipped.Events++
+	if len(r.skipped.Names) < maxNames && !slices.Contains(r.skipped.Names, name) {
+		r.skipped.Names = append(r.skipped.Names, name)
+	}
+}
+
+// Skipped says what Next has passed over so far. Any goroutine may ask.
+func (r *Reader) Skipped() Skipped {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Skipped{r.skipped.Events, slices.Clone(r.skipped.Names)}
 }
 
 // badHeader names the key of a value that is none of its own.

@@ -11,7 +11,8 @@ import (
 	"fmt"
 )
 
-// Schema is the number of the format. Within a number fields are added, never changed in meaning.
+// Schema is the number of the format. Within a number events and fields are added, never changed in meaning; a reader passes
+// over those that it does not know.
 const Schema = 1
 
 // MaxLine is the length in bytes of the longest line that is read; no event comes near it.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,8 +135,8 @@ func TestBadInput(t *testing.T) {
 		{"empty line", head + line(1) + "\n" + line(2), 1, 3, ErrBadLine, "not a JSON object"},
 		{"a list", head + line(1) + "[]\n", 1, 3, ErrBadLine, "not a JSON object"},
 		{"a number", head + "5\n", 0, 2, ErrBadLine, "not a JSON object"},
-		{"unknown event", head + line(1) + `{"ts":1,"event":"exploded"}` + "\n", 1, 3, ErrBadLine, `unknown event "exploded"`},
-		{"a watermark", head + `{"ts":1,"event":"watermark"}` + "\n", 0, 2, ErrBadLine, "unknown event"},
+		{"unknown event without ts", head + line(1) + `{"event":"exploded"}` + "\n", 1, 3, ErrBadLine, "no time stamp"},
+		{"event is a number", head + `{"ts":1,"event":7}` + "\n", 0, 2, ErrBadLine, "no event name"},
 		{"no ts", head + `{"event":"connect","ts":null}` + "\n", 0, 2, ErrBadLine, "no time stamp"},
 		{"bad address", head + `{"ts":1,"event":"connect","local":"there"}` + "\n", 0, 2, ErrBadLine, "local"},
 		{"empty address", head + `{"ts":1,"event":"connect","local":""}` + "\n", 0, 2, ErrBadLine, "local"},
@@ -151,6 +152,44 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("error %q does not say %q", err, tt.detail)
 			}
 		})
+	}
+}
+
+// TestUnknownEvents reads what a newer version has written within the same schema.
+func TestUnknownEvents(t *testing.T) {
+	r, err := NewReader(strings.NewReader(head + line(1) +
+		`{"ts":2,"event":"exploded","conn":7}` + "\n" + `{"ts":3,"event":"watermark"}` + "\n" + line(4) + `{"ts":5,"event":"exploded","pid":-1}` + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	var e event.Event
+	for err = r.Next(&e); err == nil; err = r.Next(&e) {
+		got = append(got, e.TS)
+	}
+	if err != io.EOF || !slices.Equal(got, []int64{1, 4}) {
+		t.Errorf("read %v and then %v", got, err)
+	}
+	if diff := cmp.Diff(Skipped{3, []string{"exploded", "watermark"}}, r.Skipped()); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnknownEventsAreBounded(t *testing.T) {
+	var in strings.Builder
+	in.WriteString(head)
+	for i := range 100 {
+		fmt.Fprintf(&in, `{"ts":1,"event":"new%d"}`+"\n", i)
+	}
+	r, err := NewReader(strings.NewReader(in.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Next(new(event.Event)); err != io.EOF {
+		t.Fatal(err)
+	}
+	if s := r.Skipped(); s.Events != 100 || len(s.Names) != maxNames {
+		t.Errorf("skipped %d events, %d names are kept", s.Events, len(s.Names))
 	}
 }
 
