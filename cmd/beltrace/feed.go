@@ -85,12 +85,14 @@ func newReplayFeed(src event.Source, start int64, speed float64, limit time.Dura
 }
 
 func (f *replayFeed) OnTick(tick func(int64) error) { f.tick = tick }
-func (f *replayFeed) Stop()                         { f.once.Do(func() { close(f.done) }) }
+
+// Stop also ends a read that waits: a recording may be a pipe.
+func (f *replayFeed) Stop() { f.once.Do(func() { close(f.done); f.src.Close() }) }
 
 // Close ends the reading.
 func (f *replayFeed) Close() error {
 	f.Stop()
-	return f.src.Close()
+	return nil
 }
 
 func (f *replayFeed) Next(e *event.Event) error {

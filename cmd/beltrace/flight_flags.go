@@ -32,7 +32,10 @@ func (f *flightFlags) add(c *cobra.Command) {
 	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(append(insight.IDs(), anyFinding), cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (f *flightFlags) given() bool { return f.last != 0 || len(f.on) > 0 }
+// given reports whether one of the flags is there, be it empty.
+func (f *flightFlags) given(c *cobra.Command) bool {
+	return c.Flags().Changed("last") || c.Flags().Changed("on")
+}
 
 // plan checks what the flags ask for.
 func (f *flightFlags) plan(path string) (flightPlan, error) {
@@ -40,11 +43,14 @@ func (f *flightFlags) plan(path string) (flightPlan, error) {
 	if f.last != 0 {
 		p.keep = time.Duration(f.last)
 	}
+	if path == standardStream {
+		return p, usagef("a flight recorder writes files that it numbers: name one instead of -")
+	}
 	if p.keep < flightLeast {
 		return p, usagef("--last %s: at least %s, since findings look back for 10s", shortDuration(p.keep), shortDuration(flightLeast))
 	}
 	if len(f.on) == 0 {
-		return p, usagef("--last needs --on FINDING: what fires the recorder, or any")
+		return p, usagef("a flight recorder needs --on FINDING: what fires it, or any")
 	}
 	names := append(insight.IDs(), anyFinding)
 	for _, id := range f.on {

@@ -171,6 +171,29 @@ func TestReplayEndsBySignal(t *testing.T) {
 	}
 }
 
+// TestReplayOfSilentPipeEndsBySignal: nothing comes, and nobody has closed the pipe.
+func TestReplayOfSilentPipeEndsBySignal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, "replay", path)
+	w, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := w.WriteString(`{"schema":1,"host":"silent"}` + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p.signal(syscall.SIGINT)
+	p.end(exitDone)
+	if took := time.Since(began); took >= patience {
+		t.Errorf("it ended after %v", took)
+	}
+}
+
 // TestSecondSignal ends at once what cannot end well: here, nobody takes what is printed.
 func TestSecondSignal(t *testing.T) {
 	r, w, err := os.Pipe()

@@ -18,13 +18,16 @@ import (
 	"beltrace/internal/view"
 )
 
+// standardStream names standard output, or standard input, instead of a file.
+const standardStream = "-"
+
 func (a *app) recordCmd() *cobra.Command {
 	var f watchFlags
 	var flight flightFlags
 	c := &cobra.Command{
 		Use:   "record FILE [flags] [-- CMD ARGS...]",
 		Short: "Write events to a file, to be replayed anywhere",
-		Long: `Write events to a file, to be replayed anywhere. A name that ends in .zst is compressed.
+		Long: `Write events to a file, to be replayed anywhere. A name that ends in .zst is compressed; - is standard output.
 
 With a command, it is started when everything is attached, and only it and its children are watched.
 
@@ -33,10 +36,11 @@ finding fires, with what came before and the 5 s after. It goes on: at most once
 file is written, FILE-2 and so on; none is overwritten.`,
 		Example: `  sudo beltrace record slow.ndjson.zst --port 8080 --for 30s
   sudo beltrace record start.ndjson -- ./my-server
+  ssh web-1 sudo beltrace record - --for 30s | beltrace replay -
   sudo beltrace record slow.ndjson.zst --last 60s --on accept-queue-full`,
 		Args: recordArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if flight.given() {
+			if flight.given(c) {
 				return a.recordFlight(c.Context(), &f, &flight, args[0], args[1:])
 			}
 			return a.record(c.Context(), &f, args[0], args[1:])
@@ -63,7 +67,7 @@ func (a *app) record(ctx context.Context, f *watchFlags, path string, args []str
 	if err != nil {
 		return err
 	}
-	out, err := createRecording(path, s.header)
+	out, err := a.createOutput(path, s.header)
 	if err != nil {
 		s.Close()
 		if cmd != nil {
@@ -79,12 +83,17 @@ func (a *app) record(ctx context.Context, f *watchFlags, path string, args []str
 	return err
 }
 
-func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args []string) (*session, *command, error) {
-	if dir := filepath.Dir(path); !isDir(dir) {
-		return nil, nil, fmt.Errorf("create recording %s: there is no directory %s", path, dir)
+// createOutput creates a recording, on standard output if path is standardStream.
+func (a *app) createOutput(path string, h record.Header) (*record.Writer, error) {
+	if path == standardStream {
+		return record.NewWriter(a.out, h)
 	}
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return nil, nil, fmt.Errorf("create recording %s: it is a directory", path)
+	return createRecording(path, h)
+}
+
+func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args []string) (*session, *command, error) {
+	if err := checkOutput(path); err != nil {
+		return nil, nil, err
 	}
 	if len(args) > 0 {
 		return a.openCommand(ctx, f, args, a.err, true)
@@ -96,6 +105,20 @@ func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args [
 	c.SYN = true
 	s, err := a.open(ctx, c, f.verbose)
 	return s, nil, err
+}
+
+// checkOutput refuses a path where no recording can be created, before anything is attached.
+func checkOutput(path string) error {
+	if path == standardStream {
+		return nil
+	}
+	if dir := filepath.Dir(path); !isDir(dir) {
+		return fmt.Errorf("create recording %s: there is no directory %s", path, dir)
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return fmt.Errorf("create recording %s: it is a directory", path)
+	}
+	return nil
 }
 
 func isDir(path string) bool {
@@ -138,9 +161,11 @@ func (r *recordSink) End() error { return r.out.Close() }
 
 // summary says what was recorded.
 func (r *recordSink) summary(path string) string {
-	size := "unknown size"
-	if st, err := os.Stat(path); err == nil {
-		size = view.Bytes(uint64(st.Size()))
+	to := path + " (unknown size)"
+	if st, err := os.Stat(path); path == standardStream {
+		to = "standard output"
+	} else if err == nil {
+		to = fmt.Sprintf("%s (%s)", path, view.Bytes(uint64(st.Size())))
 	}
-	return fmt.Sprintf("recorded %s to %s (%s), lost %d", view.Plural(int(r.events), "event", "events"), path, size, r.lost)
+	return fmt.Sprintf("recorded %s to %s, lost %d", view.Plural(int(r.events), "event", "events"), to, r.lost)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"beltrace/collector/record"
 	"beltrace/demos"
 	"beltrace/demos/recordings"
+	"beltrace/internal/view"
 	"beltrace/tui"
 )
 
@@ -36,7 +38,7 @@ func (a *app) replayCmd() *cobra.Command {
 		Long: `Show a recording as if it happened now. It needs no privilege and works on any system.
 
 demo:NAME is a recording of that demo that is shipped inside; its lesson stands beside it, and
-its claims are judged by what the recording shows.
+its claims are judged by what the recording shows. - is standard input.
 
 Without a terminal, or with --once, the recording is read to its end and its last snapshot printed.`,
 		Example: `  beltrace replay demo:connect-accept
@@ -73,6 +75,7 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 	if lesson != nil {
 		w.Sinks = append(w.Sinks, lesson)
 	}
+	defer func() { a.sayUnknown(r.Skipped()) }()
 	if !dashboard {
 		w.Sinks = append(w.Sinks, &printer{out: a.out, json: out.json, make: w.snapshot})
 		err := w.Run(ctx)
@@ -93,13 +96,17 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 	return w.Run(ctx)
 }
 
-// openReplay returns a run over the recording, as far as the flags select it; speed 0 is as fast as possible.
-func openReplay(f *watchFlags, path string, speed float64) (*watch, error) {
-	r, err := openRecording(path)
-	if err != nil {
-		return nil, err
+// sayUnknown says once what of a recording is not shown, because a newer version wrote it.
+func (a *app) sayUnknown(s record.Skipped) {
+	if s.Events == 0 {
+		return
 	}
-	return newReplay(r, speed, f)
+	var names []string
+	for _, name := range s.Names {
+		names = append(names, fmt.Sprintf("%.40q", name))
+	}
+	a.say("%s left out, of kinds that this version does not know (%s): a newer beltrace has written them",
+		view.Plural(s.Events, "event", "events"), strings.Join(names, ", "))
 }
 
 // newReplay returns a run over a recording.
@@ -122,7 +129,10 @@ func newReplay(r *record.Reader, speed float64, f *watchFlags) (*watch, error) {
 	return w, nil
 }
 
-// openRecording opens a file, or a recording that is shipped inside.
+// standardInput leads to standard input by a name.
+const standardInput = "/dev/stdin"
+
+// openRecording opens a file, standard input, or a recording that is shipped inside.
 func openRecording(path string) (*record.Reader, error) {
 	if name, ok := strings.CutPrefix(path, demoPrefix); ok {
 		if _, err := findDemo(name); err != nil {
@@ -133,6 +143,12 @@ func openRecording(path string) (*record.Reader, error) {
 			return nil, fmt.Errorf("no recording of the demo %q is shipped: run it with sudo beltrace demo %s", name, name)
 		}
 		return record.NewReader(bytes.NewReader(data))
+	}
+	if path == standardStream {
+		path = standardInput // opened again, so that whoever waits for it can be interrupted
+		if isTerminal(os.Stdin) {
+			return nil, usagef("standard input is a terminal: a recording comes from a file or a pipe")
+		}
 	}
 	r, err := record.Open(path)
 	var where *fs.PathError

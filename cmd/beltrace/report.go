@@ -26,12 +26,14 @@ Without FILE it watches this host for as long as --for says.`,
   sudo beltrace report --for 10s --port 8080`,
 		Args: reportArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.openReport(c.Context(), &f, args)
-			if err != nil {
-				return err
+			show := func(w *watch) error {
+				w.Sinks = append(w.Sinks, &printer{out: a.out, json: json, make: w.snapshot, text: view.Report})
+				return w.Run(c.Context())
 			}
-			w.Sinks = append(w.Sinks, &printer{out: a.out, json: json, make: w.snapshot, text: view.Report})
-			return w.Run(c.Context())
+			if len(args) == 1 {
+				return a.reportOn(&f, args[0], show)
+			}
+			return a.reportLive(c.Context(), &f, show)
 		},
 	}
 	f.add(c)
@@ -57,18 +59,29 @@ func reportArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// openReport returns a run over the recording, or over this host.
-func (a *app) openReport(ctx context.Context, f *watchFlags, args []string) (*watch, error) {
-	if len(args) == 1 {
-		return openReplay(f, args[0], 0)
+// reportOn shows a run over a recording.
+func (a *app) reportOn(f *watchFlags, path string, show func(*watch) error) error {
+	r, err := openRecording(path)
+	if err != nil {
+		return err
 	}
+	w, err := newReplay(r, 0, f)
+	if err != nil {
+		return err
+	}
+	defer func() { a.sayUnknown(r.Skipped()) }()
+	return show(w)
+}
+
+// reportLive shows a run over this host.
+func (a *app) reportLive(ctx context.Context, f *watchFlags, show func(*watch) error) error {
 	c, err := f.config()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w := s.watch()
 	w.Limit = time.Duration(f.limit)
@@ -76,5 +89,5 @@ func (a *app) openReport(ctx context.Context, f *watchFlags, args []string) (*wa
 		w.Sinks = append(w.Sinks, &counter{f.count})
 	}
 	a.say("%s", s.watching(""))
-	return w, nil
+	return show(w)
 }
