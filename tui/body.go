@@ -79,18 +79,25 @@ func (u *ui) emptyText(t *view.Table) string {
 	if t.Total > 0 {
 		return "none of " + view.Plural(t.Total, u.page().One, u.page().Many) + " matches " + strconv.Quote(view.Clean(u.filter.Source)) + ": Esc drops the filter"
 	}
+	empty := u.page().Empty
+	what, _, _ := strings.Cut(empty, ":")
+	if u.opt.Recorded {
+		empty = what + " in this recording"
+		if len(u.page().Needs) > 0 {
+			empty += ": it has what was watched when it was made"
+		}
+	}
 	if len(u.snap.Filters) == 0 {
-		return u.page().Empty
+		return empty
 	}
 	if u.opt.Output != nil { // a command or demo was started to be watched: there is no filter to drop
-		what, _, _ := strings.Cut(u.page().Empty, ":")
 		text := what + ": only the processes of " + view.Clean(u.opt.Title) + " are watched"
 		if more := slices.DeleteFunc(slices.Clone(u.snap.Filters), isPID); len(more) > 0 {
 			text += ", by " + view.Clean(strings.Join(more, " "))
 		}
 		return text
 	}
-	return u.page().Empty + ", or drop the filter " + view.Clean(strings.Join(u.snap.Filters, " "))
+	return empty + ", or drop the filter " + view.Clean(strings.Join(u.snap.Filters, " "))
 }
 
 func isPID(filter string) bool { return strings.HasPrefix(filter, "--pid ") }

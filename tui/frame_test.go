@@ -63,6 +63,12 @@ func showing(s *model.Snapshot) Options {
 	return Options{Snapshots: func() *model.Snapshot { return s }}
 }
 
+func recorded(s *model.Snapshot) Options {
+	o := showing(s)
+	o.Title, o.Recorded = "replay a.zst", true
+	return o
+}
+
 var sizes = [][2]int{{80, 24}, {120, 40}, {200, 50}}
 
 func TestFrames(t *testing.T) {
@@ -87,6 +93,7 @@ func TestFrames(t *testing.T) {
 		{"loop", showing(viewtest.Busy()), "5jjj<Enter>"},
 		{"explain_loop", showing(viewtest.Busy()), "5jjje"},
 		{"loops_none", showing(viewtest.Empty()), "5"},
+		{"loops_none_recorded", recorded(viewtest.Empty()), "5"},
 		{"workers", showing(viewtest.Busy()), "7"},
 		{"rings", showing(viewtest.Busy()), "6"},
 		{"ring", showing(viewtest.Busy()), "6<Enter>"},

@@ -33,6 +33,8 @@ type Options struct {
 	Stacks func(pid uint32)
 	// Title is what is watched, in a few words: a demo, a file, a command. "" : this host.
 	Title string
+	// Recorded: what is shown comes from a recording, and nothing that the user starts now will appear.
+	Recorded bool
 	// Lesson returns the lesson to show beside the page. Nil, or returning nil: none.
 	Lesson func() *LessonView
 	// Output returns the last lines that a child process printed. Nil: there is no child.

@@ -85,7 +85,7 @@ func (a *app) replay(ctx context.Context, f *watchFlags, out *outFlags, speed fa
 		}
 		return err
 	}
-	w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path)}
+	w.Dashboard = &tui.Options{Title: "replay " + filepath.Base(path), Recorded: true}
 	if lesson != nil {
 		pages := &lessonPages{lesson: &lesson.demo.Lesson, latest: w.Snapshot, judge: func(snap *model.Snapshot) []judged {
 			_, claims := lesson.Judge(snap)
