@@ -16,9 +16,9 @@ var synQueueFull = rule{
 	listener: func(l *listener) *evidence {
 		before := l.ago(span)
 		recent := grown(l.now.synFull, before.synFull)
-		cookies := l.now.cookies > before.cookies
+		answered := l.now.cookies > before.cookies
 		full := l.State != model.StateClosed && l.SYNQueue.Known && l.Backlog.Known && l.SYNQueue.V > l.Backlog.V
-		if recent == 0 && (!full || cookies) { // with cookies nobody is refused: syn-cookies says so
+		if recent == 0 && (!full || answered) { // with cookies nobody is refused: syn-cookies says so
 			return nil
 		}
 		e := &evidence{severity: model.Warning, numbers: map[string]float64{"dropped": float64(l.now.synFull), "dropped_10s": float64(recent)}, weight: float64(recent), remedy: synRemedy}
@@ -43,6 +43,9 @@ var synQueueFull = rule{
 		if recent > 0 {
 			e.severity = model.Critical
 			s.add("; ", "%s", lately(l.now.synFull, recent, "SYN", "dropped", "10 s"))
+		} else if l.space.setting(cookieSetting).V > 0 {
+			e.severity, e.remedy = model.Note, cookieRemedy
+			s.add("; ", "nobody is refused for that: further SYNs are answered with cookies (tcp_syncookies is %d)", l.space.setting(cookieSetting).V)
 		}
 		e.text = s.String()
 		return e
@@ -58,6 +61,10 @@ var synQueueFull = rule{
 }
 
 const synRemedy = "Set net.ipv4.tcp_syncookies to 1, the default: a full SYN queue then refuses nobody. If the clients are real and slow or far away, raise the backlog of listen(), net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; if they are not, filter them before they reach the host."
+
+const cookieRemedy = "Find out who sends the SYNs (ss -n state syn-recv). Real clients that are slow or many need a larger backlog and tcp_max_syn_backlog; a flood is better filtered before it reaches the host."
+
+func cookieSetting(n *model.Namespace) model.Opt[uint64] { return n.SYNCookies }
 
 // ofSetting writes a setting of the namespace after its name; nothing where it is not known.
 func ofSetting(n *space, of func(*model.Namespace) model.Opt[uint64]) string {
@@ -79,7 +86,7 @@ var synCookies = rule{
 		}
 		e := cookies(l.space, l.now.cookies, recent, "10 s")
 		if l.CookiesOK.Known {
-			e.text += fmt.Sprintf("; %d came back as connections", l.CookiesOK.V)
+			e.text += "; " + becameConnections(l.CookiesOK.V)
 			e.numbers["accepted"] = float64(l.CookiesOK.V)
 		}
 		if l.SYNQueue.Known && l.Backlog.Known {
@@ -94,12 +101,19 @@ var synCookies = rule{
 		}
 		e := cookies(n, n.now.cookies, recent, "5 s")
 		if n.SyncookiesRecv.Known {
-			e.text += fmt.Sprintf("; %d came back as connections", n.SyncookiesRecv.V)
-			e.numbers["accepted"] = float64(n.SyncookiesRecv.V)
+			e.text += fmt.Sprintf("; ACKs came back with one %s, refused ones and repeats among them", timesIn(n.SyncookiesRecv.V))
+			e.numbers["acks"] = float64(n.SyncookiesRecv.V)
 		}
 		e.text += ". This kernel does not tell at which listener"
 		return e
 	},
+}
+
+func becameConnections(n uint64) string {
+	if n == 1 {
+		return "1 came back as a connection"
+	}
+	return fmt.Sprintf("%d came back as connections", n)
 }
 
 // fewCookies is how many cookies in the last seconds are no cause for alarm.
@@ -107,12 +121,12 @@ const fewCookies = 10
 
 func cookies(n *space, all, recent uint64, in string) *evidence {
 	e := &evidence{severity: model.Warning, weight: float64(recent), numbers: map[string]float64{"sent": float64(all), "sent_recently": float64(recent)},
-		remedy: "Find out who sends the SYNs (ss -n state syn-recv). Real clients that are slow or many need a larger backlog and tcp_max_syn_backlog; a flood is better filtered before it reaches the host."}
+		remedy: cookieRemedy}
 	why := "the SYN queue was full"
 	if recent < fewCookies {
 		e.severity = model.Note
 	}
-	if n.setting(func(n *model.Namespace) model.Opt[uint64] { return n.SYNCookies }) == model.Some[uint64](2) {
+	if n.setting(cookieSetting) == model.Some[uint64](2) {
 		why = "tcp_syncookies is 2, always"
 		e.severity, e.remedy = model.Note, "Set net.ipv4.tcp_syncookies to 1, the default, unless this is a test: cookies only when the SYN queue is full."
 	}
