@@ -51,6 +51,8 @@ var acceptQueueFilling = rule{
 type trend struct {
 	first, last float64
 	early, late float64 // by how much it changed in the first and in the second half
+	least, most float64
+	fell        float64 // by how much it was shorter at some time than it had been before, at most
 	half        float64 // s
 	in, out     float64 // connections a second
 	limit       float64
@@ -76,19 +78,29 @@ func (l *listener) trend() (t trend, ok bool) {
 			return t, false // it was full: accept-queue-full says so
 		}
 	}
+	return l.trendOf(seen), true
+}
+
+// trendOf is the trend of a queue of which these lengths were seen, oldest first.
+func (l *listener) trendOf(seen []*mark) trend {
 	first, middle := seen[0], seen[len(seen)/2]
-	t = trend{
-		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: limit,
+	t := trend{
+		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: float64(l.Backlog.V) + 1, least: float64(first.depth.V),
 		early: float64(middle.depth.V) - float64(first.depth.V), late: float64(l.now.depth.V) - float64(middle.depth.V),
 		half: float64(l.now.ts-first.ts) / 2e9,
 		in:   l.rate(first.established, l.now.established, first.ts), out: l.rate(first.accepted, l.now.accepted, first.ts),
 	}
-	return t, true
+	for _, m := range seen {
+		d := float64(m.depth.V)
+		t.least, t.most = min(t.least, d), max(t.most, d)
+		t.fell = max(t.fell, t.most-d)
+	}
+	return t
 }
 
-// grows reports whether it grew in both halves, and by more than chance.
+// grows reports whether it grew in both halves, by more than chance, and hardly became shorter in between.
 func (t *trend) grows() bool {
-	return t.early > 0 && t.late > 0 && t.early+t.late >= max(3, t.limit/50)
+	return t.early > 0 && t.late > 0 && t.early+t.late >= max(3, t.limit/50) && t.fell*2 <= t.early+t.late
 }
 
 func (t *trend) mean() float64 { return (t.first + t.last) / 2 }
@@ -96,7 +108,7 @@ func (t *trend) mean() float64 { return (t.first + t.last) / 2 }
 // steady reports whether it hardly changed, at a length that is worth a word.
 func (t *trend) steady() bool {
 	small := max(1, t.mean()/10)
-	return t.mean() >= max(3, t.limit/4) && max(t.early, -t.early) <= small && max(t.late, -t.late) <= small
+	return t.mean() >= max(3, t.limit/4) && t.mean()-t.least <= small && t.most-t.mean() <= small
 }
 
 // settles returns where a growth that becomes slower at the present pace comes to rest; 0: it does not.

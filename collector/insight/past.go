@@ -50,7 +50,7 @@ type mark struct {
 	established, accepted uint64
 	full                  uint64 // refusals because the accept queue was full
 	derived               uint64 // of them, those of which the namespace's counters tell the reason
-	synFull               uint64 // … because the SYN queue was
+	synFull, synDerived   uint64 // … because the SYN queue was
 	finalACKs             uint64 // refused final ACKs
 	unknown               uint64 // … for a reason that this kernel does not tell
 	cookies, cookiesOK    uint64
@@ -104,16 +104,21 @@ func (p *past) look(s *model.Snapshot) *moment {
 	return m
 }
 
-// derive counts refusals without a reason for the accept queue, as far as the counters of the namespace leave nothing
-// else: each refusal in it was an overflow.
+// derive counts refusals without a reason for the accept queue, or for the SYN queue, as far as the counters of the
+// namespace leave nothing else: each refusal in it was for that.
 func (l *listener) derive() {
 	n := l.space
-	if n == nil || !n.ListenDrops.Known || n.ListenDrops != n.ListenOverflows {
+	if n == nil || !n.ListenDrops.Known {
 		return
 	}
-	l.now.derived = min(l.now.unknown, n.ListenOverflows.V-min(n.ListenOverflows.V, l.now.full))
-	l.now.full += l.now.derived
-	l.now.unknown -= l.now.derived
+	switch m := &l.now; n.ListenDrops {
+	case n.ListenOverflows:
+		m.derived = min(m.unknown, grown(n.ListenOverflows.V, m.full))
+		m.full, m.unknown = m.full+m.derived, m.unknown-m.derived
+	case n.ReqQFullDrop:
+		m.synDerived = min(m.unknown, grown(n.ReqQFullDrop.V, m.synFull))
+		m.synFull, m.unknown = m.synFull+m.synDerived, m.unknown-m.synDerived
+	}
 }
 
 // portKey is what listeners share with SO_REUSEPORT.

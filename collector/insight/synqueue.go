@@ -21,7 +21,10 @@ var synQueueFull = rule{
 		if recent == 0 && (!full || answered) { // with cookies nobody is refused: syn-cookies says so
 			return nil
 		}
-		e := &evidence{severity: model.Warning, numbers: map[string]float64{"dropped": float64(l.now.synFull), "dropped_10s": float64(recent)}, weight: float64(recent), remedy: synRemedy}
+		e := &evidence{severity: model.Warning, numbers: map[string]float64{}, weight: float64(recent), remedy: synRemedy}
+		if l.Overflows.Known || l.now.synFull > 0 { // else how many is not known
+			e.numbers["dropped"], e.numbers["dropped_10s"] = float64(l.now.synFull), float64(recent)
+		}
 		var s sentence
 		now := ": "
 		switch limited := l.SYNDrops[synLimit]; {
@@ -40,13 +43,7 @@ var synQueueFull = rule{
 		if l.SYNYoung.Known && l.SYNYoung.V < l.SYNQueue.V {
 			s.add(", ", "of %d the SYN-ACK was sent again in vain", l.SYNQueue.V-l.SYNYoung.V)
 		}
-		if recent > 0 {
-			e.severity = model.Critical
-			s.add("; ", "%s", lately(l.now.synFull, recent, "SYN", "dropped", "10 s"))
-		} else if l.space.setting(cookieSetting).V > 0 {
-			e.severity, e.remedy = model.Note, cookieRemedy
-			s.add("; ", "nobody is refused for that: further SYNs are answered with cookies (tcp_syncookies is %d)", l.space.setting(cookieSetting).V)
-		}
+		l.saySYNs(&s, e, recent, grown(l.now.unknown, before.unknown))
 		e.text = s.String()
 		return e
 	},
@@ -58,6 +55,26 @@ var synQueueFull = rule{
 		return &evidence{severity: model.Critical, weight: float64(recent), remedy: synRemedy, numbers: map[string]float64{"dropped": float64(n.now.synFull), "dropped_5s": float64(recent)},
 			text: fmt.Sprintf("a SYN queue was full: %s. This kernel does not tell at which listener", lately(n.now.synFull, recent, "SYN", "dropped", "5 s"))}
 	},
+}
+
+// saySYNs adds what came of the SYNs that found the SYN queue full: recent ones were dropped for that, and others for a
+// reason that is not known.
+func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
+	cookies := l.space.setting(cookieSetting)
+	switch {
+	case recent > 0:
+		e.severity = model.Critical
+		s.add("; ", "%s", lately(l.now.synFull, recent, "SYN", "dropped", "10 s"))
+		if l.now.synDerived > 0 {
+			s.add(" ", "(the reason of %d follows from the counters of the network namespace)", l.now.synDerived)
+		}
+	case cookies.V > 0:
+		e.severity, e.remedy = model.Note, cookieRemedy
+		s.add("; ", "nobody is refused for that: further SYNs are answered with cookies (tcp_syncookies is %d)", cookies.V)
+	case others > 0:
+		e.severity, e.numbers["unexplained_10s"] = model.Critical, float64(others)
+		s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
+	}
 }
 
 const synRemedy = "Set net.ipv4.tcp_syncookies to 1, the default: a full SYN queue then refuses nobody. If the clients are real and slow or far away, raise the backlog of listen(), net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; if they are not, filter them before they reach the host."
