@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,19 +33,23 @@ type command struct {
 // lookCommand checks that there is such a program, before anything is attached.
 func lookCommand(args []string) (string, error) {
 	path, err := exec.LookPath(args[0])
+	word := args[0]
+	if strings.TrimSpace(word) == "" {
+		word = strconv.Quote(word)
+	}
 	switch {
 	case err == nil || errors.Is(err, exec.ErrDot):
 		return path, nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", usagef("%s: no such command", args[0])
+		return "", usagef("%s: no such command", word)
 	case errors.Is(err, os.ErrNotExist):
-		return "", usagef("%s: no such file", args[0])
+		return "", usagef("%s: no such file", word)
 	}
 	var reason *exec.Error
 	if errors.As(err, &reason) {
 		err = reason.Err
 	}
-	return "", usagef("%s: %v", args[0], err)
+	return "", usagef("%s: %v", word, err)
 }
 
 // hold makes the process that will become the command, as the invoking user. What it prints goes to out.

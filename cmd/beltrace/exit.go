@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"beltrace/collector/live"
+	"beltrace/internal/view"
 )
 
 // The exit codes.
@@ -70,13 +71,28 @@ func errorLine(err error) string {
 var errUnread = errors.New("nobody reads the output")
 
 // stdout is the standard output. A reader that went away is told apart from a failure.
-type stdout struct{ *os.File }
+type stdout struct {
+	*os.File
+	ascii bool // it is a terminal that shows nothing else
+}
+
+// newStdout returns the standard output.
+func newStdout() stdout {
+	return stdout{os.Stdout, isTerminal(os.Stdout) && !view.UTF8(os.Getenv)}
+}
 
 // Write writes to the file.
 func (s stdout) Write(b []byte) (int, error) {
-	n, err := s.File.Write(b)
-	if errors.Is(err, syscall.EPIPE) {
+	out := b
+	if s.ascii {
+		out = []byte(view.ASCII(string(b)))
+	}
+	n, err := s.File.Write(out)
+	switch {
+	case errors.Is(err, syscall.EPIPE):
 		err = errUnread
+	case err == nil:
+		n = len(b)
 	}
 	return n, err
 }

@@ -14,6 +14,6 @@ func main() {
 
 // run runs the program with the process's own streams and returns its exit code.
 func run(args ...string) int {
-	a := &app{in: os.Stdin, out: stdout{os.Stdout}, err: os.Stderr}
+	a := &app{in: os.Stdin, out: newStdout(), err: os.Stderr}
 	return a.main(args)
 }

@@ -57,11 +57,11 @@ func TestUnreadOutput(t *testing.T) {
 	}
 	defer w.Close()
 	r.Close()
-	if _, err := (stdout{w}).Write([]byte("x")); !errors.Is(err, errUnread) {
+	if _, err := (stdout{File: w}).Write([]byte("x")); !errors.Is(err, errUnread) {
 		t.Errorf("write: %v", err)
 	}
 	w.Close()
-	if _, err := (stdout{w}).WriteString("x"); err == nil || errors.Is(err, errUnread) {
+	if _, err := (stdout{File: w}).WriteString("x"); err == nil || errors.Is(err, errUnread) {
 		t.Errorf("write to a closed file: %v", err)
 	}
 }

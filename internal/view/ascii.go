@@ -2,10 +2,7 @@
 
 package view
 
-import (
-	"io"
-	"strings"
-)
+import "strings"
 
 // plainRunes gives for each character beyond ASCII that this package draws one that every terminal has. They are
 // one cell wide each, so that nothing moves.
@@ -40,16 +37,4 @@ func UTF8(getenv func(string) string) bool {
 		}
 	}
 	return false
-}
-
-// ASCIIWriter returns a writer that passes everything on in ASCII. Each Write must hold whole characters.
-func ASCIIWriter(w io.Writer) io.Writer { return asciiWriter{w} }
-
-type asciiWriter struct{ w io.Writer }
-
-func (a asciiWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(a.w, ASCII(string(p))); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
