@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,6 +250,33 @@ func TestRecordKey(t *testing.T) {
 	d.until("wrote bt.ndjson", "not:recording")
 	d.press("R")
 	d.until("disk full")
+}
+
+// TestRecordingThatFails: one that ends by itself, or whose end fails, is on no longer.
+func TestRecordingThatFails(t *testing.T) {
+	var failed atomic.Bool
+	d := start(t, 80, 24, viewtest.Busy(), Options{
+		Record: func(on bool) (string, error) {
+			if !on {
+				return "", errors.New("no space left")
+			}
+			return "writes bt.ndjson", nil
+		},
+		RecordFailed: func() error {
+			if failed.Load() {
+				return errors.New("disk full")
+			}
+			return nil
+		},
+	})
+	d.press("R")
+	d.until("writes bt.ndjson", "recording")
+	d.press("R")
+	d.until("no space left", "not:recording  ")
+	d.press("R")
+	d.until("writes bt.ndjson")
+	failed.Store(true)
+	d.until("disk full", "not:recording  ")
 }
 
 func TestLessonKeys(t *testing.T) {

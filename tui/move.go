@@ -201,7 +201,7 @@ func (u *ui) takeRecorded() {
 	case r := <-u.recorded:
 		u.pending = false
 		if r.err != nil {
-			u.tell("recording: "+r.err.Error(), true)
+			u.recordFailed(r.err)
 			return
 		}
 		u.recording = r.on
@@ -209,5 +209,16 @@ func (u *ui) takeRecorded() {
 			u.tell(r.text, false)
 		}
 	default:
+		if u.recording && !u.pending && u.opt.RecordFailed != nil {
+			u.recordFailed(u.opt.RecordFailed())
+		}
+	}
+}
+
+// recordFailed says why there is no recording, or none any more.
+func (u *ui) recordFailed(err error) {
+	if err != nil {
+		u.recording = false
+		u.tell("recording: "+err.Error(), true)
 	}
 }

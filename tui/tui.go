@@ -27,6 +27,8 @@ type Options struct {
 	// Record switches recording on or off and returns what to tell the user, such as the file's name. It runs on a
 	// goroutine of its own. Nil: recording is not available here.
 	Record func(on bool) (string, error)
+	// RecordFailed says why the recording that is on has ended by itself; nil: it goes on. Nil: no recording does.
+	RecordFailed func() error
 	// Need says that what the probes of a set tell is looked at. Nil: nothing can be asked for.
 	Need func(set string)
 	// Stacks says that somebody looks at a request that the process served. Nil: its stacks cannot be asked for.

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type recorder struct {
 	asked  chan error // answers a switch that waits for the next tick
 	path   string
 	writer *record.Writer
+	failed error // why the last recording ended by itself
 	ended  bool
 }
 
@@ -70,19 +72,39 @@ func (r *recorder) stop() (string, error) {
 	}
 	r.state = recordIdle
 	if err := r.writer.Close(); err != nil {
-		return "", err
+		return "", reason(err)
 	}
 	return "recorded to " + r.path, nil
 }
 
-// Add writes an event if a recording is on. An error ends the recording, not the run: the next switch tells it.
+// Add writes an event if a recording is on. An error ends the recording, not the run: Failed tells it.
 func (r *recorder) Add(e *event.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state == recordOn {
-		_ = r.writer.Write(e) // kept by the writer, and returned by its Close
+	if r.state != recordOn {
+		return nil
+	}
+	if err := r.writer.Write(e); err != nil {
+		r.writer.Close() // returns the same
+		r.state, r.failed = recordIdle, reason(err)
 	}
 	return nil
+}
+
+// Failed says why the recording that was switched on last has ended by itself; nil: it has not.
+func (r *recorder) Failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// reason is an error without the name of the file, which has been told.
+func reason(err error) error {
+	var where *fs.PathError
+	if errors.As(err, &where) {
+		return where.Err
+	}
+	return err
 }
 
 // Tick begins a recording that was asked for.
@@ -99,14 +121,14 @@ func (r *recorder) begin(now int64) error {
 	r.state = recordIdle
 	h := r.header
 	h.Start = now
-	w, err := createRecording(r.path, h)
-	if err != nil {
+	w, err := record.CreateNew(r.path, h) // a second ago, or by another beltrace, there may have been one
+	if w, err = ownedByUser(r.path, w, err); err != nil {
 		return err
 	}
 	for _, e := range existing(r.now(now)) {
 		_ = w.Write(&e)
 	}
-	r.writer, r.state = w, recordOn
+	r.writer, r.state, r.failed = w, recordOn, nil
 	return nil
 }
 
@@ -127,6 +149,11 @@ func (r *recorder) End() error {
 // createRecording creates a recording that belongs to the invoking user.
 func createRecording(path string, h record.Header) (*record.Writer, error) {
 	w, err := record.Create(path, h)
+	return ownedByUser(path, w, err)
+}
+
+// ownedByUser gives a recording that was created to the invoking user.
+func ownedByUser(path string, w *record.Writer, err error) (*record.Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create recording: %w", err)
 	}

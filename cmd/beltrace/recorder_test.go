@@ -3,7 +3,10 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,5 +137,73 @@ func TestExisting(t *testing.T) {
 	}
 	if len(s.Listeners) != 1 || s.Listeners[0].Local != "127.0.0.1:80" || s.Listeners[0].Comm != "nginx" {
 		t.Errorf("listeners %+v", s.Listeners)
+	}
+}
+
+// switchOn switches a recorder on, whose next tick is the test's.
+func switchOn(t *testing.T, r *recorder) (string, error) {
+	t.Helper()
+	type answer struct {
+		text string
+		err  error
+	}
+	said := make(chan answer, 1)
+	go func() {
+		text, err := r.Switch(true)
+		said <- answer{text, err}
+	}()
+	for {
+		if err := r.Tick(100); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case a := <-said:
+			return a.text, a.err
+		default:
+		}
+	}
+}
+
+// TestSwitchedRecordingOverwritesNothing: two within a second have the same name.
+func TestSwitchedRecordingOverwritesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := newRecorder(record.Header{}, collector.New(collector.Options{}).Snapshot)
+	var paths []string
+	for range 4 { // within two seconds, so that two have the same
+		text, err := switchOn(t, r)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		path, ok := strings.CutPrefix(text, "recording to ")
+		if err != nil || !ok || slices.Contains(paths, path) {
+			t.Fatalf("%q, %v after %q", text, err, paths)
+		}
+		paths = append(paths, path)
+		if _, err := r.Switch(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSwitchedRecordingFails: a disk that is full ends it, and the next one may be begun.
+func TestSwitchedRecordingFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := newRecorder(record.Header{}, collector.New(collector.Options{}).Snapshot)
+	if _, err := switchOn(t, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Failed(); err != nil {
+		t.Fatalf("failed at once: %v", err)
+	}
+	r.writer.Close() // it refuses from now on, as when the disk is full
+	e := connects(1)[0]
+	if err := r.Add(&e); err != nil {
+		t.Fatalf("the run ends with %v", err)
+	}
+	if err := r.Failed(); err == nil {
+		t.Error("nothing is said")
+	}
+	if text, err := r.Switch(false); err == nil {
+		t.Errorf("it was still on: %q", text)
 	}
 }

@@ -77,7 +77,7 @@ func (a *app) present(w *watch, s *session, out *outFlags, title string) {
 	if out.dashboard(a) {
 		r := newRecorder(s.header, w.snapshot)
 		w.Sinks = append(w.Sinks, r)
-		w.Dashboard = &tui.Options{Title: title, Record: r.Switch, Need: s.needSet, Stacks: s.Stacks}
+		w.Dashboard = &tui.Options{Title: title, Record: r.Switch, RecordFailed: r.Failed, Need: s.needSet, Stacks: s.Stacks}
 		return
 	}
 	p := &printer{out: a.out, json: out.json, make: w.snapshot, need: s.needSet}
