@@ -74,6 +74,9 @@ func (a *app) doctorCmd() *cobra.Command {
 				return err
 			}
 			d := diagnose(c.Context(), cfg)
+			if errors.Is(d.err, context.Canceled) { // what was tried so far says nothing
+				return errors.New("interrupted before the probes were tried")
+			}
 			if asJSON {
 				err = json.NewEncoder(a.out).Encode(d)
 			} else {

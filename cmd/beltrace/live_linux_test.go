@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,6 +192,19 @@ func TestReplayOfSilentPipeEndsBySignal(t *testing.T) {
 	p.end(exitDone)
 	if took := time.Since(began); took >= patience {
 		t.Errorf("it ended after %v", took)
+	}
+}
+
+// TestDoctorInterrupted: what is not known yet is not said, and is no success.
+func TestDoctorInterrupted(t *testing.T) {
+	testkit.Root(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout bytes.Buffer
+	root := (&app{in: os.Stdin, out: &stdout, err: io.Discard}).rootCmd()
+	root.SetArgs([]string{"doctor"})
+	if err := root.ExecuteContext(ctx); exitCode(err) != exitFailed || stdout.Len() > 0 {
+		t.Errorf("%v, printed %q", err, stdout.String())
 	}
 }
 
