@@ -182,7 +182,11 @@ func (l *listener) failed(errno string) (n uint64) {
 // descriptors says how many there are. A limit bounds the numbers of new ones: what was open before it was set stays.
 func descriptors(open, limit uint64) string {
 	if open > limit {
-		return fmt.Sprintf("%d file descriptors are open and the limit is %d: %d were open before it was set", open, limit, open-limit)
+		before := "1 was"
+		if open > limit+1 {
+			before = fmt.Sprintf("%d were", open-limit)
+		}
+		return fmt.Sprintf("%d file descriptors are open and the limit is %d: %s open before it was set", open, limit, before)
 	}
 	return fmt.Sprintf("%d of %d file descriptors are open", open, limit)
 }
