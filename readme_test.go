@@ -64,6 +64,7 @@ var facts = [][2]string{
 	{probes.FactRings, "operations of io_uring: how many, how long, in which way"},
 	{probes.FactCalls, "how many system calls it makes (demos that compare)"},
 	{probes.FactTurn, "the bytes of each turn: ready, read, written, sent, acknowledged"},
+	{probes.FactUnread, "how many bytes wait to be read"},
 	{probes.FactLatency, "how long each call was in TCP (`trace read,write`)"},
 	{probes.FactMark, "notes of cooperating servers (demos)"},
 }

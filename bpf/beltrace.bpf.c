@@ -38,6 +38,7 @@
 #include "place.bpf.h"
 #include "io.bpf.h"
 #include "iohooks.bpf.h"
+#include "unread.bpf.h"
 #include "conn.bpf.h"
 #include "connect.bpf.h"
 #include "accept_error.bpf.h"

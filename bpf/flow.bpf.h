@@ -42,13 +42,14 @@ struct flow {
 	__u32 in_out;	      /* write_seq at the last call that read */
 	__u32 cuts[MAX_CUTS]; /* write_seq when the turn in of a number began */
 	__u32 netns;
+	__u32 unread_told; /* bytes that waited when that was told last, and 1; 0: it was not */
 	__u8 known_in;
 	__u8 known_out;
 	__u8 detail;   /* user space wants each call */
 	__u8 parts;    /* of the turn, acknowledged within their calls */
 	__u8 in_told;  /* the turn in is over */
 	__u8 out_told; /* the turn out */
-	__u8 pad[2];
+	__u8 pad[6];
 	struct guard in_guard, out_guard;
 	struct serving serving;
 	struct turn_event in; /* the present turns, as they will be written */

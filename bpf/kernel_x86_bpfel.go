@@ -212,37 +212,38 @@ const (
 )
 
 type KernelFlow struct {
-	_        structs.HostLayout
-	InPos    uint64
-	OutPos   uint64
-	Readable uint64
-	Came     uint64
-	Told     uint64
-	Probed   uint64
-	Hold     uint64
-	Nagle    uint64
-	Window   uint64
-	ReadyPos uint64
-	Acked    uint64
-	Sent     uint64
-	AckedEnd uint32
-	ToldEnd  uint32
-	SentEnd  uint32
-	OutEnd   uint32
-	InEnd    uint32
-	InNo     uint32
-	OutNo    uint32
-	InOut    uint32
-	Cuts     [4]uint32
-	Netns    uint32
-	KnownIn  uint8
-	KnownOut uint8
-	Detail   uint8
-	Parts    uint8
-	InTold   uint8
-	OutTold  uint8
-	Pad      [2]uint8
-	InGuard  struct {
+	_          structs.HostLayout
+	InPos      uint64
+	OutPos     uint64
+	Readable   uint64
+	Came       uint64
+	Told       uint64
+	Probed     uint64
+	Hold       uint64
+	Nagle      uint64
+	Window     uint64
+	ReadyPos   uint64
+	Acked      uint64
+	Sent       uint64
+	AckedEnd   uint32
+	ToldEnd    uint32
+	SentEnd    uint32
+	OutEnd     uint32
+	InEnd      uint32
+	InNo       uint32
+	OutNo      uint32
+	InOut      uint32
+	Cuts       [4]uint32
+	Netns      uint32
+	UnreadTold uint32
+	KnownIn    uint8
+	KnownOut   uint8
+	Detail     uint8
+	Parts      uint8
+	InTold     uint8
+	OutTold    uint8
+	Pad        [6]uint8
+	InGuard    struct {
 		_    structs.HostLayout
 		Busy uint32
 		Done uint32
@@ -926,6 +927,7 @@ const (
 	KernelProgSampleListeners      = "sample_listeners"
 	KernelProgSampleStacks         = "sample_stacks"
 	KernelProgSampleTcp            = "sample_tcp"
+	KernelProgSampleUnread         = "sample_unread"
 	KernelProgSchedExec            = "sched_exec"
 	KernelProgSchedExit            = "sched_exit"
 	KernelProgSchedSwitch          = "sched_switch"
@@ -1169,6 +1171,7 @@ type KernelProgramSpecs struct {
 	SampleListeners      *ebpf.ProgramSpec `ebpf:"sample_listeners"`
 	SampleStacks         *ebpf.ProgramSpec `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.ProgramSpec `ebpf:"sample_tcp"`
+	SampleUnread         *ebpf.ProgramSpec `ebpf:"sample_unread"`
 	SchedExec            *ebpf.ProgramSpec `ebpf:"sched_exec"`
 	SchedExit            *ebpf.ProgramSpec `ebpf:"sched_exit"`
 	SchedSwitch          *ebpf.ProgramSpec `ebpf:"sched_switch"`
@@ -1569,6 +1572,7 @@ type KernelPrograms struct {
 	SampleListeners      *ebpf.Program `ebpf:"sample_listeners"`
 	SampleStacks         *ebpf.Program `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.Program `ebpf:"sample_tcp"`
+	SampleUnread         *ebpf.Program `ebpf:"sample_unread"`
 	SchedExec            *ebpf.Program `ebpf:"sched_exec"`
 	SchedExit            *ebpf.Program `ebpf:"sched_exit"`
 	SchedSwitch          *ebpf.Program `ebpf:"sched_switch"`
@@ -1736,6 +1740,7 @@ func (p *KernelPrograms) Close() error {
 		p.SampleListeners,
 		p.SampleStacks,
 		p.SampleTcp,
+		p.SampleUnread,
 		p.SchedExec,
 		p.SchedExit,
 		p.SchedSwitch,

@@ -155,9 +155,13 @@ func (x *conn) traffic(e *event.Event) {
 	}
 	*to = max(*to, e.Turn.Pos+e.Bytes)
 	x.have.Add(field)
+	if e.Known(event.FieldUnread) {
+		x.unread = e.Turn.Unread
+		x.have.Add(event.FieldUnread)
+	}
 }
 
-// readable takes how much waits to be read.
+// readable takes how much has come, and waits to be read.
 func (c *Collector) readable(e *event.Event) {
 	if e.Turn == nil {
 		return
@@ -168,8 +172,7 @@ func (c *Collector) readable(e *event.Event) {
 	}
 	c.learn(x, e)
 	x.inUse()
-	x.unread = e.Turn.Unread
-	x.have.Add(event.FieldUnread)
+	x.traffic(e)
 	fill(e, x)
 }
 

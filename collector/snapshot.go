@@ -172,7 +172,7 @@ func (x *conn) show(m *model.Connection) {
 		BytesIn:     opt(x.knows(event.FieldBytesIn), x.bytesIn),
 		BytesOut:    opt(x.knows(event.FieldBytesOut), x.bytesOut),
 		Retransmits: opt(x.knows(event.FieldRetransmits), x.retransmits),
-		Unread:      opt(x.knows(event.FieldUnread), x.unread),
+		Unread:      opt(x.knows(event.FieldUnread) && x.state != model.StateClosed, x.unread),
 		Exchanges:   opt(x.flow != nil, x.exchanges),
 		ReadCalls:   opt(x.moved[0].Turns > 0, x.moved[0].Calls),
 		WriteCalls:  opt(x.moved[1].Turns > 0, x.moved[1].Calls),

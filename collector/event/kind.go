@@ -47,15 +47,16 @@ const (
 	// Thread: what a watched thread did so far: running, waiting for a CPU, blocked and in what. Written once a second for
 	// those that did something.
 	Thread
-	// Readable: new bytes are ready for the application (sk_data_ready). Written only when asked for.
+	// Readable: new bytes are ready for the application (sk_data_ready). Written only when asked for; else it is a sample, once
+	// a second, of connections where other bytes wait than before: Unread of them, and Bytes came since they were told last.
 	Readable
 	// Read: one call moved bytes to the application; a call that peeks moves none and is not written. Written only when
 	// asked for, or for a connection whose turns do not tell enough.
 	Read
 	// Write: one call moved bytes from the application to the socket. They may wait there until they can be sent.
 	Write
-	// Turn: the bytes that moved in one direction until the other side spoke, or until all of them were acknowledged. One that goes on is written with what it
-	// has so far when its first call returned, and again, with the same Pos, when it is over.
+	// Turn: the bytes that moved in one direction until the other side spoke, or until all of them were acknowledged. One out that
+	// goes on is written with what it has so far when its first call returned, and again, with the same Pos, when it is over.
 	Turn
 	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
 	// CPU; its connection is absent when the thread had several requests to answer.

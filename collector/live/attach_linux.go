@@ -185,8 +185,11 @@ func attach(prog *ebpf.Program, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Ma
 		return one(attachTracepoint(group, name, prog))
 	case "iter":
 		opts := link.IterOptions{Program: prog}
-		if at == "bpf_sk_storage_map" {
+		switch at {
+		case "bpf_sk_storage_map":
 			opts.Map = maps["listeners"]
+		case "bpf_map_elem":
+			opts.Map = maps["flows"]
 		}
 		return one(link.AttachIter(opts))
 	case "uprobe":

@@ -162,6 +162,9 @@ func (s *Session) periodic() {
 	if d := s.demands[probes.Sched]; d.on {
 		s.sampleThreads(s.final)
 	}
+	if s.demands[probes.Data].on {
+		s.hooks[probes.Unread].iterate() // its records come through the ring
+	}
 	if s.demands[probes.Loops].on {
 		s.sampleLoops(s.final)
 	}

@@ -29,6 +29,7 @@ const (
 	Bytes       = "bytes"
 	Splice      = "splice"
 	Latency     = "latency"
+	Unread      = "unread"
 	RingSetup   = "ring_setup"
 	RingOps     = "ring_ops"
 )
@@ -65,6 +66,7 @@ const (
 	FactPoll        = "poll"
 	FactTurn        = "turn"
 	FactLatency     = "latency_ns"
+	FactUnread      = "unread"
 	FactCalls       = "calls"
 )
 
@@ -73,7 +75,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
+		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), unreadProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
 

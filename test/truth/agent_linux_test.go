@@ -71,6 +71,7 @@ func operations() map[string]operation {
 		"together":   op(opTogether),
 		"loop":       op(opLoop),
 		"way":        op(opWay),
+		"leave":      op(opLeave),
 		"operate":    op(opOperate),
 		"say":        op(opSay),
 		"loopserver": op(opLoopServer),

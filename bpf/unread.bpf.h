@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What waits in the receive queues of watched connections. No turn tells: one that is read is told when the answer begins, and
+ * of one that nobody reads there is none.
+ */
+#ifndef BELTRACE_UNREAD_BPF_H
+#define BELTRACE_UNREAD_BPF_H
+
+#define TURN_IS_LONG 1000000000ULL /* a turn that is read for so long shows how far it is */
+
+/* Tells how much waits, if that is not what was told last. */
+static __always_inline void sample_waiting(struct sock *sk, struct flow *flow)
+{
+	struct sock_info *info = info_of(sk);
+	struct bytes b = {.kind = EVENT_READABLE};
+	struct place_in_stream p = {};
+	__u64 behind;
+
+	if (!info || !info->id)
+		return;
+	read_place(sk, &p, false);
+	behind = p.in + p.unread;
+	if (flow->unread_told == p.unread + 1 && (!flow->in.dir || flow->in_told || behind <= flow->ready_pos ||
+						  bpf_ktime_get_ns() - flow->in.first < TURN_IS_LONG))
+		return;
+	flow->unread_told = p.unread + 1;
+	b.pos = flow->ready_pos > p.in ? flow->ready_pos : p.in;
+	b.n = behind > b.pos ? behind - b.pos : 0;
+	b.unread = p.unread;
+	flow->ready_pos = b.pos + b.n;
+	tell_bytes(info, flow->netns, &b, 0);
+}
+
+/* Each flow. A socket that has gone meanwhile has none; where the memory is another's by now, its own state says so. */
+SEC("iter/bpf_map_elem")
+int sample_unread(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *at = ctx->key, key;
+	struct flow *flow;
+
+	if (!at || emit_readable)
+		return 0;
+	key = *at;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow)
+		sample_waiting((struct sock *)key, flow);
+	return 0;
+}
+
+#endif
