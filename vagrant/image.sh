@@ -47,13 +47,16 @@ sha512() {
 
 # fetch URL PART: appends to PART what is missing.
 fetch() {
-	local how=(-f -L -C - --retry 3 --connect-timeout 30 -o "$2") rc=0
+	local how=(-f -L -C - --retry 3 --connect-timeout 30 -o "$2" -w '%{http_code}') rc=0 status
 	case $1 in https://*) how+=(--proto '=https' --proto-redir '=https') ;; esac
 	if [ -t 2 ]; then how+=(--progress-bar); else how+=(-sS); fi
-	curl "${how[@]}" "$1" || rc=$?
-	case $rc in
-	0) ;;
-	33) rm -f "$2"; die "this server cannot go on with a download: start it again" ;;
+	status=$(curl "${how[@]}" "$1") || rc=$?
+	case $rc:$status in
+	0:*) ;;
+	33:*) rm -f "$2"; die "this server cannot go on with a download: start it again" ;;
+	22:416) ;; # there is no rest: the sum will say what it is
+	22:404) die "$1 is no longer there: write a newer version into vagrant/image.txt, with its sums" ;;
+	22:*) die "the server refuses $1 (HTTP $status): try again later" ;;
 	*) die "the download of $1 broke off (curl: $rc): run this again and it goes on" ;;
 	esac
 }

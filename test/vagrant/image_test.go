@@ -44,6 +44,10 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.cut = 0
 	m.asked = append(m.asked, r.Header.Get("Range"))
 	m.mu.Unlock()
+	if r.URL.Path == "/none" {
+		http.NotFound(w, r)
+		return
+	}
 	if cut == 0 {
 		http.ServeContent(w, r, "", time.Unix(1, 0), bytes.NewReader(m.image))
 		return
@@ -173,6 +177,39 @@ func TestImageRefused(t *testing.T) {
 	m.image[len(m.image)/2] ^= 1
 	if out, err := s.run(); err != nil {
 		t.Errorf("the right one is refused, too: %v\n%s", err, out)
+	}
+}
+
+// TestImageWhole has a part that is complete, or longer, and wrong: it is thrown away, and the next run fetches the image.
+func TestImageWhole(t *testing.T) {
+	for name, more := range map[string]int{"as long": 0, "longer": 1} {
+		t.Run(name, func(t *testing.T) {
+			m := newMirror(t)
+			sum := sha512.Sum512(m.image)
+			s := newImageSH(t, m.URL, sum)
+			part := filepath.Join(s.cache, "vagrant", fmt.Sprintf("other-amd64-%x.qcow2.part", sum[:6]))
+			if err := os.MkdirAll(filepath.Dir(part), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(part, make([]byte, len(m.image)+more), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := s.run(); err == nil || !strings.Contains(out, "thrown away") {
+				t.Errorf("%v, it says %s", err, out)
+			}
+			if out, err := s.run(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestImageGone tests what is said of a version that Debian has removed.
+func TestImageGone(t *testing.T) {
+	m := newMirror(t)
+	s := newImageSH(t, m.URL+"/none", sha512.Sum512(m.image))
+	if out, err := s.run(); err == nil || !strings.Contains(out, "image.txt") {
+		t.Errorf("%v, it says %s", err, out)
 	}
 }
 
