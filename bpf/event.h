@@ -371,6 +371,8 @@ union wire {
 	struct loop_list loop_list;
 	struct uring_event uring;
 	struct ring ring;
+	struct ring_work ring_work;
+	struct ring_count ring_count;
 	struct ring_op_key ring_op_key;
 	struct ring_op ring_op;
 	enum uring_how how;

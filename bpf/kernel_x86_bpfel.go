@@ -393,8 +393,7 @@ type KernelOffcpuEvent struct {
 type KernelOperation struct {
 	_        structs.HostLayout
 	Ts       uint64
-	Ring     uint64
-	UserData uint64
+	Of       uint64
 	Position uint32
 	Same     uint32
 	Op       uint8
@@ -443,10 +442,59 @@ type KernelQueueEvent struct {
 }
 
 type KernelRing struct {
+	_         structs.HostLayout
+	Created   uint64
+	Number    uint32
+	Fd        int32
+	Pid       uint32
+	SqEntries uint32
+	CqEntries uint32
+	Setup     uint32
+	Comm      [16]uint8
+	Watched   uint8
+	Pad       [7]uint8
+}
+
+type KernelRingAccept struct {
+	_        structs.HostLayout
+	Listener uint64
+	Slot     uint64
+}
+
+type KernelRingCount struct {
+	_         structs.HostLayout
+	Submitted uint64
+	How       [4]uint64
+}
+
+type KernelRingOp struct {
+	_       structs.HostLayout
+	Created uint64
+	Count   KernelRingCount
+	Skipped uint64
+	Errors  uint64
+	More    uint64
+	Strange uint64
+	Linked  uint64
+	Fixed   uint64
+	Direct  uint64
+	Max     uint64
+	Latency [160]uint64
+}
+
+type KernelRingOpKey struct {
+	_    structs.HostLayout
+	Ring uint64
+	Op   uint32
+	Pad  uint32
+}
+
+type KernelRingWork struct {
 	_          structs.HostLayout
 	Created    uint64
 	Overflow   uint64
 	Operations uint64
+	Submitting uint64
 	Submits    struct {
 		_       structs.HostLayout
 		Count   uint64
@@ -459,52 +507,24 @@ type KernelRing struct {
 		Sum     uint64
 		Buckets [16]uint64
 	}
-	InBatch   uint32
-	CqHead    uint32
-	Number    uint32
-	Fd        int32
-	Pid       uint32
-	SqEntries uint32
-	CqEntries uint32
-	Setup     uint32
-	Comm      [16]uint8
-	Watched   uint8
-	Looked    uint8
-	Pad       [2]uint8
-	Tid       uint32
-}
-
-type KernelRingAccept struct {
-	_        structs.HostLayout
-	Listener uint64
-	Slot     uint64
-}
-
-type KernelRingOp struct {
-	_         structs.HostLayout
-	Submitted uint64
-	Skipped   uint64
-	How       [4]uint64
-	Errors    uint64
-	More      uint64
-	Strange   uint64
-	Linked    uint64
-	Fixed     uint64
-	Direct    uint64
-	Max       uint64
-	Latency   [160]uint64
-}
-
-type KernelRingOpKey struct {
-	_    structs.HostLayout
-	Ring uint64
-	Op   uint32
-	Pad  uint32
+	Paced      uint64
+	PacedCount uint64
+	Every      uint32
+	Untimed    uint32
+	InBatch    uint32
+	CqHead     uint32
+	Tid        uint32
+	Looked     uint8
+	Sampled    uint8
+	Pad        [2]uint8
+	Counts     [64]KernelRingCount
+	Places     [128]KernelOperation
 }
 
 type KernelRingZero struct {
 	_    structs.HostLayout
 	Ring KernelRing
+	Work KernelRingWork
 	Op   KernelRingOp
 }
 
@@ -776,7 +796,7 @@ const (
 type KernelWire struct {
 	_     structs.HostLayout
 	Event KernelEvent
-	_     [1264]byte
+	_     [6896]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -811,6 +831,7 @@ const (
 	KernelMapRingAccepts           = "ring_accepts"
 	KernelMapRingNumbers           = "ring_numbers"
 	KernelMapRingOps               = "ring_ops"
+	KernelMapRingWorks             = "ring_works"
 	KernelMapRings                 = "rings"
 	KernelMapServers               = "servers"
 	KernelMapSocks                 = "socks"
@@ -1263,6 +1284,7 @@ type KernelMapSpecs struct {
 	RingAccepts      *ebpf.MapSpec `ebpf:"ring_accepts"`
 	RingNumbers      *ebpf.MapSpec `ebpf:"ring_numbers"`
 	RingOps          *ebpf.MapSpec `ebpf:"ring_ops"`
+	RingWorks        *ebpf.MapSpec `ebpf:"ring_works"`
 	Rings            *ebpf.MapSpec `ebpf:"rings"`
 	Servers          *ebpf.MapSpec `ebpf:"servers"`
 	Socks            *ebpf.MapSpec `ebpf:"socks"`
@@ -1365,6 +1387,7 @@ type KernelMaps struct {
 	RingAccepts      *ebpf.Map `ebpf:"ring_accepts"`
 	RingNumbers      *ebpf.Map `ebpf:"ring_numbers"`
 	RingOps          *ebpf.Map `ebpf:"ring_ops"`
+	RingWorks        *ebpf.Map `ebpf:"ring_works"`
 	Rings            *ebpf.Map `ebpf:"rings"`
 	Servers          *ebpf.Map `ebpf:"servers"`
 	Socks            *ebpf.Map `ebpf:"socks"`
@@ -1407,6 +1430,7 @@ func (m *KernelMaps) Close() error {
 		m.RingAccepts,
 		m.RingNumbers,
 		m.RingOps,
+		m.RingWorks,
 		m.Rings,
 		m.Servers,
 		m.Socks,

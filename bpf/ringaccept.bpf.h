@@ -52,15 +52,18 @@ static __always_inline bool is_unaccepted(const struct sock_info *info)
  * A completion. All but the last one of a multishot accept name no request: that a connection which nobody has accepted has
  * a descriptor, or is a registered file, tells them.
  */
-static __always_inline int accept_completed(struct io_ring_ctx *ctx, struct io_kiocb *req, const struct completion *c)
+static __always_inline int accept_completed(struct io_ring_ctx *ctx, struct io_kiocb *req, __u8 op,
+					    const struct completion *c)
 {
-	bool direct = req && accepts_directly(req);
-	int fd = direct ? -1 : c->res;
 	struct sock *child, *listener = 0;
 	struct sock_info *info = 0;
+	bool direct;
+	int fd;
 
-	if (req && BPF_CORE_READ(req, opcode) != OP_ACCEPT)
+	if (req && op != OP_ACCEPT)
 		return 0;
+	direct = req && accepts_directly(req);
+	fd = direct ? -1 : c->res;
 	if (req)
 		listener = sock_of_file(BPF_CORE_READ(req, file));
 	if (c->res < 0) {
@@ -78,6 +81,9 @@ static __always_inline int accept_completed(struct io_ring_ctx *ctx, struct io_k
 	ring_accept_done(child, info, listener, fd);
 	return 0;
 }
+
+/* 6.2 (a35b9af4ec2c): what is at an address without a type is read as directly as if it had one. */
+extern void *bpf_rdonly_cast(const void *at, __u32 type) __ksym;
 
 /* 5.10. Its listener's file is there when it is submitted. */
 SEC("tp_btf/io_uring_submit_sqe")
@@ -129,15 +135,16 @@ int BPF_PROG(accept_complete7, void *ring, void *req, __u64 user_data, int res, 
 {
 	struct completion c = {.user_data = user_data, .res = res, .flags = flags};
 
-	return accept_completed(ring, req, &c);
+	return accept_completed(ring, req, BPF_CORE_READ((struct io_kiocb *)req, opcode), &c);
 }
 
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(accept_complete3, void *ring, void *req, struct io_uring_cqe *cqe)
 {
 	struct completion c = {.user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
+	struct io_kiocb *typed = bpf_rdonly_cast(req, bpf_core_type_id_kernel(struct io_kiocb));
 
-	return accept_completed(ring, req, &c);
+	return accept_completed(ring, req, req ? typed->opcode : 0, &c);
 }
 
 #endif

@@ -28,8 +28,18 @@ struct {
 	__type(value, struct ring_op);
 } ring_ops SEC(".maps");
 
+/* Made at the first operation that is seen, and gone with the ring. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_RINGS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct ring_work);
+} ring_works SEC(".maps");
+
 struct ring_zero {
 	struct ring ring;
+	struct ring_work work;
 	struct ring_op op;
 };
 
@@ -74,6 +84,8 @@ static __always_inline struct ring *ring_new(__u64 address, struct task_struct *
 	r = bpf_map_lookup_elem(&rings, &address);
 	if (!r)
 		return 0;
+	if (created)
+		bpf_map_delete_elem(&ring_works, &address); /* of one that was there before it */
 	r->created = created;
 	r->fd = fd;
 	r->pid = tgid;
@@ -101,23 +113,64 @@ static __always_inline struct ring *ring_of(__u64 address)
 	return r->watched ? r : 0;
 }
 
-static __always_inline struct ring_op *ring_op_of(__u64 ring, __u8 op)
+/* What is kept of the work of the ring at that address if it is watched. */
+static __noinline struct ring_work *work_begun(__u64 address)
+{
+	struct ring *r = ring_of(address);
+	struct ring_zero *zero;
+	struct ring_work *w;
+	__u32 none = 0;
+
+	if (!r)
+		return 0;
+	zero = bpf_map_lookup_elem(&no_ring, &none);
+	if (!zero)
+		return 0;
+	bpf_map_update_elem(&ring_works, &address, &zero->work, BPF_NOEXIST);
+	w = bpf_map_lookup_elem(&ring_works, &address);
+	if (w)
+		w->created = r->created;
+	else
+		count_lost(LOST_MAP);
+	return w;
+}
+
+static __always_inline struct ring_work *work_of(__u64 address)
+{
+	struct ring_work *w = bpf_map_lookup_elem(&ring_works, &address);
+
+	return w ? w : work_begun(address);
+}
+
+static __always_inline struct ring_op *ring_op_of(struct ring_work *w, __u64 ring, __u8 op)
 {
 	struct ring_op_key key = {.ring = ring, .op = op};
 	struct ring_op *o = bpf_map_lookup_elem(&ring_ops, &key);
 	struct ring_zero *zero;
 	__u32 none = 0;
 
-	if (o)
+	if (o && o->created == w->created)
 		return o;
 	zero = bpf_map_lookup_elem(&no_ring, &none);
 	if (!zero)
 		return 0;
-	bpf_map_update_elem(&ring_ops, &key, &zero->op, BPF_NOEXIST);
+	bpf_map_update_elem(&ring_ops, &key, &zero->op, o ? BPF_ANY : BPF_NOEXIST);
 	o = bpf_map_lookup_elem(&ring_ops, &key);
-	if (!o)
+	if (o)
+		o->created = w->created;
+	else
 		count_lost(LOST_MAP);
 	return o;
+}
+
+static __always_inline struct ring_count *count_of(struct ring_work *w, __u64 ring, __u8 op)
+{
+	struct ring_op *sum;
+
+	if (op < RING_OPS)
+		return &w->counts[op];
+	sum = ring_op_of(w, ring, op);
+	return sum ? &sum->count : 0;
 }
 
 static __always_inline __u32 log2_of(__u64 v)
@@ -168,12 +221,40 @@ static __always_inline void add_latency(struct ring_op *o, __u64 ns)
 }
 
 /* The head of the completion queue was moved by the application since the last look: it has taken that many. */
-static __always_inline void look_at_reaps(struct ring *r, __u32 head)
+static __always_inline void look_at_reaps(struct ring_work *w, __u32 head)
 {
-	if (r->looked && head != r->cq_head)
-		add_batch(&r->reaps, head - r->cq_head);
-	r->cq_head = head;
-	r->looked = 1;
+	if (w->looked && head != w->cq_head)
+		add_batch(&w->reaps, head - w->cq_head);
+	w->cq_head = head;
+	w->looked = 1;
+}
+
+#define PACE_NS 100000000ULL /* how often it is looked how fast a ring is */
+#define TIMED_EACH 1000	     /* so many operations are timed in that time, about */
+
+/* To time an operation costs as much as to count it: of a fast ring's only a sample is. */
+static __always_inline void look_at_pace(struct ring_work *w)
+{
+	__u64 now = bpf_ktime_get_ns(), past = now - w->paced, n = w->submits.sum - w->paced_count;
+
+	if (past < PACE_NS)
+		return;
+	w->every = past < 2 * PACE_NS && n > 2 * TIMED_EACH ? n / TIMED_EACH : 0;
+	w->paced = now;
+	w->paced_count = w->submits.sum;
+}
+
+/* When the operation that is submitted now is; 0: it is not one of the sample. */
+static __always_inline __u64 time_sampled(struct ring_work *w)
+{
+	if (w->untimed) {
+		w->untimed -= 1;
+		w->sampled = 1;
+		return 0;
+	}
+	if (w->every)
+		w->untimed = bpf_get_prandom_u32() % (2 * w->every - 1);
+	return bpf_ktime_get_ns();
 }
 
 #endif

@@ -42,7 +42,7 @@ int BPF_PROG(uring_complete4, void *ring, __u64 user_data, int res, __u32 flags)
 {
 	struct completion c = {.user_data = user_data, .res = res, .flags = flags};
 
-	return on_complete((__u64)ring, 0, &c, false);
+	return on_complete(ring, 0, &c, false, PROBED);
 }
 
 /* 5.19 to 6.15 */
@@ -51,7 +51,7 @@ int BPF_PROG(uring_complete7, void *ring, void *req, __u64 user_data, int res, _
 {
 	struct completion c = {.user_data = user_data, .res = res, .flags = flags};
 
-	return on_complete((__u64)ring, (__u64)req, &c, true);
+	return on_complete(ring, (__u64)req, &c, true, PROBED);
 }
 
 /* 6.16 */
@@ -60,7 +60,7 @@ int BPF_PROG(uring_complete3, struct io_ring_ctx *ring, void *req, struct io_uri
 {
 	struct completion c = {.user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
 
-	return on_complete((__u64)ring, (__u64)req, &c, true);
+	return on_complete(ring, (__u64)req, &c, true, TYPED);
 }
 
 /* 5.10 */
@@ -95,10 +95,10 @@ int BPF_PROG(uring_poll3, struct io_kiocb *req)
 SEC("tp_btf/io_uring_cqring_wait")
 int BPF_PROG(uring_wait, void *ring)
 {
-	struct ring *r = ring_of((__u64)ring);
+	struct ring_work *w = work_of((__u64)ring);
 
-	if (r)
-		look_at_reaps(r, BPF_CORE_READ((struct io_ring_ctx *)ring, rings, cq.head));
+	if (w)
+		look_at_reaps(w, BPF_CORE_READ((struct io_ring_ctx *)ring, rings, cq.head));
 	return 0;
 }
 

@@ -66,11 +66,15 @@ func (s *Session) sampleRings() {
 }
 
 func (s *Session) sampleRing(at uint64, r *bpf.KernelRing, now int64, ended bool) {
+	var w bpf.KernelRingWork
+	if s.maps[bpf.KernelMapRingWorks].Lookup(at, &w) != nil || w.Created != r.Created {
+		w = bpf.KernelRingWork{} // nothing is known of it, or what is known is another ring's
+	}
 	seen := s.rings[at]
-	if is := (ringSeen{r.Operations, r.Submits.Sum + uint64(r.InBatch), true}); is != seen || ended {
+	if is := (ringSeen{w.Operations, w.Submits.Sum + uint64(w.InBatch), true}); is != seen || ended {
 		s.rings[at] = is
 		e := event.Event{Kind: event.Ring, TS: now}
-		s.decoder.ring(r, s.ringOps(at), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
+		s.decoder.ring(r, &w, s.ringOps(at, &w), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
 		if ended {
 			e.Phase = event.PhaseEnd
 			e.Set(event.FieldPhase)
@@ -112,11 +116,18 @@ func isRing(r *bpf.KernelRing) bool {
 }
 
 // ringOps reads what was added up of a ring's operations, by opcode.
-func (s *Session) ringOps(at uint64) map[uint64]bpf.KernelRingOp {
+func (s *Session) ringOps(at uint64, w *bpf.KernelRingWork) map[uint64]bpf.KernelRingOp {
 	out := map[uint64]bpf.KernelRingOp{}
 	for op := range uint32(maxOps) {
 		var o bpf.KernelRingOp
-		if s.maps[bpf.KernelMapRingOps].Lookup(bpf.KernelRingOpKey{Ring: at, Op: op}, &o) == nil {
+		odd := s.maps[bpf.KernelMapRingOps].Lookup(bpf.KernelRingOpKey{Ring: at, Op: op}, &o) == nil && o.Created == w.Created
+		if !odd {
+			o = bpf.KernelRingOp{}
+		}
+		if int(op) < len(w.Counts) {
+			o.Count = w.Counts[op]
+		}
+		if odd || o.Count != (bpf.KernelRingCount{}) {
 			out[uint64(op)] = o
 		}
 	}
@@ -130,6 +141,7 @@ func (s *Session) forgetRings(ended map[uint64]bool) {
 	}
 	for at := range ended {
 		s.maps[bpf.KernelMapRings].Delete(at)
+		s.maps[bpf.KernelMapRingWorks].Delete(at)
 		s.forgetSums(at)
 		delete(s.rings, at)
 	}
@@ -141,7 +153,7 @@ func (s *Session) forgetRings(ended map[uint64]bool) {
 		var n int
 		n, err = m.BatchLookup(&cursor, keys, values, nil)
 		for i := range n {
-			if ended[values[i].Ring] {
+			if ended[values[i].Of] {
 				old = append(old, keys[i])
 			}
 		}
@@ -159,12 +171,10 @@ func (s *Session) forgetSums(at uint64) {
 
 // beginRings begins the sums of all rings anew: what was added up before has a gap.
 func (s *Session) beginRings() {
-	for at, r := range s.allRings() {
+	for at := range s.allRings() {
 		s.forgetSums(at)
-		r.Overflow, r.Operations, r.InBatch, r.Looked = 0, 0, 0, 0
-		r.Submits, r.Reaps = bpf.KernelRing{}.Submits, bpf.KernelRing{}.Reaps
-		s.maps[bpf.KernelMapRings].Put(at, r)
 	}
+	emptyMap[uint64](s.maps[bpf.KernelMapRingWorks])
 	clear(s.rings)
 	emptyMap[bpf.KernelOperationKey](s.maps[bpf.KernelMapOperations])
 	emptyMap[bpf.KernelOperationKey](s.maps[bpf.KernelMapMultishots])
@@ -181,14 +191,14 @@ func emptyMap[K any](m *ebpf.Map) {
 }
 
 // ring fills in what a ring did.
-func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overflow bool, e *event.Event) {
-	e.PID, e.TID, e.Comm, e.FD = r.Pid, r.Tid, d.name(r.Comm), r.Fd
+func (d *decoder) ring(r *bpf.KernelRing, w *bpf.KernelRingWork, ops map[uint64]bpf.KernelRingOp, overflow bool, e *event.Event) {
+	e.PID, e.TID, e.Comm, e.FD = r.Pid, w.Tid, d.name(r.Comm), r.Fd
 	u := &event.Uring{
-		Ring: r.Number, SQEntries: r.SqEntries, CQEntries: r.CqEntries, Setup: setupNames(r.Setup), InFlight: inFlight(ops), Overflow: r.Overflow,
-		Submits: event.Batches{Count: r.Submits.Count, Sum: r.Submits.Sum, Buckets: r.Submits.Buckets[:]},
-		Reaps:   event.Batches{Count: r.Reaps.Count, Sum: r.Reaps.Sum, Buckets: r.Reaps.Buckets[:]},
+		Ring: r.Number, SQEntries: r.SqEntries, CQEntries: r.CqEntries, Setup: setupNames(r.Setup), InFlight: inFlight(ops), Overflow: w.Overflow,
+		Submits: event.Batches{Count: w.Submits.Count, Sum: w.Submits.Sum, Buckets: w.Submits.Buckets[:]},
+		Reaps:   event.Batches{Count: w.Reaps.Count, Sum: w.Reaps.Sum, Buckets: w.Reaps.Buckets[:]},
 	}
-	if n := r.InBatch; n > 0 { // the last call's submissions
+	if n := w.InBatch; n > 0 { // the last call's submissions
 		u.Submits.Count, u.Submits.Sum = u.Submits.Count+1, u.Submits.Sum+uint64(n)
 		u.Submits.Buckets[min(log2(n), len(u.Submits.Buckets)-1)]++
 	}
@@ -200,7 +210,7 @@ func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overf
 	e.Uring = u
 	e.Set(event.FieldPID, event.FieldComm, event.FieldRing, event.FieldSQEntries, event.FieldCQEntries, event.FieldInFlight, event.FieldOps, event.FieldSubmits, event.FieldReaps)
 	for f, known := range map[event.Field]bool{
-		event.FieldOverflow: overflow, event.FieldTID: r.Tid != 0, event.FieldSetup: u.Setup != "", event.FieldFD: r.Fd >= 0 && r.Setup&registeredOnly == 0,
+		event.FieldOverflow: overflow, event.FieldTID: w.Tid != 0, event.FieldSetup: u.Setup != "", event.FieldFD: r.Fd >= 0 && r.Setup&registeredOnly == 0,
 	} {
 		if known {
 			e.Set(f)
@@ -212,13 +222,13 @@ func (d *decoder) ring(r *bpf.KernelRing, ops map[uint64]bpf.KernelRingOp, overf
 func inFlight(ops map[uint64]bpf.KernelRingOp) uint64 {
 	var n int64
 	for _, o := range ops {
-		n += int64(o.Submitted-o.Skipped) - int64(completions(&o)-o.More-o.Strange)
+		n += int64(o.Count.Submitted-o.Skipped) - int64(completions(&o)-o.More-o.Strange)
 	}
 	return uint64(max(0, n))
 }
 
 func completions(o *bpf.KernelRingOp) (n uint64) {
-	for _, v := range o.How {
+	for _, v := range o.Count.How {
 		n += v
 	}
 	return n
@@ -242,11 +252,11 @@ func trimmed(buckets []uint64) []uint64 {
 
 func ringOp(op uint8, o *bpf.KernelRingOp) event.RingOp {
 	out := event.RingOp{
-		Op: uringOp(op), Submitted: o.Submitted, Count: completions(o), Errors: o.Errors, How: map[string]uint64{},
+		Op: uringOp(op), Submitted: o.Count.Submitted, Count: completions(o), Errors: o.Errors, How: map[string]uint64{},
 		More: o.More, Linked: o.Linked, Fixed: o.Fixed, Direct: o.Direct, MaxNS: o.Max,
 	}
 	for how, name := range uringHows {
-		if n := o.How[how]; n > 0 && name != "" {
+		if n := o.Count.How[how]; n > 0 && name != "" {
 			out.How[name] = n
 		}
 	}
