@@ -443,6 +443,7 @@ type KernelQueueEvent struct {
 
 type KernelRing struct {
 	_         structs.HostLayout
+	Id        uint64
 	Created   uint64
 	Number    uint32
 	Fd        int32
@@ -469,7 +470,6 @@ type KernelRingCount struct {
 
 type KernelRingOp struct {
 	_       structs.HostLayout
-	Created uint64
 	Count   KernelRingCount
 	Skipped uint64
 	Errors  uint64
@@ -491,7 +491,7 @@ type KernelRingOpKey struct {
 
 type KernelRingWork struct {
 	_          structs.HostLayout
-	Created    uint64
+	Id         uint64
 	Overflow   uint64
 	Operations uint64
 	Submitting uint64

@@ -69,6 +69,25 @@ static __always_inline __u32 next_number(__u32 tgid)
 	return 1;
 }
 
+#define KERNEL_HALF (1ULL << 63)
+
+/* What is known of a ring whose memory is another one's now stays until it is read. */
+static __always_inline void retire(__u64 address)
+{
+	struct ring *old = bpf_map_lookup_elem(&rings, &address);
+	struct ring_work *w = bpf_map_lookup_elem(&ring_works, &address);
+	__u64 id;
+
+	if (!old)
+		return;
+	id = old->id;
+	if (w) {
+		bpf_map_update_elem(&rings, &id, old, BPF_ANY);
+		bpf_map_update_elem(&ring_works, &id, w, BPF_ANY);
+	}
+	bpf_map_delete_elem(&ring_works, &address);
+}
+
 /* A ring of that task, by the address of its io_ring_ctx; flags: whether one that is known is replaced. */
 static __always_inline struct ring *ring_new(__u64 address, struct task_struct *task, int fd, __u64 created,
 					     __u64 flags)
@@ -79,13 +98,16 @@ static __always_inline struct ring *ring_new(__u64 address, struct task_struct *
 	struct ring *r;
 
 	zero = bpf_map_lookup_elem(&no_ring, &none);
-	if (!zero || tgid == self_tgid || bpf_map_update_elem(&rings, &address, &zero->ring, flags))
+	if (!zero || tgid == self_tgid)
+		return 0;
+	if (created)
+		retire(address);
+	if (bpf_map_update_elem(&rings, &address, &zero->ring, flags))
 		return 0;
 	r = bpf_map_lookup_elem(&rings, &address);
 	if (!r)
 		return 0;
-	if (created)
-		bpf_map_delete_elem(&ring_works, &address); /* of one that was there before it */
+	r->id = created ? created : address & ~KERNEL_HALF;
 	r->created = created;
 	r->fd = fd;
 	r->pid = tgid;
@@ -129,7 +151,7 @@ static __noinline struct ring_work *work_begun(__u64 address)
 	bpf_map_update_elem(&ring_works, &address, &zero->work, BPF_NOEXIST);
 	w = bpf_map_lookup_elem(&ring_works, &address);
 	if (w)
-		w->created = r->created;
+		w->id = r->id;
 	else
 		count_lost(LOST_MAP);
 	return w;
@@ -142,34 +164,32 @@ static __always_inline struct ring_work *work_of(__u64 address)
 	return w ? w : work_begun(address);
 }
 
-static __always_inline struct ring_op *ring_op_of(struct ring_work *w, __u64 ring, __u8 op)
+static __always_inline struct ring_op *ring_op_of(struct ring_work *w, __u8 op)
 {
-	struct ring_op_key key = {.ring = ring, .op = op};
+	struct ring_op_key key = {.ring = w->id, .op = op};
 	struct ring_op *o = bpf_map_lookup_elem(&ring_ops, &key);
 	struct ring_zero *zero;
 	__u32 none = 0;
 
-	if (o && o->created == w->created)
+	if (o)
 		return o;
 	zero = bpf_map_lookup_elem(&no_ring, &none);
 	if (!zero)
 		return 0;
-	bpf_map_update_elem(&ring_ops, &key, &zero->op, o ? BPF_ANY : BPF_NOEXIST);
+	bpf_map_update_elem(&ring_ops, &key, &zero->op, BPF_NOEXIST);
 	o = bpf_map_lookup_elem(&ring_ops, &key);
-	if (o)
-		o->created = w->created;
-	else
+	if (!o)
 		count_lost(LOST_MAP);
 	return o;
 }
 
-static __always_inline struct ring_count *count_of(struct ring_work *w, __u64 ring, __u8 op)
+static __always_inline struct ring_count *count_of(struct ring_work *w, __u8 op)
 {
 	struct ring_op *sum;
 
 	if (op < RING_OPS)
 		return &w->counts[op];
-	sum = ring_op_of(w, ring, op);
+	sum = ring_op_of(w, op);
 	return sum ? &sum->count : 0;
 }
 

@@ -155,15 +155,14 @@ static __always_inline void call_begins(struct ring_work *w, __u32 cq_head)
 }
 
 /* What not every submission is. */
-static __always_inline void count_odd(struct ring_work *w, struct io_ring_ctx *ctx, struct io_kiocb *req, __u32 flags,
-				      __u8 op, bool skipped)
+static __always_inline void count_odd(struct ring_work *w, struct io_kiocb *req, __u32 flags, __u8 op, bool skipped)
 {
 	bool direct = op == OP_ACCEPT && accepts_directly(req);
 	struct ring_op *sum;
 
 	if (!direct && !skipped && !(flags & (SQE_LINK | SQE_HARDLINK | SQE_FIXED_FILE)))
 		return;
-	sum = ring_op_of(w, (__u64)ctx, op);
+	sum = ring_op_of(w, op);
 	if (!sum)
 		return;
 	if (flags & (SQE_LINK | SQE_HARDLINK))
@@ -210,13 +209,13 @@ static __always_inline int on_submit(struct io_kiocb *req, bool by_request, enum
 	if (fresh.position - MEMBER(how, shared, sq.head) == 1)
 		call_begins(w, MEMBER(how, shared, cq.head));
 	w->in_batch += 1;
-	n = count_of(w, (__u64)ctx, fresh.op);
+	n = count_of(w, fresh.op);
 	if (n)
 		n->submitted += 1;
 	fresh.ts = emit_uring ? bpf_ktime_get_ns() : time_sampled(w);
 	if (!keep_operation(w, (__u64)ctx, number_of(req, &w->submitting), user_data, by_request, &fresh))
 		fresh.skipped = 1;
-	count_odd(w, ctx, req, flags, fresh.op, fresh.skipped);
+	count_odd(w, req, flags, fresh.op, fresh.skipped);
 	if (by_request && way_of(fresh.op) >= 0)
 		note_request(req, fresh.op, submitted_file(req));
 	if (by_request && may_repeat(req, fresh.op)) {
@@ -312,14 +311,14 @@ static __always_inline void tell_completion(__u64 ctx, const struct completion *
 }
 
 /* What not every completion is. */
-static __always_inline void complete_odd(struct ring_work *w, __u64 ctx, __u8 op, const struct completion *c,
-					 bool strange, bool timed, __u64 latency)
+static __always_inline void complete_odd(struct ring_work *w, __u8 op, const struct completion *c, bool strange,
+					 bool timed, __u64 latency)
 {
 	struct ring_op *sum;
 
 	if (c->res >= 0 && !(c->flags & CQE_MORE) && !strange && !timed)
 		return;
-	sum = ring_op_of(w, ctx, op);
+	sum = ring_op_of(w, op);
 	if (!sum)
 		return;
 	if (c->res < 0)
@@ -369,10 +368,10 @@ static __always_inline int on_complete(struct io_ring_ctx *ctx, __u64 req, const
 			bpf_map_delete_elem(&operations, &key);
 		}
 	}
-	n = count_of(w, address, op);
+	n = count_of(w, op);
 	if (n)
 		n->how[how & (HOWS - 1)] += 1;
-	complete_odd(w, address, op, c, strange, timed, latency);
+	complete_odd(w, op, c, strange, timed, latency);
 	if (emit_uring)
 		tell_completion(address, c, now, op, how, latency);
 	return 0;
@@ -387,10 +386,10 @@ static __always_inline int on_overflow(__u64 ctx, const struct completion *c)
 	if (!w)
 		return 0;
 	w->overflow += 1;
-	n = count_of(w, ctx, OP_UNKNOWN);
+	n = count_of(w, OP_UNKNOWN);
 	if (n)
 		n->how[HOW_UNKNOWN] += 1;
-	complete_odd(w, ctx, OP_UNKNOWN, c, false, false, 0);
+	complete_odd(w, OP_UNKNOWN, c, false, false, 0);
 	if (emit_uring)
 		tell_completion(ctx, c, bpf_ktime_get_ns(), OP_UNKNOWN, HOW_UNKNOWN, 0);
 	return 0;

@@ -21,8 +21,9 @@ struct batches {
 	__u64 buckets[BATCH_BUCKETS];
 };
 
-/* A ring, by the address of its io_ring_ctx. */
+/* A ring, by the address of its io_ring_ctx; by its id once that is another one's, which is no such address. */
 struct ring {
+	__u64 id;
 	__u64 created; /* 0: it was there before */
 	__u32 number;  /* within the process, from 1 */
 	__s32 fd;      /* -1: not known */
@@ -62,7 +63,7 @@ struct ring_count {
 
 /* What a watched ring does, all that most operations need in one piece; by the same address. */
 struct ring_work {
-	__u64 created;	  /* as its ring's */
+	__u64 id;	  /* its ring's */
 	__u64 overflow;	  /* completions that found the queue full */
 	__u64 operations; /* completions: what a reader needs to see that something happened */
 	__u64 submitting; /* the io_kiocb that is submitted now; see number_of() */
@@ -90,7 +91,7 @@ struct ring_work {
 #define OP_UNKNOWN 0xff /* the operation was submitted before the watch */
 
 struct ring_op_key {
-	__u64 ring;
+	__u64 ring; /* its id */
 	__u32 op;
 	__u32 pad;
 };
@@ -100,7 +101,6 @@ struct ring_op_key {
  * followed by more nor strange: what is rare is counted, for the sake of what is not.
  */
 struct ring_op {
-	__u64 created;		 /* of its ring, whose memory may be another one's by now */
 	struct ring_count count; /* of kinds that have none with their ring */
 	__u64 skipped;		 /* submissions that may never have a completion, or are not looked for */
 	__u64 errors;

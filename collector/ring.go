@@ -91,7 +91,7 @@ func (r *ring) show() model.Ring {
 	for i := range u.Ops {
 		o := &u.Ops[i]
 		m.Ops[o.Op] = model.RingOp{
-			Count: o.Count, Errors: o.Errors, LatencyNS: fromHistogram(o.Latency, o.MaxNS), How: o.How, Submitted: o.Submitted,
+			Count: o.Count, Errors: o.Errors, LatencyNS: fromHistogram(o.Latency, o.MaxNS), Sampled: o.Sampled, How: o.How, Submitted: o.Submitted,
 			More: o.More, Linked: o.Linked, Fixed: o.Fixed, Direct: o.Direct,
 		}
 	}

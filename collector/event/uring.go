@@ -46,6 +46,7 @@ type RingOp struct {
 	Direct    uint64            `json:"direct,omitempty"`  // accepts into a registered file
 	Latency   [][2]uint64       `json:"latency,omitempty"` // from submission to completion: pairs of ns and count; each ns stands for those up to a quarter more
 	MaxNS     uint64            `json:"max_ns,omitempty"`
+	Sampled   bool              `json:"sampled,omitempty"` // latencies are of a random sample: of a fast ring not every operation is timed
 }
 
 // Batches says how much was taken at a time.

@@ -51,7 +51,7 @@ func (s *Session) sampleRings() {
 	for _, r := range all {
 		newest[descriptorOf(&r)] = max(newest[descriptorOf(&r)], r.Created)
 	}
-	gone := map[uint64]bool{}
+	gone := map[uint64]uint64{}
 	for _, at := range sortedKeys(all) {
 		r := all[at]
 		ended := r.Created < newest[descriptorOf(&r)] || !isRing(&r)
@@ -59,7 +59,7 @@ func (s *Session) sampleRings() {
 			s.sampleRing(at, &r, now, ended)
 		}
 		if ended {
-			gone[at] = true
+			gone[at] = r.Id
 		}
 	}
 	s.forgetRings(gone)
@@ -67,14 +67,14 @@ func (s *Session) sampleRings() {
 
 func (s *Session) sampleRing(at uint64, r *bpf.KernelRing, now int64, ended bool) {
 	var w bpf.KernelRingWork
-	if s.maps[bpf.KernelMapRingWorks].Lookup(at, &w) != nil || w.Created != r.Created {
+	if s.maps[bpf.KernelMapRingWorks].Lookup(at, &w) != nil || w.Id != r.Id {
 		w = bpf.KernelRingWork{} // nothing is known of it, or what is known is another ring's
 	}
 	seen := s.rings[at]
 	if is := (ringSeen{w.Operations, w.Submits.Sum + uint64(w.InBatch), true}); is != seen || ended {
 		s.rings[at] = is
 		e := event.Event{Kind: event.Ring, TS: now}
-		s.decoder.ring(r, &w, s.ringOps(at, &w), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
+		s.decoder.ring(r, &w, s.ringOps(r.Id, &w), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
 		if ended {
 			e.Phase = event.PhaseEnd
 			e.Set(event.FieldPhase)
@@ -116,11 +116,11 @@ func isRing(r *bpf.KernelRing) bool {
 }
 
 // ringOps reads what was added up of a ring's operations, by opcode.
-func (s *Session) ringOps(at uint64, w *bpf.KernelRingWork) map[uint64]bpf.KernelRingOp {
+func (s *Session) ringOps(id uint64, w *bpf.KernelRingWork) map[uint64]bpf.KernelRingOp {
 	out := map[uint64]bpf.KernelRingOp{}
 	for op := range uint32(maxOps) {
 		var o bpf.KernelRingOp
-		odd := s.maps[bpf.KernelMapRingOps].Lookup(bpf.KernelRingOpKey{Ring: at, Op: op}, &o) == nil && o.Created == w.Created
+		odd := s.maps[bpf.KernelMapRingOps].Lookup(bpf.KernelRingOpKey{Ring: id, Op: op}, &o) == nil
 		if !odd {
 			o = bpf.KernelRingOp{}
 		}
@@ -134,15 +134,15 @@ func (s *Session) ringOps(at uint64, w *bpf.KernelRingWork) map[uint64]bpf.Kerne
 	return out
 }
 
-// forgetRings drops what the programs keep of rings that have ended.
-func (s *Session) forgetRings(ended map[uint64]bool) {
+// forgetRings drops what the programs keep of rings that have ended, by what each is found, with its id.
+func (s *Session) forgetRings(ended map[uint64]uint64) {
 	if len(ended) == 0 {
 		return
 	}
-	for at := range ended {
+	for at, id := range ended {
 		s.maps[bpf.KernelMapRings].Delete(at)
 		s.maps[bpf.KernelMapRingWorks].Delete(at)
-		s.forgetSums(at)
+		s.forgetSums(id)
 		delete(s.rings, at)
 	}
 	m := s.maps[bpf.KernelMapOperations]
@@ -153,7 +153,7 @@ func (s *Session) forgetRings(ended map[uint64]bool) {
 		var n int
 		n, err = m.BatchLookup(&cursor, keys, values, nil)
 		for i := range n {
-			if ended[values[i].Of] {
+			if _, is := ended[values[i].Of]; is {
 				old = append(old, keys[i])
 			}
 		}
@@ -163,16 +163,16 @@ func (s *Session) forgetRings(ended map[uint64]bool) {
 	}
 }
 
-func (s *Session) forgetSums(at uint64) {
+func (s *Session) forgetSums(id uint64) {
 	for op := range uint32(maxOps) {
-		s.maps[bpf.KernelMapRingOps].Delete(bpf.KernelRingOpKey{Ring: at, Op: op})
+		s.maps[bpf.KernelMapRingOps].Delete(bpf.KernelRingOpKey{Ring: id, Op: op})
 	}
 }
 
 // beginRings begins the sums of all rings anew: what was added up before has a gap.
 func (s *Session) beginRings() {
-	for at := range s.allRings() {
-		s.forgetSums(at)
+	for _, r := range s.allRings() {
+		s.forgetSums(r.Id)
 	}
 	emptyMap[uint64](s.maps[bpf.KernelMapRingWorks])
 	clear(s.rings)
@@ -205,7 +205,7 @@ func (d *decoder) ring(r *bpf.KernelRing, w *bpf.KernelRingWork, ops map[uint64]
 	u.Submits.Buckets, u.Reaps.Buckets = trimmed(u.Submits.Buckets), trimmed(u.Reaps.Buckets)
 	for _, op := range sortedKeys(ops) {
 		o := ops[op]
-		u.Ops = append(u.Ops, ringOp(uint8(op), &o))
+		u.Ops = append(u.Ops, ringOp(uint8(op), &o, w.Sampled != 0))
 	}
 	e.Uring = u
 	e.Set(event.FieldPID, event.FieldComm, event.FieldRing, event.FieldSQEntries, event.FieldCQEntries, event.FieldInFlight, event.FieldOps, event.FieldSubmits, event.FieldReaps)
@@ -250,7 +250,8 @@ func trimmed(buckets []uint64) []uint64 {
 	return slices.Clone(buckets[:n])
 }
 
-func ringOp(op uint8, o *bpf.KernelRingOp) event.RingOp {
+// sampled: not every operation of the ring was timed.
+func ringOp(op uint8, o *bpf.KernelRingOp, sampled bool) event.RingOp {
 	out := event.RingOp{
 		Op: uringOp(op), Submitted: o.Count.Submitted, Count: completions(o), Errors: o.Errors, How: map[string]uint64{},
 		More: o.More, Linked: o.Linked, Fixed: o.Fixed, Direct: o.Direct, MaxNS: o.Max,
@@ -260,11 +261,14 @@ func ringOp(op uint8, o *bpf.KernelRingOp) event.RingOp {
 			out.How[name] = n
 		}
 	}
+	var timed uint64
 	for i, n := range o.Latency {
 		if n > 0 {
 			out.Latency = append(out.Latency, [2]uint64{latencyFrom(i), n})
+			timed += n
 		}
 	}
+	out.Sampled = sampled && timed > 0 && timed < out.Count
 	return out
 }
 

@@ -25,9 +25,11 @@ type Ring struct {
 
 // RingOp is what one kind of operation of a ring came to.
 type RingOp struct {
-	Count     uint64            `json:"count"`  // completions
-	Errors    uint64            `json:"errors"` // of them, with a negative result
-	LatencyNS Distribution      `json:"latency_ns"`
+	Count     uint64       `json:"count"`  // completions
+	Errors    uint64       `json:"errors"` // of them, with a negative result
+	LatencyNS Distribution `json:"latency_ns"`
+	// Sampled says that the latencies are of a random sample, since the ring is fast; what is counted is exact.
+	Sampled   bool              `json:"latency_sampled,omitempty"`
 	How       map[string]uint64 `json:"how"` // completions by way: inline, poll, io-wq; one by another way is in none
 	Submitted uint64            `json:"submitted"`
 	More      uint64            `json:"more,omitempty"`   // completions after which a multishot operation went on

@@ -36,7 +36,7 @@ func ringOpsProbe() Probe {
 			Fidelity: model.Exact, Takes: takes, Progs: append(progs, "uring_wait"), Note: note,
 		}
 	}
-	const taken = "completions that the application takes are counted at its next call"
+	const taken = "completions that the application takes are counted at its next call; of a ring with more than 10,000 operations a second a random sample is timed"
 	return Probe{
 		Name: RingOps, Set: Rings, Yields: []event.Kind{event.UringSubmit, event.UringComplete, event.Ring}, Facts: []string{FactRings},
 		Why: "operations of io_uring, from the submission to the completion: how many, how long, and whether at once, by waiting, or by a worker",

@@ -97,7 +97,11 @@ func openRing(in Input, r *model.Ring, width int) *Detail {
 	servedSection(d, in, func(x *model.Exchange) bool { return ringThatServed(in.Snap, x) == r })
 	for _, name := range names {
 		if o := r.Ops[name]; o.LatencyNS.Count > 0 {
-			distributionSection(d, strings.ToUpper(Clean(name))+", FROM SUBMISSION TO COMPLETION", o.LatencyNS, width)
+			sampled := ""
+			if o.Sampled {
+				sampled = ", A RANDOM SAMPLE"
+			}
+			distributionSection(d, strings.ToUpper(Clean(name))+", FROM SUBMISSION TO COMPLETION"+sampled, o.LatencyNS, width)
 		}
 	}
 	return d

@@ -73,6 +73,8 @@ func operations() map[string]operation {
 		"way":        op(opWay),
 		"leave":      op(opLeave),
 		"operate":    op(opOperate),
+		"spin":       op(opSpin),
+		"churn":      op(opChurn),
 		"say":        op(opSay),
 		"loopserver": op(opLoopServer),
 		"send":       op(opSend),

@@ -171,3 +171,58 @@ func (o *operator) reads(n int) error {
 	o.next(operated{Op: "read"}, func(e *uring.SQE) *uring.SQE { return e.Read(1<<20, buf[:16], ^uint64(0)) })
 	return o.submit(1)
 }
+
+// spinArgs is a ring that is kept busy with nops, in batches of two sizes by turns.
+type spinArgs struct {
+	For   time.Duration
+	Sizes [2]int
+	Async int // of each batch, forced to a worker thread
+}
+
+type spun struct {
+	Count, IOWQ uint64
+	Took        time.Duration
+}
+
+// opSpin returns nothing where the kernel has no io_uring for us. The ring ends with it.
+func opSpin(a spinArgs) (*spun, error) {
+	o, err := openOperator(1, uint32(max(a.Sizes[0], a.Sizes[1])))
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer o.ring.Close()
+	var s spun
+	for began := time.Now(); s.Took < a.For; s.Took = time.Since(began) {
+		for _, size := range a.Sizes {
+			if err := o.nops(operateArgs{Batches: 1, Size: size, Async: a.Async}); err != nil {
+				return nil, err
+			}
+			s.Count, s.IOWQ = s.Count+uint64(size), s.IOWQ+uint64(a.Async)
+		}
+		for _, op := range o.done {
+			if op.Res != 0 {
+				return nil, fmt.Errorf("a nop ended with %d", op.Res)
+			}
+		}
+		o.done = o.done[:0]
+	}
+	return &s, nil
+}
+
+// opChurn makes so many rings, one after the other, of which each does one nop more than the one before it.
+func opChurn(rings int) (int, error) {
+	for n := range rings {
+		o, err := openOperator(uint32(n), 4)
+		if err != nil {
+			return n, err
+		}
+		if err := errors.Join(o.nops(operateArgs{Batches: n + 1, Size: 1}), o.ring.Close()); err != nil {
+			return n, err
+		}
+		time.Sleep(30 * time.Millisecond) // until the kernel has given its memory back, more often than not
+	}
+	return rings, nil
+}

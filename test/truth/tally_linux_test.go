@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,11 @@ func openTally(o uring.Options) (*tally, error) {
 
 // next fills in a submission.
 func (y *tally) next(name string, flags uint8, fill func(*uring.SQE) *uring.SQE) {
-	e := fill(y.ring.Next())
+	free := y.ring.Next()
+	for ; free == nil; free = y.ring.Next() { // a thread of the kernel's is about to have taken them
+		runtime.Gosched()
+	}
+	e := fill(free)
 	e.Flags |= flags
 	e.UserData = uint64(len(y.names))
 	y.names = append(y.names, name)

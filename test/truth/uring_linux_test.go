@@ -40,7 +40,7 @@ func TestRings(t *testing.T) {
 	ops := operating.result()
 	ended := map[uint32]*event.Uring{}
 	for n := range uint32(3) {
-		e := w.until("the end of the ring", func(e *event.Event) bool {
+		e := w.until(fmt.Sprintf("the end of ring %d", n+1), func(e *event.Event) bool {
 			return e.Kind == event.Ring && e.Known(event.FieldPhase) && e.PID == p.server.PID && e.Uring.Ring == n+1
 		})
 		ended[n+1] = e.Uring
@@ -72,6 +72,58 @@ func TestRings(t *testing.T) {
 		t.Errorf("the rings are %+v and %+v", ended[1], second)
 	}
 	w.tallies(t, p.server.PID, do[tallied](p.server, "tally", l))
+	w.lossless()
+}
+
+// TestFastRing: all operations of a ring are counted, with more in flight than there are places for, however fast it is. Of
+// a fast one a sample is timed, which is said.
+func TestFastRing(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Want: []probes.Set{probes.Rings}})
+	did := do[*spun](p.server, "spin", spinArgs{For: 500 * time.Millisecond, Sizes: [2]int{8, 400}, Async: 1})
+	if did == nil {
+		t.Skip("this kernel has no io_uring for us")
+	}
+	e := w.until("the end of the ring", func(e *event.Event) bool {
+		return e.Kind == event.Ring && e.Known(event.FieldPhase) && e.PID == p.server.PID
+	})
+	w.lossless()
+	if len(e.Uring.Ops) != 1 {
+		t.Fatalf("the ring's operations are %+v", e.Uring.Ops)
+	}
+	o := &e.Uring.Ops[0]
+	if o.Op != "nop" || o.Submitted != did.Count || o.Count != did.Count || o.Errors != 0 || e.Uring.InFlight != 0 || e.Uring.Submits.Sum != did.Count {
+		t.Errorf("%d nops are told as %+v, %d in flight, %d submitted", did.Count, o, e.Uring.InFlight, e.Uring.Submits.Sum)
+	}
+	if o.How[event.HowIOWQ] != did.IOWQ || o.How[event.HowInline] != did.Count-did.IOWQ {
+		t.Errorf("of %d nops %d were done by a worker, but: %v", did.Count, did.IOWQ, o.How)
+	}
+	var timed uint64
+	for _, pair := range o.Latency {
+		timed += pair[1]
+	}
+	if o.Sampled != (timed < o.Count) || timed == 0 {
+		t.Errorf("%d of %d were timed, said to be a sample: %v", timed, o.Count, o.Sampled)
+	}
+	// The first tenths of a second are timed whole.
+	if rate := float64(did.Count) / did.Took.Seconds(); rate > 100_000 && timed > o.Count*3/4 || rate < 10_000 && o.Sampled {
+		t.Errorf("of %.0f operations a second %d of %d were timed", rate, timed, o.Count)
+	}
+	w.ringsChurned(t, p)
+}
+
+// ringsChurned: rings whose memory is that of the one before them are told each with what it did.
+func (w *watch) ringsChurned(t *testing.T, p *pair) {
+	const rings = 12
+	do[int](p.server, "churn", rings)
+	for n := range uint32(rings) {
+		e := w.until(fmt.Sprintf("the end of ring %d of them", n+1), func(e *event.Event) bool {
+			return e.Kind == event.Ring && e.Known(event.FieldPhase) && e.PID == p.server.PID && e.Uring.Ring == n+2
+		})
+		if ops := e.Uring.Ops; len(ops) != 1 || ops[0].Count != uint64(n+1) || ops[0].How[event.HowInline] != uint64(n+1) {
+			t.Errorf("ring %d of them did %+v", n+1, ops)
+		}
+	}
 	w.lossless()
 }
 

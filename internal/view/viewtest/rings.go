@@ -23,7 +23,7 @@ func rings() []model.Ring {
 	disk.InFlight = model.Some[uint64](4)
 	over := ring(666, 1, "a\x1b[31mred\x07")
 	over.Overflow, over.InFlight = model.Some[uint64](1_204), model.Opt[uint64]{}
-	over.Ops["nop"] = model.RingOp{Submitted: 80_000, Count: 80_000, Errors: 80_000, LatencyNS: waits(80_000, 900, 3*us), How: map[string]uint64{"inline": 80_000}}
+	over.Ops["nop"] = model.RingOp{Submitted: 80_000, Count: 80_000, Errors: 80_000, Sampled: true, LatencyNS: waits(5_021, 900, 3*us), How: map[string]uint64{"inline": 80_000}}
 	idle := ring(6001, 2, "uring")
 	idle.Overflow = model.Opt[uint64]{}
 	closed := ring(7777, 1, "batch")
