@@ -62,6 +62,7 @@ type fetched struct {
 	Status       int
 	Begun, Ended int64 // CLOCK_MONOTONIC: before it was sent, when all of the response was read
 	First        int64 // when its first byte was read
+	Dialed       int   // connections that were made for it
 }
 
 // opFetch makes the requests.
@@ -95,7 +96,13 @@ func fetchOne(tr *http.Transport, server netip.AddrPort, path string) (f fetched
 	if err != nil {
 		return f, err
 	}
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f.Begun = testkit.Mono() }, GotFirstResponseByte: func() { f.First = testkit.Mono() }}
+	got := func(c httptrace.GotConnInfo) {
+		f.Begun = testkit.Mono()
+		if !c.Reused {
+			f.Dialed++
+		}
+	}
+	trace := &httptrace.ClientTrace{GotConn: got, GotFirstResponseByte: func() { f.First = testkit.Mono() }}
 	res, err := tr.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		return f, err
