@@ -118,7 +118,7 @@ func (l *listener) who() string {
 		return "No thread was seen to accept"
 	}
 	c := l.cause()
-	if l.now.accepted == l.ago(window).accepted {
+	if c.failed || l.now.accepted == l.ago(window).accepted {
 		return l.idleWho()
 	}
 	return c.between()

@@ -58,7 +58,7 @@ type trend struct {
 	limit       float64
 }
 
-// trend needs five lengths over two seconds at least, and a queue that is not nearly empty.
+// trend needs lengths over two seconds at least, and a queue that is not nearly empty.
 func (l *listener) trend() (t trend, ok bool) {
 	limit := float64(l.Backlog.V) + 1
 	if l.State == model.StateClosed || !l.Backlog.Known || float64(l.now.depth.V) < max(3, limit/20) {
@@ -70,7 +70,7 @@ func (l *listener) trend() (t trend, ok bool) {
 			seen = append(seen, m)
 		}
 	}
-	if len(seen) < 5 || l.now.ts-seen[0].ts < int64(2*time.Second) {
+	if l.now.ts-seen[0].ts < int64(2*time.Second) {
 		return t, false
 	}
 	for _, m := range seen {
