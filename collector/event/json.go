@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -185,6 +187,8 @@ func (k Kind) hasField(f Field) bool {
 // isNull reports whether a value is JSON's null, which means the same as its absence.
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
 // setValue reads one field. An address must be one: the empty text, which netip takes for its zero value, is not.
 func setValue(at any, value json.RawMessage) error {
 	if err := json.Unmarshal(value, at); err != nil {
@@ -195,7 +199,7 @@ func setValue(at any, value json.RawMessage) error {
 		return err
 	}
 	if a, ok := at.(*netip.AddrPort); ok {
-		if !a.IsValid() {
+		if !a.IsValid() || strings.ContainsFunc(a.Addr().Zone(), unprintable) {
 			return fmt.Errorf("no address in %s", value)
 		}
 		*a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())

@@ -139,6 +139,7 @@ func TestBadInput(t *testing.T) {
 		{"event is a number", head + `{"ts":1,"event":7}` + "\n", 0, 2, ErrBadLine, "no event name"},
 		{"no ts", head + `{"event":"connect","ts":null}` + "\n", 0, 2, ErrBadLine, "no time stamp"},
 		{"bad address", head + `{"ts":1,"event":"connect","local":"there"}` + "\n", 0, 2, ErrBadLine, "local"},
+		{"address that draws", head + `{"ts":1,"event":"connect","local":"[fe80::1%\u001b[2J]:5"}` + "\n", 0, 2, ErrBadLine, "local: no address"},
 		{"empty address", head + `{"ts":1,"event":"connect","local":""}` + "\n", 0, 2, ErrBadLine, "local"},
 		{"pid out of range", head + `{"ts":1,"event":"connect","pid":-1}` + "\n", 0, 2, ErrBadLine, "pid: number -1 is not a value of it"},
 		{"pid is a text", head + `{"ts":1,"event":"connect","pid":"one"}` + "\n", 0, 2, ErrBadLine, "pid: string is not a value of it"},

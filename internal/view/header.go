@@ -15,7 +15,7 @@ import (
 // give way to the rest.
 func HeaderLeft(s *model.Snapshot, title string, width int) Line {
 	name, host, what := "beltrace", Clean(s.Host), Clean(title)
-	rest := Line{{Text: kernelName(s)}, {Text: s.Tier}, {moreSets(s), Dim}, {Clean(strings.Join(s.Filters, " ")), Accent}}
+	rest := Line{{Text: kernelName(s)}, {Text: Clean(s.Tier)}, {moreSets(s), Dim}, {Clean(strings.Join(s.Filters, " ")), Accent}}
 	all := func() Line { return spaced(append(Line{{name, Accent}, {what, Strong}, {host, Strong}}, rest...)) }
 	if width > 0 && all().Width() > width {
 		rest[2].Text = ""

@@ -100,7 +100,8 @@ func writeTable(b *bufio.Writer, p *Page, t *Table) {
 	}
 }
 
+// writeLine writes a line as it may go to a terminal: much of it comes from a recording that anybody may have written.
 func writeLine(b *bufio.Writer, l Line) {
-	b.WriteString(strings.TrimRight(l.String(), " "))
+	b.WriteString(strings.TrimRight(Clean(l.String()), " "))
 	b.WriteByte('\n')
 }
