@@ -61,6 +61,15 @@ func requirements() error {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		return &Unsupported{What: "no /proc, which says whose a socket is", Do: "mount -t proc proc /proc", Err: err}
 	}
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDs {
+		return &Unsupported{
+			What: "this is a PID namespace of a container, where processes have other numbers than the kernel tells",
+			Do:   "run it on the host, or in a container with the host's processes (docker run --pid=host)",
+		}
+	}
+	if n := openFiles(); n < minFiles {
+		return &Unsupported{What: fmt.Sprintf("only %d files may be open, and %d are needed", n, minFiles), Do: "raise the limit: ulimit -n 1024"}
+	}
 	kernel, _ := uname()
 	if major, minor, ok := version(kernel); ok && (major < 5 || major == 5 && minor < 8) {
 		return &Unsupported{
@@ -69,6 +78,21 @@ func requirements() error {
 		}
 	}
 	return nil
+}
+
+// initialPIDs is the link of the initial PID namespace, in every kernel (PROC_PID_INIT_INO).
+const initialPIDs = "pid:[4026531836]"
+
+// minFiles is how many files may have to be open: each program, map and attachment is one.
+const minFiles = 512
+
+// openFiles is how many may be. The language's runtime has raised it as far as it goes.
+func openFiles() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return minFiles
+	}
+	return limit.Cur
 }
 
 // noBTF is what Open says when the kernel's types cannot be read.
