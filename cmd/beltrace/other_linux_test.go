@@ -26,7 +26,7 @@ func TestOtherSystems(t *testing.T) {
 	program := buildForOthers(t)
 	t.Run("kernel", func(t *testing.T) {
 		for _, args := range []string{"", "top --once", "top --once --json", "trace --json", "trace all", "run -- true",
-			"record file.ndjson", "record file.ndjson -- true", "demo request-response --headless", "demo connect-accept --json",
+			"record file.ndjson", "record file.ndjson -- true", "demo request-response --headless", "demo connect-accept --json", "demo syn-queue --headless",
 			"doctor", "doctor --json", "report --for 1s"} {
 			t.Run(args, func(t *testing.T) { needsKernel(t, program, strings.Fields(args)) })
 		}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"beltrace/collector/live"
 )
 
 // watchable says whether this system can have a kernel that we can watch.
@@ -39,7 +41,10 @@ func checkNetNS(string) error { return nil }
 type space struct{}
 
 func newSpace() (*space, error) {
-	return nil, errors.New("this demo needs a network namespace of its own: it runs on Linux only")
+	return nil, &live.Unsupported{
+		What: "this demo needs a network namespace of its own, which only Linux has",
+		Do:   "run it in the virtual machine (make vm), or look at its recording ('beltrace replay')",
+	}
 }
 
 // Close has nothing to close.
