@@ -220,9 +220,15 @@ func (a *app) showDemo(ctx context.Context, f *demoFlags, r *demoRunner, out *ou
 	return w.Run(ctx)
 }
 
+// watchMarks has the notes told of the servers that cooperate: those of demos, which are this program, too.
+func watchMarks(c *live.Config) {
+	c.Marks, c.MarkSymbol = []string{"/proc/self/exe"}, demo.MarkSymbol
+}
+
 // openDemo starts the demo's processes, which wait, and attaches to them.
 func (a *app) openDemo(ctx context.Context, f *demoFlags, r *demoRunner) (*watch, *session, error) {
-	c := live.Config{Marks: []string{"/proc/self/exe"}, MarkSymbol: demo.MarkSymbol}
+	var c live.Config
+	watchMarks(&c)
 	if f.tier != "" {
 		tier, err := probes.ParseTier(f.tier)
 		if err != nil {

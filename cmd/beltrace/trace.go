@@ -57,6 +57,9 @@ func (a *app) trace(ctx context.Context, f *watchFlags, args []string, asJSON bo
 	c.Cheap = true // what nobody asked for is not watched, also with a filter
 	c.Moves = movesFor(kinds)
 	c.Stacks = kinds.has(event.Offcpu) || kinds.has(event.Oncpu) || kinds.has(event.Exchange)
+	if kinds.has(event.Mark) {
+		watchMarks(&c)
+	}
 	c.Uring = kinds.has(event.UringSubmit) || kinds.has(event.UringComplete)
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
