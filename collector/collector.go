@@ -38,9 +38,10 @@ type Collector struct {
 	byPort    map[port][]*listener
 	spaces    map[uint32]*space // by network namespace
 
-	workers map[thread]*worker
-	loops   map[loopID]*loop
-	rings   map[ringID]*ring
+	cpuLists map[string]*cpuSet
+	workers  map[thread]*worker
+	loops    map[loopID]*loop
+	rings    map[ringID]*ring
 
 	total  model.Totals
 	events uint64

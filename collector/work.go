@@ -228,14 +228,24 @@ func (w *work) show(how detail) *model.Work {
 
 // demands sums up by process what its threads wanted of the CPUs.
 func (c *Collector) demands() map[uint32]model.Demand {
-	out := map[uint32]model.Demand{}
+	out, allowed := map[uint32]model.Demand{}, map[uint32]*cpuSet{}
 	for _, w := range c.workers {
+		if w.allowed != nil && !w.ended {
+			allowed[w.pid] = w.allowed.with(allowed[w.pid])
+		}
 		if w.times != nil {
 			d := out[w.pid]
 			d.RunnableNS += w.times.RunningNS + w.times.RunqueueNS
 			d.ThrottledNS += w.times.BlockedNS["throttled"]
 			d.WatchedNS = max(d.WatchedNS, w.times.WatchedNS)
+			d.Quota = max(d.Quota, w.quota.V)
 			out[w.pid] = d
+		}
+	}
+	for pid, set := range allowed {
+		if d, ok := out[pid]; ok {
+			d.CPUs = set.count()
+			out[pid] = d
 		}
 	}
 	return out

@@ -25,6 +25,8 @@ type worker struct {
 	times   *event.ThreadTimes // never changed; nil: its scheduling is not watched
 	cpu     latest[uint32]
 	calls   model.Opt[uint64]
+	allowed *cpuSet // CPUs that it may use; nil: not known
+	quota   model.Opt[float64]
 	ended   bool
 }
 
@@ -36,6 +38,10 @@ func (c *Collector) thread(e *event.Event) {
 	}
 	w.told, w.times = e.TS, e.Thread
 	w.calls = model.Opt[uint64]{V: e.Thread.Syscalls, Known: e.Known(event.FieldSyscalls)}
+	if e.Known(event.FieldCPUsAllowed) {
+		w.allowed = c.cpusOf(e.Thread.CPUsAllowed)
+	}
+	w.quota = model.Opt[float64]{V: e.Thread.CPUQuota, Known: e.Known(event.FieldCPUQuota)}
 	w.ended = e.Known(event.FieldPhase) && e.Phase == event.PhaseEnd
 	if e.Known(event.FieldCPU) {
 		w.cpu.set(e.CPU, e.TS)

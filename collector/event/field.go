@@ -75,6 +75,8 @@ const (
 	FieldSwitches
 	FieldMigrations
 	FieldSyscalls
+	FieldCPUsAllowed
+	FieldCPUQuota
 	FieldDirection
 	FieldPos
 	FieldCalls
@@ -218,6 +220,8 @@ var fieldTable = [fields]fieldInfo{
 	FieldSwitches:          {"switches", func(e *Event) any { return &e.thread().Switches }},
 	FieldMigrations:        {"migrations", func(e *Event) any { return &e.thread().Migrations }},
 	FieldSyscalls:          {"syscalls", func(e *Event) any { return &e.thread().Syscalls }},
+	FieldCPUsAllowed:       {"cpus_allowed", func(e *Event) any { return &e.thread().CPUsAllowed }},
+	FieldCPUQuota:          {"cpu_quota", func(e *Event) any { return &e.thread().CPUQuota }},
 	FieldDirection:         {"direction", func(e *Event) any { return &e.turn().Direction }},
 	FieldPos:               {"pos", func(e *Event) any { return &e.turn().Pos }},
 	FieldCalls:             {"calls", func(e *Event) any { return &e.turn().Calls }},

@@ -44,6 +44,8 @@ func appendValue(b []byte, v any) []byte {
 		return strconv.AppendInt(b, *v, 10)
 	case *bool:
 		return strconv.AppendBool(b, *v)
+	case *float64:
+		return strconv.AppendFloat(b, *v, 'f', -1, 64)
 	case *netip.AddrPort:
 		if v.Addr().Zone() != "" { // a zone may hold any character
 			return appendString(b, v.String())

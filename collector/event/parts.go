@@ -23,13 +23,15 @@ type Space struct {
 // Of a turn that answers: what its thread did since it read the request. If another thread had read it, RunningNS is that
 // one's, if it served nobody else, and RunqueueNS that of the one that answers, since its last sleep.
 type ThreadTimes struct {
-	WatchedNS  int64            // how long it is watched
-	RunningNS  int64            // on a CPU
-	RunqueueNS int64            // runnable, waiting for a CPU
-	BlockedNS  map[string]int64 // asleep, by what it waits in: the system call's name, or page_fault, stopped, throttled (by its cgroup's quota), io_worker, other, unknown
-	Switches   uint64           // times that it left a CPU
-	Migrations uint64           // times that it came back on another CPU
-	Syscalls   uint64           // system calls that it made, where they are counted
+	WatchedNS   int64            // how long it is watched
+	RunningNS   int64            // on a CPU
+	RunqueueNS  int64            // runnable, waiting for a CPU
+	BlockedNS   map[string]int64 // asleep, by what it waits in: the system call's name, or page_fault, stopped, throttled (by its cgroup's quota), io_worker, other, unknown
+	Switches    uint64           // times that it left a CPU
+	Migrations  uint64           // times that it came back on another CPU
+	Syscalls    uint64           // system calls that it made, where they are counted
+	CPUsAllowed string           // CPUs that it may use: its affinity within its cpuset, as 0-3,8
+	CPUQuota    float64          // CPUs that the limits of its process's cgroups come to; absent without one
 }
 
 // LoopTimes is what a thread found in its waits for many descriptors at once, in one wait or since it is watched.

@@ -129,9 +129,32 @@ var runQueueWait = rule{
 		if n, known := l.runnable(); known {
 			e.text += fmt.Sprintf("; %s threads of this process run or wait for a CPU at a time, on average", digits(n))
 			e.numbers["runnable_threads"] = n
+			l.besideCPUs(e, n)
 		}
 		return e
 	},
+}
+
+// besideCPUs compares how many threads of the process want to run with how many can: more than there are CPUs for, or others
+// have the CPUs.
+func (l *listener) besideCPUs(e *evidence, runnable float64) {
+	d := l.now.demand.V
+	can := float64(d.CPUs)
+	if d.CPUs == 0 {
+		return
+	}
+	e.numbers["cpus"] = can
+	words := fmt.Sprintf("the %s that it may use", count(uint64(d.CPUs), "CPU"))
+	if d.Quota > 0 && d.Quota < can {
+		can, words = d.Quota, fmt.Sprintf("its cgroup's limit of %s CPUs (it may use %d)", digits(d.Quota), d.CPUs)
+		e.numbers["cpu_quota"] = d.Quota
+	}
+	if runnable > can {
+		e.text += ": more than " + words
+		return
+	}
+	e.text += ": not more than " + words + ", so that others have them, or its threads wait for the same one"
+	e.remedy = "Look at who else runs on these CPUs (page 7, top) and move it away, give this process weight (cpu.weight, nice) or CPUs of its own, and let its threads run on all of them. Fewer threads of its own would help little."
 }
 
 // runnable is how many threads of the listener's process ran or wanted to at a time in the last seconds.

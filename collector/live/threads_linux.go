@@ -26,6 +26,7 @@ type threadReader struct {
 	seen    map[uint32]*threadSeen // by tid
 	round   uint64
 	sampled int64
+	quotas  map[uint32]quota // by process
 	tids    []uint32
 	values  []bpf.KernelThread
 }
@@ -89,6 +90,7 @@ func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, now
 	proceed(t, uint64(now))
 	e := event.Event{Kind: event.Thread, TS: now}
 	s.decoder.thread(tid, t, &e)
+	s.putCPUs(&e)
 	if silent && !lives(tid) { // its end was a run that the kernel left out
 		m.Delete(tid)
 		e.Phase = event.PhaseEnd

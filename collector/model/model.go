@@ -108,9 +108,11 @@ type Process struct {
 
 // Demand is what the threads of a process wanted of the CPUs, all together, since they are watched.
 type Demand struct {
-	RunnableNS  int64 // they ran, or waited for a CPU
-	ThrottledNS int64 // they would have run, but their cgroup's CPU quota was used up
-	WatchedNS   int64 // since when the one that is watched longest is
+	RunnableNS  int64   // they ran, or waited for a CPU
+	ThrottledNS int64   // they would have run, but their cgroup's CPU quota was used up
+	WatchedNS   int64   // since when the one that is watched longest is
+	CPUs        int     // that at least one of its threads may use (affinity, cpuset); 0: not known
+	Quota       float64 // CPUs that the limits of its cgroups come to; 0: none is known
 }
 
 // Listener is one listening socket.
