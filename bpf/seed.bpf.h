@@ -38,13 +38,15 @@ static __always_inline int seed_connection(struct seq_file *seq, struct sock *sk
 		info->role = ROLE_SERVER; /* nobody has accepted it yet */
 	else
 		info->accepted = 1;
+	if (is_at_listener(sk)) /* the iterator shows listeners first */
+		info->role = ROLE_SERVER;
 	info->connect_done = 1;
 	e.e.kind = EVENT_ESTABLISHED;
 	e.e.ts = bpf_ktime_get_ns();
 	e.e.cpu = bpf_get_smp_processor_id();
 	e.e.conn = info->id;
 	e.e.role = info->role;
-	e.e.has = HAS_PRE_EXISTING | (info->role == ROLE_SERVER ? HAS_QUEUED : 0);
+	e.e.has = HAS_PRE_EXISTING | (info->accepted ? 0 : HAS_QUEUED);
 	put_local(&e.e, sk);
 	put_remote(&e.e, sk);
 	e.rtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;

@@ -3,8 +3,11 @@
 package truth
 
 import (
+	"net/netip"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -49,6 +52,35 @@ func TestOlder(t *testing.T) {
 			w.seeded(o)
 			w.endOlder(p, o)
 		})
+	}
+}
+
+// TestOlderRequests: of a connection that was there before, what its server's thread does for each request is known as well.
+func TestOlderRequests(t *testing.T) {
+	p := newPair(t)
+	server := do[netip.AddrPort](p.server, "plain", plainServer{Addr: loopback4})
+	begin[[]fetched](p.client, "ask", askArgs{Server: server, Paths: slices.Repeat([]string{"/sleep/2"}, 20_000)}) // ends with the test
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	if !w.knowsTurns() || w.leavesOut() {
+		return
+	}
+	slept, unknown := 0, 0
+	testkit.Until(settleTime, func() bool {
+		slept, unknown = 0, 0
+		for _, x := range w.snapshot().Exchanges {
+			if x.Number < 5 { // it may have begun before
+				continue
+			}
+			if x.Local == server.String() && inPhase(&x, "app.blocked:nanosleep") >= 1900*time.Microsecond {
+				slept++
+			} else {
+				unknown++
+			}
+		}
+		return slept+unknown >= 20
+	})
+	if slept < 20 || unknown > slept/10 {
+		t.Errorf("%d requests are told to sleep in nanosleep, %d are not", slept, unknown)
 	}
 }
 
