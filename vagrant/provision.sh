@@ -19,15 +19,18 @@ put() {
 	say "wrote $1"
 }
 
+# cloud-init may still be at work; its exit status says how it went, not whether it is done. Lima has it run us: then it
+# waits for us.
+if command -v cloud-init >/dev/null && ! grep -q 'cloud-final\.service' /proc/self/cgroup; then
+	cloud-init status --wait >/dev/null || true
+fi
+
 release() { sed -n "s/^$1=//p" /etc/os-release | tr -d '"'; } # not sourced: it has a VERSION, too
 version_id=$(release VERSION_ID) # testing and unstable have none
 if [ "$(release ID)" != debian ] || [ "${version_id:-99}" -lt 13 ]; then
 	echo "provision: this is $(release PRETTY_NAME): Debian 13 or newer has the kernel and the Go that are needed" >&2
 	exit 1
 fi
-
-# cloud-init may still be at work; its exit status says how it went, not whether it is done.
-if command -v cloud-init >/dev/null; then cloud-init status --wait >/dev/null || true; fi
 
 missing=()
 for package in golang-go make ca-certificates curl tmux bpftool bash-completion ncurses-term; do
