@@ -148,7 +148,7 @@ var eventTexts = map[string]string{
 	event.AcceptError.String():   "accept() failed. With EMFILE the process, with ENFILE the whole host has no descriptor left: the connections stay in the accept queue, which fills.",
 	event.NetNS.String():         "The counters of a network namespace (/proc/net/netstat) since the watch began, and the settings that bound its queues. They count for all its listeners together.",
 	event.Thread.String():        "What the scheduler did with a thread so far: on a CPU, waiting for one (sched_wakeup to sched_switch), or asleep, and in which system call.",
-	event.Readable.String():      "Bytes came in and nothing unread was there before: the kernel told whoever waits for this socket (sk_data_ready). Until the application reads them they stay in the receive queue.",
+	event.Readable.String():      "Bytes came in and nothing unread was there before: the kernel told whoever waits for this socket (sk_data_ready). Until the application reads them they stay in the receive queue. Unless each was asked for it is a look, once a second, at how much waits.",
 	event.Read.String():          "A system call copied bytes out of the socket's receive queue (tcp_recvmsg).",
 	event.Write.String():         "A system call copied bytes into the socket's send queue (tcp_sendmsg). That they are written does not mean that they are sent, or that the peer has them.",
 	event.Turn.String():          "The bytes that one side sent until the other one spoke, with the moments at which they could be read, were read or written, were sent and were acknowledged.",
