@@ -60,7 +60,7 @@ var synQueueFull = rule{
 // saySYNs adds what came of the SYNs that found the SYN queue full: recent ones were dropped for that, and others for a
 // reason that is not known.
 func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
-	cookies := l.space.setting(cookieSetting)
+	cookies, unplaced := l.space.setting(cookieSetting), l.unplacedSYNs()
 	switch {
 	case recent > 0:
 		e.severity = model.Critical
@@ -74,7 +74,18 @@ func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
 	case others > 0:
 		e.severity, e.numbers["unexplained_10s"] = model.Critical, float64(others)
 		s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
+	case unplaced > 0:
+		e.severity, e.numbers["namespace_dropped_10s"] = model.Critical, float64(unplaced)
+		s.add("; ", "its network namespace counts %s dropped for that in the last 10 s, and this kernel does not tell at which listener", count(unplaced, "SYN"))
 	}
+}
+
+// unplacedSYNs is how many SYNs a full SYN queue cost the namespace lately, where nothing is known of the listener's own.
+func (l *listener) unplacedSYNs() uint64 {
+	if l.space == nil || l.Overflows.Known || len(l.SYNDrops) > 0 {
+		return 0
+	}
+	return grown(l.space.now.synFull, l.space.ago(span).synFull)
 }
 
 const synRemedy = "Set net.ipv4.tcp_syncookies to 1, the default: a full SYN queue then refuses nobody. If the clients are real and slow or far away, raise the backlog of listen(), net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; if they are not, filter them before they reach the host."
