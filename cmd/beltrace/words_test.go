@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -291,5 +292,20 @@ func TestDoctorSaysAFailureOnce(t *testing.T) {
 	p.write(&b, false)
 	if got := strings.Count(b.String(), "not "+same.Hook); got != 1 || !strings.Contains(b.String(), "not kprobe f: no kprobes") {
 		t.Errorf("%d lines:\n%s", got, b.String())
+	}
+}
+
+// TestReadmeListsTheDemos: the list stands in the README as it is printed.
+func TestReadmeListsTheDemos(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout bytes.Buffer
+	if code := (&app{in: os.Stdin, out: &stdout, err: io.Discard}).main([]string{"demo"}); code != exitDone {
+		t.Fatalf("exit %d", code)
+	}
+	if list := stdout.String(); !strings.Contains(string(readme), list) {
+		t.Errorf("the README does not have this list:\n%s", list)
 	}
 }
