@@ -41,6 +41,8 @@ type watch struct {
 	Sets func() []string
 	// Sampling is 1 in how many connections exchanges are told of; nil: of all.
 	Sampling func() uint32
+	// Lingers is called when the feed takes long to close; nil: nothing is.
+	Lingers func()
 	// Now is the clock of the events. It may stand still: the model's time is never before its newest event.
 	Now   func() int64
 	Sinks []sink
@@ -64,7 +66,7 @@ func (w *watch) Snapshot() *model.Snapshot { return w.latest.Snapshot() }
 // Run collects until the events, the time, the job or the user end it, or ctx does. Every goroutine that lives as long
 // as a run is started here, and has ended when it returns (but for errStuck and errEndless); so has everything that was attached.
 func (w *watch) Run(ctx context.Context) error {
-	defer w.Feed.Close()
+	defer w.close()
 	w.latest.make = w.snapshot
 	w.Sinks = append(w.Sinks, &w.latest)
 	ctx, end := context.WithCancelCause(ctx)
@@ -85,6 +87,17 @@ func (w *watch) Run(ctx context.Context) error {
 	}
 	g.Wait()
 	return first(collected, shown, worked)
+}
+
+// lingering is how long the end may take before it is said why.
+const lingering = time.Second
+
+// close closes the feed.
+func (w *watch) close() {
+	if w.Lingers != nil {
+		defer time.AfterFunc(lingering, w.Lingers).Stop()
+	}
+	w.Feed.Close()
 }
 
 // patience is how long after a signal the run may stand still. While events go through, it may take what it takes.

@@ -133,6 +133,34 @@ func TestRunEndsAtItsLimit(t *testing.T) {
 	})
 }
 
+// slowEnd is a feed that takes its time to close.
+type slowEnd struct {
+	feed
+	took time.Duration
+}
+
+func (s slowEnd) Close() error {
+	time.Sleep(s.took)
+	return s.feed.Close()
+}
+
+// TestRunSaysThatItsEndTakesLong: once, and only then.
+func TestRunSaysThatItsEndTakesLong(t *testing.T) {
+	for took, want := range map[time.Duration]int{lingering / 2: 0, 3 * lingering: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			said := 0
+			w := newScript().run(&watch{Limit: time.Hour, Lingers: func() { said++ }})
+			w.Feed = slowEnd{w.Feed, took}
+			if err := w.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if synctest.Wait(); said != want {
+				t.Errorf("said %d times that an end of %v takes long, want %d", said, took, want)
+			}
+		})
+	}
+}
+
 // TestRunWaitsForItsJob: a job that is told to end has its time, and is seen to the end.
 func TestRunWaitsForItsJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

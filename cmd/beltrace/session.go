@@ -21,6 +21,7 @@ import (
 type session struct {
 	*live.Session
 	header record.Header // the same facts as a recording has them
+	say    func(format string, args ...any)
 }
 
 // open attaches what the configuration asks for.
@@ -32,7 +33,7 @@ func (a *app) open(ctx context.Context, c live.Config, verbose bool) (*session, 
 	if verbose {
 		explainProbes(a.err, s.Info())
 	}
-	return &session{s, headerOf(s.Info())}, nil
+	return &session{s, headerOf(s.Info()), a.say}, nil
 }
 
 // watch returns a run over this session.
@@ -42,7 +43,16 @@ func (s *session) watch() *watch {
 	opt.Filters, opt.Sets = info.Filters, info.Sets
 	opt.Process = procinfo.New().Process
 	opt.Detail = s.Detail
-	return &watch{Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Sampling: s.Sampling, Now: monotonic}
+	return &watch{
+		Feed: newLiveFeed(s.Session), Model: collector.New(opt), Cost: s.Cost, Sets: s.Sets, Sampling: s.Sampling, Now: monotonic,
+		Lingers: s.sayDetaching,
+	}
+}
+
+// sayDetaching says why the end takes long. To take a program from a tracepoint the kernel waits until no task can be inside it
+// (synchronize_rcu, synchronize_rcu_tasks_trace): milliseconds, but seconds where tasks wait long for a CPU.
+func (s *session) sayDetaching() {
+	s.say("still detaching: the kernel waits until nobody can be inside a probe, which takes long on a busy machine")
 }
 
 // needSet attaches a set of probes for some seconds.
