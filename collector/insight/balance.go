@@ -190,11 +190,21 @@ var oneCPUSaturated = rule{
 		if ran < fullShare || queued > queuedLittle {
 			return nil
 		}
-		return &evidence{severity: model.Warning, weight: ran, pid: model.Some(t.pid),
+		e := &evidence{severity: model.Warning, weight: ran, pid: model.Some(t.pid),
 			text: fmt.Sprintf("thread %d, the only one that accepts here, is on a CPU %.0f %% of its time and waits for one %.0f %%: it needs more than the one CPU that a thread can have",
 				t.tid, ran*100, queued*100),
 			numbers: map[string]float64{"tid": float64(t.tid), "running_share": ran, "runqueue_share": queued},
 			remedy:  "Serve with more threads or processes (a loop for each CPU, SO_REUSEPORT, workers), move what computes out of the thread that accepts, or make it cheaper (perf top -t TID shows what it does)."}
+		switch cpus := l.now.demand.V.CPUs; {
+		case cpus == 1:
+			e.numbers["cpus"] = 1
+			e.text += ". Its process may use no other CPU"
+			e.remedy = "Let the process use more CPUs (its affinity or cpuset allows one), or make what the thread does cheaper (perf top -t TID shows what it does)."
+		case cpus > 1:
+			e.numbers["cpus"] = float64(cpus)
+			e.text += fmt.Sprintf(", of %d that its process may use", cpus)
+		}
+		return e
 	},
 }
 
