@@ -22,14 +22,14 @@ func (s *site) converse(fd int) error {
 		return err
 	}
 	defer db.Close()
-	in, have := make([]byte, maxRequest), 0
+	in, have, id := make([]byte, maxRequest), 0, number(fd)
 	for {
 		n, err := readFD(fd, in[have:])
 		if err != nil || n == 0 {
 			return nil // the client is gone: how is its own affair
 		}
 		have += n
-		path, size, err := parse(in[:have])
+		path, size, err := take(in[:have], id)
 		if err != nil {
 			refuse(fd)
 			return nil
@@ -41,7 +41,7 @@ func (s *site) converse(fd int) error {
 		if err := work(path, db); err != nil {
 			return err
 		}
-		if err := writeFD(fd, answer(path)); err != nil {
+		if err := writeFD(fd, answer(path, id)); err != nil {
 			return nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"beltrace/demos/demo"
 )
 
 // Paths that the server answers.
@@ -40,13 +42,29 @@ func parse(in []byte) (path string, size int, err error) {
 	return string(words[1]), end + len("\r\n\r\n"), nil
 }
 
+// take is parse, with marks for whoever watches: of the parsing and, after it, of the work, which ends in answer. id is the
+// number of the connection.
+func take(in []byte, id uint64) (path string, size int, err error) {
+	if len(in) == 0 {
+		return "", 0, nil
+	}
+	demo.Mark("parse", demo.Begin, id)
+	path, size, err = parse(in)
+	demo.Mark("parse", demo.End, id)
+	if size > 0 {
+		demo.Mark("handle", demo.Begin, id)
+	}
+	return path, size, err
+}
+
 // refuse answers what is no request, before the connection is closed. Whether it arrives is the client's affair.
 func refuse(fd int) {
 	_, _ = unix.Write(fd, []byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 }
 
 // answer is what a path is answered with, after its work is done. The connection stays open.
-func answer(path string) []byte {
+func answer(path string, id uint64) []byte {
+	demo.Mark("handle", demo.End, id)
 	status := "200 OK"
 	if path != pathFast && path != pathCPU && path != pathWait {
 		status = "404 Not Found"

@@ -22,6 +22,7 @@ type loop struct {
 // client is what the loop knows of a client between two events.
 type client struct {
 	fd      int
+	id      uint64 // of the connection
 	db      *timer
 	in      [maxRequest]byte
 	have    int    // bytes of in
@@ -82,7 +83,7 @@ func (l *loop) event(e unix.EpollEvent) error {
 		}
 		path := c.waiting
 		c.waiting = ""
-		c.out = append(c.out, answer(path)...)
+		c.out = append(c.out, answer(path, c.id)...)
 	case e.Events&unix.EPOLLOUT == 0:
 		n, err := readFD(c.fd, c.in[c.have:])
 		if errors.Is(err, unix.EAGAIN) {
@@ -100,7 +101,7 @@ func (l *loop) event(e unix.EpollEvent) error {
 // advance works on a client's requests until one has to wait for something.
 func (l *loop) advance(c *client) error {
 	for c.waiting == "" {
-		path, size, err := parse(c.in[:c.have])
+		path, size, err := take(c.in[:c.have], c.id)
 		if err != nil {
 			refuse(c.fd)
 			l.drop(c)
@@ -120,7 +121,7 @@ func (l *loop) advance(c *client) error {
 		if err := work(path, c.db); err != nil {
 			return err
 		}
-		c.out = append(c.out, answer(path)...)
+		c.out = append(c.out, answer(path, c.id)...)
 	}
 	return l.flush(c)
 }
@@ -182,7 +183,7 @@ func (l *loop) take(fd int) error {
 	if err != nil {
 		return err
 	}
-	c := &client{fd: fd, db: db}
+	c := &client{fd: fd, id: number(fd), db: db}
 	l.clients[int32(fd)], l.clients[int32(db.fd)] = c, c
 	return errors.Join(l.watch(fd, unix.EPOLLIN), l.watch(db.fd, unix.EPOLLIN))
 }

@@ -38,5 +38,14 @@ func (t *timer) Answer() error {
 
 func (t *timer) Close() { unix.Close(t.fd) }
 
+// number is that of a connection (SO_COOKIE), 0 if it is not to be had.
+func number(fd int) uint64 {
+	n, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // nudge wakes who waits in accept at a socket that was shut down: here the shutdown has done it.
 func nudge(int) {}

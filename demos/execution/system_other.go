@@ -41,6 +41,9 @@ func (t *timer) Close() {
 	unix.Close(t.w)
 }
 
+// number is that of a connection: only Linux has it.
+func number(int) uint64 { return 0 }
+
 var errLinux = errors.New("only Linux has it")
 
 func missingEpoll() error { return errLinux }

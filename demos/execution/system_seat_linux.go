@@ -88,7 +88,7 @@ func (s *seat) dismiss() {
 // advance works on a client's requests until one has to wait for something, and sends the answers.
 func (r *ringServer) advance(s *seat, n int) error {
 	for s.waiting == "" {
-		path, size, err := parse(s.in[:s.have])
+		path, size, err := take(s.in[:s.have], s.id)
 		if err != nil {
 			refuse(s.fd)
 			s.dismiss()
@@ -113,7 +113,7 @@ func (r *ringServer) advance(s *seat, n int) error {
 		if err := work(path, s.db); err != nil {
 			return err
 		}
-		s.out = append(s.out, answer(path)...)
+		s.out = append(s.out, answer(path, s.id)...)
 	}
 	return r.flush(s, n)
 }

@@ -152,7 +152,7 @@ func (r *ringServer) done(c uring.CQE) error {
 	case s.waiting != "":
 		path := s.waiting
 		s.waiting = ""
-		s.out = append(s.out, answer(path)...)
+		s.out = append(s.out, answer(path, s.id)...)
 		err = r.advance(s, n)
 	}
 	if s.leaving && s.pending == 0 {
@@ -198,7 +198,7 @@ func (r *ringServer) sit(fd int) error {
 		if err != nil {
 			return err
 		}
-		s.client = &client{fd: fd, db: db}
+		s.client = &client{fd: fd, id: number(fd), db: db}
 		return r.wantData(s, n)
 	}
 	r.remove(fd)
