@@ -19,6 +19,8 @@ const volatile bool payload = false;   /* the first bytes of turns may be looked
 const volatile bool emit_read = false; /* a record for each call that moves bytes to the application */
 const volatile bool emit_write = false;
 const volatile bool emit_readable = false;
+const volatile bool both_ends =
+	false; /* the turns of a client whose server is watched on the same host are told, too */
 const volatile bool emit_uring = false; /* a record for each operation of a ring; else they are only added up */
 const volatile bool emit_syn = false;	/* a record for each SYN; else it is only stamped */
 

@@ -49,7 +49,8 @@ struct flow {
 	__u8 parts;    /* of the turn, acknowledged within their calls */
 	__u8 in_told;  /* the turn in is over */
 	__u8 out_told; /* the turn out */
-	__u8 pad[6];
+	__u8 mute;     /* of all this only hold, nagle, window and out.pos are kept */
+	__u8 pad[5];
 	struct guard in_guard, out_guard;
 	struct serving serving;
 	struct turn_event in; /* the present turns, as they will be written */
@@ -80,6 +81,7 @@ static __always_inline struct flow *flow_of(struct sock *sk)
 }
 
 #include "sample.bpf.h"
+#include "mute.bpf.h"
 
 /* The flow of a watched connection, made at its first bytes; NULL for any other socket. */
 static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *info)
@@ -87,10 +89,12 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 	__u64 key = (__u64)sk;
 	struct flow *flow;
 	__u32 zero = 0;
+	bool muted;
 
 	if (!info || !info->watched || !info->id || info->role == ROLE_LISTENER)
 		return 0;
-	if ((sample_mask || info->skips == SKIPS_NOW) && out_of_sample(sk, info))
+	muted = is_muted(sk, info);
+	if (!muted && (sample_mask || info->skips == SKIPS_NOW) && out_of_sample(sk, info))
 		return 0;
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow)
@@ -100,10 +104,14 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 		return 0;
 	bpf_map_update_elem(&flows, &key, flow, BPF_NOEXIST); /* another CPU may be faster */
 	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow)
-		flow->netns = netns_of(sk);
-	else
+	if (!flow) {
 		count_lost(LOST_MAP);
+		return 0;
+	}
+	flow->netns = netns_of(sk);
+	flow->mute = muted;
+	if (muted)
+		info->mute = MUTED_FLOW;
 	return flow;
 }
 

@@ -47,4 +47,51 @@ static __always_inline void look_at_hold(struct sock *sk, struct flow *flow, boo
 	flow->hold = now;
 }
 
+/* Of a muted end a turn is what was held: it begins with the first byte that was not sent. */
+static __always_inline void begin_held(struct flow *flow, struct place_in_stream *p)
+{
+	if (flow->nagle || flow->window) /* it is more of the same */
+		return;
+	flow->out.pos = p->out - (__u32)(p->write_seq - p->snd_nxt);
+	flow->told = bpf_ktime_get_ns();
+}
+
+static __noinline void tell_held(struct sock *sk, struct flow *flow)
+{
+	struct place_in_stream p = {};
+
+	read_place(sk, &p, false);
+	flow->out.dir = TURN_OUT;
+	flow->out.bytes = p.out - flow->out.pos;
+	tell_turn(sk, flow, &flow->out, 0);
+	if (!flow->hold)
+		flow->nagle = flow->window = 0;
+}
+
+/* A call of a muted end wrote. */
+static __always_inline int muted_out(struct sock *sk, struct flow *flow, bool typed)
+{
+	struct place_in_stream p = {};
+
+	read_place(sk, &p, typed);
+	if (p.write_seq != p.snd_nxt && !flow->hold)
+		begin_held(flow, &p);
+	begin_hold(flow, p.write_seq != p.snd_nxt);
+	return 0;
+}
+
+/* A segment came to a muted end, and look_at_hold has seen it. held: bytes were held before, too. */
+static __always_inline int muted_segment(struct sock *sk, struct flow *flow, bool held, bool typed)
+{
+	struct place_in_stream p = {};
+
+	if (flow->hold && !held) {
+		read_place(sk, &p, typed);
+		begin_held(flow, &p);
+	}
+	if ((flow->nagle || flow->window) && (!flow->hold || bpf_ktime_get_ns() - flow->told > TURN_TOLD_EVERY))
+		tell_held(sk, flow);
+	return 0;
+}
+
 #endif

@@ -108,13 +108,16 @@ static __always_inline int bytes_in(struct sock *sk, __u64 moved, bool typed, bo
 	struct place_in_stream p = {};
 	struct user_call c = {};
 	struct sock_info *info = info_of(sk);
-	struct flow *flow = flow_get(sk, info);
 	struct bytes b = {.kind = EVENT_READ};
+	struct flow *flow;
 	__u64 behind;
 
+	if (info && info->mute == MUTED_FLOW)
+		return 0;
+	flow = flow_get(sk, info);
 	if (!flow && moved)
 		count_skipped(info, TURN_IN);
-	if (!flow || !info)
+	if (!flow || !info || flow->mute)
 		return 0;
 	if (!guard_enter(&flow->in_guard))
 		return 0;
@@ -223,6 +226,8 @@ static __always_inline int bytes_out(struct sock *sk, __u64 moved, bool typed, b
 		count_skipped(info, TURN_OUT);
 	if (!flow || !info)
 		return 0;
+	if (flow->mute)
+		return muted_out(sk, flow, typed);
 	if (!guard_enter(&flow->out_guard))
 		return 0;
 	told = flow->told;
@@ -283,10 +288,10 @@ static __always_inline int bytes_ready(struct sock *sk, bool typed)
 	struct sock_info *info = info_of(sk);
 	struct flow *flow;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+	if (!info || info->mute == MUTED_FLOW || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return 0;
 	flow = flow_get(sk, info);
-	if (!flow || !info)
+	if (!flow || flow->mute)
 		return 0;
 	flow->came = bpf_ktime_get_ns();
 	if (flow->readable && !emit_readable)
@@ -314,10 +319,14 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	struct turn_event *t;
 	__u64 now, sent;
 	__u32 ack, end;
+	bool held;
 
 	if (!flow)
 		return 0;
+	held = flow->hold;
 	look_at_hold(sk, flow, typed);
+	if (flow->mute)
+		return muted_segment(sk, flow, held, typed);
 	t = &flow->out;
 	if (!t->dir || flow->out_told || READ_NOW(flow->out_guard.busy)) /* a call that is writing looks by itself */
 		return 0;
@@ -354,8 +363,12 @@ static __always_inline void end_flow(struct sock *sk)
 
 	if (!flow)
 		return;
-	finish_in(sk, flow, 0);
-	finish_out(sk, flow, 0);
+	if (flow->mute && (flow->nagle || flow->window)) {
+		tell_held(sk, flow);
+	} else if (!flow->mute) {
+		finish_in(sk, flow, 0);
+		finish_out(sk, flow, 0);
+	}
 	thread_loses(&flow->serving, info ? info->id : 0);
 	bpf_map_delete_elem(&flows, &key);
 }

@@ -242,7 +242,8 @@ type KernelFlow struct {
 	Parts      uint8
 	InTold     uint8
 	OutTold    uint8
-	Pad        [6]uint8
+	Mute       uint8
+	Pad        [5]uint8
 	InGuard    struct {
 		_    structs.HostLayout
 		Busy uint32
@@ -576,7 +577,8 @@ type KernelSockInfo struct {
 	Told        uint8
 	Skips       uint8
 	Spoke       uint8
-	_           [5]byte
+	Mute        uint8
+	_           [4]byte
 }
 
 type KernelSockRole uint32
@@ -1007,6 +1009,7 @@ const (
 	KernelProgUringSubmit7         = "uring_submit7"
 	KernelProgUringWait            = "uring_wait"
 	KernelVarArmed                 = "armed"
+	KernelVarBothEnds              = "both_ends"
 	KernelVarCopies                = "copies"
 	KernelVarCountsAcks            = "counts_acks"
 	KernelVarCountsRefusals        = "counts_refusals"
@@ -1302,6 +1305,7 @@ type KernelMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
 	Armed                *ebpf.VariableSpec `ebpf:"armed"`
+	BothEnds             *ebpf.VariableSpec `ebpf:"both_ends"`
 	Copies               *ebpf.VariableSpec `ebpf:"copies"`
 	CountsAcks           *ebpf.VariableSpec `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.VariableSpec `ebpf:"counts_refusals"`
@@ -1449,6 +1453,7 @@ func (m *KernelMaps) Close() error {
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
 	Armed                *ebpf.Variable `ebpf:"armed"`
+	BothEnds             *ebpf.Variable `ebpf:"both_ends"`
 	Copies               *ebpf.Variable `ebpf:"copies"`
 	CountsAcks           *ebpf.Variable `ebpf:"counts_acks"`
 	CountsRefusals       *ebpf.Variable `ebpf:"counts_refusals"`

@@ -65,6 +65,7 @@ struct sock_info {
 	__u8 told;	   /* its addresses are written */
 	__u8 skips;	   /* enum skips: its turns are left out */
 	__u8 spoke;	   /* enum turn_dir, while they are */
+	__u8 mute;	   /* enum mute: a client's turns are not told */
 };
 
 struct {

@@ -73,7 +73,6 @@ static __always_inline __u64 latency_of_call(__u64 now)
 static __always_inline void fill_move(struct move_event *m, struct sock_info *info, __u32 netns, struct bytes *b,
 				      struct user_call *c)
 {
-	struct sock_info owner = {};
 	__u64 moved;
 
 	__builtin_memset(m, 0, sizeof(*m));
@@ -92,8 +91,7 @@ static __always_inline void fill_move(struct move_event *m, struct sock_info *in
 	m->fd = -1;
 	if (!c)
 		return;
-	take_owner(&owner);
-	put_owner(&m->e, &owner);
+	put_current(&m->e);
 	m->latency = latency_of_call(m->e.ts);
 	m->nr = c->nr;
 	m->fd = c->fd;

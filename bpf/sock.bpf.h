@@ -93,6 +93,18 @@ static __always_inline void put_owner(struct event *e, const struct sock_info *i
 	e->has |= HAS_OWNER;
 }
 
+/* The current process. */
+static __always_inline void put_current(struct event *e)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 id = bpf_get_current_pid_tgid();
+
+	e->pid = id >> 32;
+	e->tid = (__u32)id;
+	bpf_probe_read_kernel(e->comm, sizeof(e->comm), &BPF_CORE_READ(task, group_leader)->comm);
+	e->has |= HAS_OWNER;
+}
+
 /* An IPv6 address, to where there is room for 16 bytes. */
 #define COPY_ADDR6(how, to, sk, member)                                          \
 	do {                                                                     \

@@ -92,13 +92,10 @@ static __always_inline void copy_head(struct turn_event *t, struct user_call *c,
 /* A turn begins with the current thread's call. */
 static __always_inline void begin_turn(struct turn_event *t, __u8 dir, __u64 pos, struct user_call *c)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 id = bpf_get_current_pid_tgid(), moved = 0;
+	__u64 moved = 0;
 
-	t->e.has = HAS_OWNER;
-	t->e.pid = id >> 32;
-	t->e.tid = (__u32)id;
-	bpf_probe_read_kernel(t->e.comm, sizeof(t->e.comm), &BPF_CORE_READ(task, group_leader)->comm);
+	t->e.has = 0;
+	put_current(&t->e);
 	t->pos = pos;
 	t->dir = dir;
 	t->calls = 0;

@@ -109,6 +109,7 @@ func (c *Collector) turn(e *event.Event) {
 	c.learn(x, e)
 	x.inUse()
 	x.traffic(e)
+	c.trafficOfPeer(x, e)
 	fill(e, x)
 	if e.Kind == event.Turn {
 		c.count(x, e)
@@ -141,23 +142,6 @@ func (c *Collector) askDetail(x *conn) {
 func (x *conn) inUse() {
 	if x.state == "" {
 		x.state = model.StateEstablished
-	}
-}
-
-// traffic counts the bytes of a connection that is still open.
-func (x *conn) traffic(e *event.Event) {
-	if x.state == model.StateClosed {
-		return
-	}
-	to, field := &x.bytesIn, event.FieldBytesIn
-	if e.Turn.Direction == event.DirOut {
-		to, field = &x.bytesOut, event.FieldBytesOut
-	}
-	*to = max(*to, e.Turn.Pos+e.Bytes)
-	x.have.Add(field)
-	if e.Known(event.FieldUnread) {
-		x.unread = e.Turn.Unread
-		x.have.Add(event.FieldUnread)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -340,5 +341,24 @@ func TestExchangeOldRecording(t *testing.T) {
 	again, _ := outcomes(all)
 	if len(live) != 1 || !slices.Equal(live, again) {
 		t.Errorf("live %q, replayed %q, want the same one", live, again)
+	}
+}
+
+// TestClientOfAnotherHost: a client's own requests are told, also where this host listens on the same port; those to that
+// listener are told by its end.
+func TestClientOfAnotherHost(t *testing.T) {
+	here := netip.MustParseAddrPort("10.0.0.1:40000")
+	listen := event.Event{Kind: event.Listen, TS: ms, Conn: 9, Listener: netip.MustParseAddrPort("0.0.0.0:80")}
+	listen.Set(event.FieldConn, event.FieldListener)
+	for remote, want := range map[string]int{"10.0.0.2:80": 1, "10.0.0.1:80": 0, "127.0.0.1:80": 0, "127.0.0.1:81": 1} {
+		e := event.Event{Kind: event.Established, TS: 10 * ms, Conn: 1, Role: event.RoleClient, Local: here, Remote: netip.MustParseAddrPort(remote)}
+		e.Set(event.FieldConn, event.FieldRole, event.FieldLocal, event.FieldRemote)
+		out, _ := outcomes([]event.Event{listen, e,
+			turnEvent(1, "out", 0, request, uint64(len(request)), event.Moves{FirstTS: 20 * ms, LastTS: 20 * ms}),
+			turnEvent(1, "in", 0, response, uint64(len(response)), event.Moves{FirstTS: 30 * ms, LastTS: 30 * ms}),
+			closeEvent(1, 200*ms)})
+		if len(out) != want {
+			t.Errorf("to %s: %v, want %d", remote, out, want)
+		}
 	}
 }

@@ -2,7 +2,10 @@
 
 package collector
 
-import "beltrace/collector/event"
+import (
+	"beltrace/collector/event"
+	"beltrace/collector/model"
+)
 
 // learn takes into x every fact that the event states.
 func (c *Collector) learn(x *conn, e *event.Event) {
@@ -132,4 +135,39 @@ func fillListener(e *event.Event, l *listener) {
 		e.ListenerConn = l.id
 		e.Set(event.FieldListenerConn)
 	}
+}
+
+// traffic counts the bytes of a connection that is still open.
+func (x *conn) traffic(e *event.Event) {
+	if x.state == model.StateClosed {
+		return
+	}
+	to, field := &x.bytesIn, event.FieldBytesIn
+	if e.Turn.Direction == event.DirOut {
+		to, field = &x.bytesOut, event.FieldBytesOut
+	}
+	*to = max(*to, e.Turn.Pos+e.Bytes)
+	x.have.Add(field)
+	if e.Known(event.FieldUnread) {
+		x.unread = e.Turn.Unread
+		x.have.Add(event.FieldUnread)
+	}
+}
+
+// trafficOfPeer counts them for the other end, if that one is a client here, whose own turns are not told: what was read it
+// has sent, and what was acknowledged it has.
+func (c *Collector) trafficOfPeer(x *conn, e *event.Event) {
+	y := c.conns[x.peer]
+	if x.peer == 0 || y == nil || y.role != event.RoleClient || y.state == model.StateClosed {
+		return
+	}
+	to, field := &y.bytesOut, event.FieldBytesOut
+	if e.Turn.Direction == event.DirOut {
+		to, field = &y.bytesIn, event.FieldBytesIn
+		if !e.Known(event.FieldAckedTS) {
+			return
+		}
+	}
+	*to = max(*to, e.Turn.Pos+e.Bytes)
+	y.have.Add(field)
 }

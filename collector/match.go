@@ -170,8 +170,11 @@ func fits(at, addr netip.Addr) int {
 	return 0
 }
 
-// watched reports whether a client's connection goes to a listener that is known here, whose side will be counted.
+// watched reports whether a client's connection goes to a listener on this host that is known, whose side will be counted.
 func (c *Collector) watched(x *conn) bool {
+	if x.peer == 0 && !x.remote.Addr().IsLoopback() && x.remote.Addr() != x.local.Addr() {
+		return false // the same port of another host
+	}
 	for _, l := range c.byPort[port{x.netns, x.remote.Port()}] {
 		if fits(l.local.Addr(), x.remote.Addr()) > 0 && l.aliveAt(x.complete) {
 			return true

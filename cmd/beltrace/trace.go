@@ -234,7 +234,7 @@ func (t *tracer) End() error { return t.out.Flush() }
 
 // movesFor returns the kinds among them that are written for each call, or for all that comes.
 func movesFor(kinds kindSet) []event.Kind {
-	return slices.DeleteFunc([]event.Kind{event.Read, event.Write, event.Readable}, func(k event.Kind) bool { return !kinds.has(k) })
+	return slices.DeleteFunc([]event.Kind{event.Turn, event.Read, event.Write, event.Readable}, func(k event.Kind) bool { return !kinds.has(k) })
 }
 
 // setsFor returns the sets of probes that named kinds need.

@@ -23,12 +23,14 @@ type Config struct {
 	NetNS string   // path of a network namespace
 	// Members lists the processes of a group, say a container; nil: no such filter. It is asked at start and once a
 	// second, for those that are no children of the ones before.
-	Members    func() []uint32
-	Group      string       // what Members lists, as a command-line word: --container NAME
-	Tier       probes.Tier  // "": the best that works; else hooks above it are not tried
-	SYN        bool         // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
-	Waits      bool         // a record for each wait of an epoll loop (trace epoll_wait); else they are only counted
-	Moves      []event.Kind // of event.Read, Write and Readable those that are written; else calls are only counted in turns
+	Members func() []uint32
+	Group   string      // what Members lists, as a command-line word: --container NAME
+	Tier    probes.Tier // "": the best that works; else hooks above it are not tried
+	SYN     bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
+	Waits   bool        // a record for each wait of an epoll loop (trace epoll_wait); else they are only counted
+	// Moves lists of event.Read, Write and Readable those that are written; else calls are only counted in turns. With any of
+	// these, or event.Turn, those of clients whose server is watched on the same host are written, too.
+	Moves      []event.Kind
 	Uring      bool         // a record for each operation of a ring (trace uring_submit); else they are only added up
 	Stacks     bool         // where threads sleep that serve requests, of all processes; else of those that Session.Stacks names
 	Want       []probes.Set // sets on demand that are needed from the start to the end

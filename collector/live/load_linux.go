@@ -41,6 +41,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 		"emit_read":     slices.Contains(c.Moves, event.Read),
 		"emit_write":    slices.Contains(c.Moves, event.Write),
 		"emit_readable": slices.Contains(c.Moves, event.Readable),
+		"both_ends":     len(c.Moves) > 0,
 		"emit_uring":    c.Uring,
 		"emit_waits":    c.Waits,
 		"emit_stacks":   c.Stacks,

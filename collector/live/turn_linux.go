@@ -32,7 +32,10 @@ func (d *decoder) turn(r *bpf.KernelTurnEvent, e *event.Event) bool {
 	if r.Running != 0 {
 		e.Set(event.FieldRunningNS)
 	}
-	e.Set(event.FieldBytes, event.FieldPos, event.FieldCalls, event.FieldLastTID, event.FieldDirection, event.FieldFirstTS, event.FieldLastTS)
+	e.Set(event.FieldBytes, event.FieldPos, event.FieldDirection)
+	if r.Calls != 0 { // else only what held the bytes was looked at
+		e.Set(event.FieldCalls, event.FieldLastTID, event.FieldFirstTS, event.FieldLastTS)
+	}
 	setSeen(e)
 	d.call(&r.E, r.Nr, r.Fd, e)
 	if n := min(int(r.HeadLen), len(r.Head)); n > 0 {
