@@ -38,6 +38,7 @@ type Config struct {
 	NoPayload  bool         // no byte of any message is copied
 	Marks      []string     // executables whose mark function is watched
 	MarkSymbol string       // its symbol, import/path.Func
+	Share      int          // turns are told of 1 in 2^Share connections at most, 0 to 10; 0: of all that can be carried
 	RingBytes  int          // size of the ring buffer, a power of two; 0: 8 MiB
 }
 

@@ -22,6 +22,7 @@ const (
 // some more.
 type sampling struct {
 	share  int
+	least  int    // it is never less: see Config.Share
 	turns  uint64 // at the last look
 	looked int64
 	many   int   // looks in a row with too many
@@ -51,7 +52,7 @@ func (p *sampling) look(now int64, turns uint64) bool {
 		return p.set(sharing(rate))
 	}
 	p.many = 0
-	enough := sharing(rate + rate/2) // with some room, lest it goes to and fro
+	enough := max(p.least, sharing(rate+rate/2)) // with some room, lest it goes to and fro
 	if full || enough >= p.share {
 		p.quiet = 0
 		return false
@@ -79,7 +80,7 @@ func (p *sampling) raised(mask uint32) {
 
 func (p *sampling) set(share int) bool {
 	before := p.share
-	p.share = max(0, min(share, maxSampling))
+	p.share = max(p.least, min(share, maxSampling))
 	return p.share != before
 }
 

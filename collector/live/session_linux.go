@@ -124,6 +124,9 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.loader.variables["held_tgid"].Set(c.Held); err != nil {
 		return fmt.Errorf("set held_tgid: %w", err)
 	}
+	s.sampling.least = c.Share
+	s.sampling.set(0)
+	s.sample()
 	if err := s.watchMembers(c.PIDs); err != nil {
 		return err
 	}
