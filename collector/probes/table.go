@@ -325,9 +325,12 @@ func markProbe() Probe {
 	}
 }
 
+const noMPTCP = "connections that speak MPTCP at both ends have no turns, and so no requests"
+
 func bytesProbe() Probe {
 	functions := "tcp_recvmsg, tcp_sendmsg, tcp_sendpage, tcp_data_ready, tcp_probe"
-	older := "of a connection that was there before, its first call is not counted; the pages of a sendfile before 6.5 are calls of their own"
+	older := "of a connection that was there before, its first call is not counted; the pages of a sendfile before 6.5 are calls of their own" +
+		"; " + noMPTCP
 	return Probe{
 		Name: Bytes, Set: Data, Yields: []event.Kind{event.Turn, event.Read, event.Write, event.Readable}, Facts: []string{FactTurn},
 		Why: "bytes that applications read and write, by stream position: when they were ready, read, written, sent, acknowledged",
@@ -335,7 +338,7 @@ func bytesProbe() Probe {
 			{
 				How: TPBTF, At: "sock_recv_length, sock_send_length, sk_data_ready, tcp_probe", Serves: Full, Needs: Tracepoint,
 				Fidelity: model.Exact, Progs: []string{"bytes_in_tp", "bytes_out_tp", "bytes_ready_tp", "segment_tp"},
-				Note: "with two threads on one socket the position, and which call moved how much, are derived",
+				Note: "with two threads on one socket the position, and which call moved how much, are derived; " + noMPTCP,
 			},
 			{
 				How: Fentry, At: functions, Serves: Full, Needs: Full, Fidelity: model.Exact, Note: older,
