@@ -53,7 +53,7 @@ func (c *Collector) workOf(x *conn) (w *work, server bool) {
 	}
 	if l.work == nil {
 		l.work = &work{clients: map[netip.Addr]*client{}}
-		l.work.Phases = map[string]int64{}
+		l.work.Phases, l.work.Slept = map[string]int64{}, map[string]model.Slept{}
 	}
 	l.work.shown = nil
 	return l.work, x.listener != nil
@@ -158,6 +158,11 @@ func (c *Collector) worked(x *conn, m *model.Exchange) {
 			app += ns
 		}
 	}
+	for phase, stack := range m.Stacks {
+		if strings.HasPrefix(phase, phaseAppBlocked) && w.Phases[phase] > 0 { // their number is bounded
+			w.Slept[phase] = model.Slept{TS: c.now, Stack: stack}
+		}
+	}
 	size := c.budget.Reservoir / 4
 	w.read.add(m.Phases[phaseRead], size)
 	w.write.add(m.Phases[phaseWrite]+m.Phases[phaseSend], size)
@@ -209,7 +214,7 @@ func (w *work) show(how detail) *model.Work {
 	}
 	if w.shown == nil {
 		m := w.Work
-		m.Phases = maps.Clone(w.Phases)
+		m.Phases, m.Slept = maps.Clone(w.Phases), maps.Clone(w.Slept)
 		for _, k := range w.clients {
 			m.Clients = append(m.Clients, k.Client)
 		}

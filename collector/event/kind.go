@@ -55,15 +55,10 @@ const (
 	Read
 	// Write: one call moved bytes from the application to the socket. They may wait there until they can be sent.
 	Write
-<<<<<<< HEAD
 	// Turn: the bytes that moved in one direction until the other side spoke, or until all of them were acknowledged. One out that
-	// goes on is written with what it has so far when its first call returned, and again, with the same Pos, when it is over.
-=======
-	// Turn: the bytes that moved in one direction until the other side spoke, or until all of them were acknowledged. One that
 	// goes on is written with what it has so far when its first call returned, and again, with the same Pos, when it is over.
 	// Of a client whose server is watched on this host only bytes that were held are written, without Calls, unless turns
 	// are asked for.
->>>>>>> 75aff37 (bpf, collector: a client's end tells no turns where its server's end on the same host does)
 	Turn
 	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
 	// CPU; its connection is absent when the thread had several requests to answer.

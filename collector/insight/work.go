@@ -77,9 +77,15 @@ var blockedHandler = rule{
 			return nil
 		}
 		words, remedy := waitingFor(on)
+		at := ""
+		if slept := l.now.work.Slept[blockedIn+on]; slept.TS >= l.now.ts-int64(span) {
+			if at = slept.Stack.Callers(stackShown); at != "" {
+				at = "; the code is " + at
+			}
+		}
 		return &evidence{severity: model.Warning, weight: float64(most), remedy: remedy,
-			text: fmt.Sprintf("requests wait %s: %s of each, %.0f %% of its time (%s in the last 10 s, %s each from the first byte to the last)",
-				words, dur(s.each(most)), s.of(most)*100, count(s.exchanges, "request"), dur(s.each(s.serving))),
+			text: fmt.Sprintf("requests wait %s: %s of each, %.0f %% of its time (%s in the last 10 s, %s each from the first byte to the last)%s",
+				words, dur(s.each(most)), s.of(most)*100, count(s.exchanges, "request"), dur(s.each(s.serving)), at),
 			numbers: map[string]float64{"requests_10s": float64(s.exchanges), "blocked_ns": float64(s.each(most)), "share": s.of(most), "serving_ns": float64(s.each(s.serving))}}
 	},
 }

@@ -7,6 +7,7 @@ type Work struct {
 	Exchanges uint64
 	TotalNS   int64            // of all exchanges together
 	Phases    map[string]int64 // of them, ns by phase
+	Slept     map[string]Slept // where requests were blocked, by phase, as far as it was looked for
 	// Read, App and Write are the server's share of each exchange: reading the request; from its last byte read to the first
 	// one written; from there to the last byte sent.
 	Read, App, Write Distribution
@@ -15,6 +16,12 @@ type Work struct {
 	Server, Client Held    // what kept its bytes from being sent, and those of its clients
 	Retransmits    uint64  // segments that it sent again
 	Clients        []Client
+}
+
+// Slept is where in its program a thread last slept for the longest part of a request.
+type Slept struct {
+	TS    int64 // when that request was over
+	Stack Stack
 }
 
 // Traffic counts what moved in one direction, and in how many calls.
