@@ -106,8 +106,8 @@ func waitingFor(on string) (words, remedy string) {
 	case strings.Contains(call, "nanosleep"):
 		return "since the handler sleeps in " + call, "Take the sleep out of the handler, or wait for the event itself instead of looking for it again and again."
 	case strings.HasPrefix(call, "epoll_") || strings.HasPrefix(call, "poll") || call == "ppoll" || call == "select" || call == "pselect6":
-		return fmt.Sprintf("in %s (for another socket, or a timer)", call),
-			"Look at what the handler waits for: another server, a queue, a timer. Its thread was in an event loop meanwhile, so it is not the loop that is slow."
+		return fmt.Sprintf("in %s (for another socket, or a timer; a Go program also for a lock or a channel)", call),
+			"Look at what the handler waits for: another server, a queue, a timer; in a Go program, whose scheduler waits there, also a mutex or a channel (its block and mutex profiles). Its thread was in an event loop meanwhile, so it is not the loop that is slow."
 	case call == "page_fault" || strings.Contains(call, "sync") || strings.HasPrefix(call, "pread") || strings.HasPrefix(call, "pwrite") || strings.HasPrefix(call, "open"):
 		return fmt.Sprintf("for the disk (in %s)", call), "Keep what is read often in memory, write without waiting (batch, or another thread syncs), or use a faster disk."
 	case call == "sendto" || call == "write" || call == "sendmsg" || call == "writev" || call == "sendfile":

@@ -39,7 +39,25 @@ func TestExchangeTimes(t *testing.T) {
 	w.judgeHandlers(p, server, []handler{
 		{"/sleep/0", 10, "", 0}, {"/sleep/1", 10, "", 0}, {"/sleep/10", 10, "app.blocked:", 8 * time.Millisecond},
 		{"/sleep/100", 3, "app.blocked:", 90 * time.Millisecond}, {"/spin/5", 10, "app.r", 4500 * time.Microsecond}, // by the clock: running, and waiting for a CPU
+		{"/lock/10", 5, "app.blocked:", 8 * time.Millisecond},
 	})
+	for _, x := range w.snapshot().Exchanges { // the goroutine is parked: its thread does what Go's scheduler has it do
+		on := longestBlocked(&x)
+		if x.Path == "/lock/10" && on != "futex" && on != "epoll_pwait" && !w.leavesOut() {
+			t.Errorf("for a sync.Mutex a thread was blocked in %q: %v", on, x.Phases)
+		}
+	}
+}
+
+// longestBlocked names what the exchange's thread was blocked in for longest.
+func longestBlocked(x *model.Exchange) (on string) {
+	var most int64
+	for phase, ns := range x.Phases {
+		if what, ok := strings.CutPrefix(phase, "app.blocked:"); ok && ns > most {
+			on, most = what, ns
+		}
+	}
+	return on
 }
 
 // TestBlockedHandlers: the same of a thread that does all by itself; what it waits for is named.

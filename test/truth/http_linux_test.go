@@ -18,7 +18,7 @@ import (
 )
 
 // opHTTP starts a net/http server that lives as long as its agent, and returns its address. /sleep/MS sleeps, /spin/MS
-// keeps a CPU busy, any other path answers at once.
+// keeps a CPU busy, /lock/MS waits for a sync.Mutex, any other path answers at once.
 func opHTTP(addr netip.AddrPort) (netip.AddrPort, error) {
 	l, err := net.Listen("tcp", addr.String())
 	if err != nil {
@@ -38,6 +38,11 @@ func answerHTTP(w http.ResponseWriter, r *http.Request) {
 	case "spin":
 		for start := time.Now(); time.Since(start) < d; {
 		}
+	case "lock": // another goroutine holds it
+		var mu sync.Mutex
+		mu.Lock()
+		time.AfterFunc(d, mu.Unlock)
+		mu.Lock()
 	case "missing":
 		w.WriteHeader(http.StatusNotFound)
 	case "chunks": // they begin anywhere in the writes to the socket
