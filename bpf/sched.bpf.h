@@ -87,6 +87,12 @@ static __always_inline struct thread *thread_of(__u32 tid)
 /* It is too large for the stack. */
 const struct thread no_thread = {.cpu = NO_CPU};
 
+/* The name is that of the process: of its first thread. */
+static __always_inline void name_thread(struct thread *t, struct task_struct *task)
+{
+	bpf_probe_read_kernel(t->comm, sizeof(t->comm), &BPF_CORE_READ(task, group_leader)->comm);
+}
+
 /*
  * Watches a thread from now on, or with THREAD_NEW as soon as a hook sees it. NULL if it is watched already, or if there is
  * no room, which is counted.
@@ -105,7 +111,7 @@ static __always_inline struct thread *thread_add(struct task_struct *task, __u8 
 	t = thread_of(tid);
 	if (!t)
 		return 0;
-	bpf_probe_read_kernel(t->comm, sizeof(t->comm), &BPF_CORE_READ(task, group_leader)->comm);
+	name_thread(t, task);
 	t->pid = BPF_CORE_READ(task, tgid);
 	if (t->state == THREAD_NEW) /* else a hook was faster */
 		thread_becomes(t, state, 0, bpf_ktime_get_ns());
@@ -260,12 +266,15 @@ int BPF_PROG(sched_wakeup_new, struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_exec, struct task_struct *task, int old_tid)
 {
-	__u32 old = old_tid;
+	__u32 old = old_tid, tid = task->pid;
+	struct thread *t = thread_of(tid);
 
 	held_tgid = task->tgid == held_tgid ? 0 : held_tgid;
-	if (task->pid != old_tid)
+	if (tid != old)
 		bpf_map_delete_elem(&threads, &old);
-	if (thread_wanted(task))
+	if (t)
+		name_thread(t, task);
+	else if (thread_wanted(task))
 		thread_add(task, THREAD_RUNNING);
 	return 0;
 }

@@ -12,6 +12,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,7 +63,7 @@ func TestFilterPort(t *testing.T) {
 func TestFilterPIDWithChildren(t *testing.T) {
 	p := newPair(t)
 	other := p.sibling(t)
-	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}})
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Want: []probes.Set{probes.Sched}})
 	w.strict = true
 	served, dialed := p.talkOn(w, onePort)
 	other.talkOn(w, otherPort)
@@ -79,6 +80,14 @@ func TestFilterPIDWithChildren(t *testing.T) {
 	w.verify(append(ends, of(wholes(t, toOther, byChild), event.RoleClient)...))
 	w.counts(onePort, event.Listen, 1)
 	w.counts(otherPort, event.Listen, 0)
+	if w.session != nil { // it was born with its parent's name
+		last := w.until("the end of the child", func(e *event.Event) bool {
+			return e.Kind == event.Thread && e.TID == byChild[0].PID && e.Known(event.FieldPhase)
+		})
+		if last.Comm != "exe" {
+			t.Errorf("the child's thread is called %s after it has become another program", last.Comm)
+		}
+	}
 }
 
 // opShare gives the agent another process's listener, as a pre-fork server's processes have it from their parent.
