@@ -41,8 +41,11 @@ func (u *ui) layout() view.Layout {
 
 func (u *ui) drawList(p painter, a area) {
 	t, s := u.table(), u.state()
+	var lines []view.Line
 	if foot := u.page().Foot; foot != nil {
-		lines := foot(u.input(), a.w-1, a.h)
+		lines = foot(u.input(), a.w-1, a.h)
+	}
+	if len(lines) > 0 {
 		var below area
 		a, below = a.bottom(len(lines) + 1)
 		p.rule(area{below.x - 1, below.y, below.w + 1, below.h}, 0)

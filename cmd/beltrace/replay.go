@@ -51,6 +51,7 @@ Without a terminal, or with --once, the recording is read to its end and its las
 	f.addSelection(c)
 	f.addNetNS(c, "only the network namespace of this `number`, or at this path on this host")
 	out.add(c)
+	c.Flags().Lookup("headless").Usage = "print the last snapshot instead of the dashboard"
 	c.Flags().Var(&speed, "speed", "`times` as fast as it happened, 0 for as fast as possible (the dashboard's default is 1)")
 	return c
 }
