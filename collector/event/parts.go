@@ -118,7 +118,7 @@ type Message struct {
 
 // Outcome is how a request was answered.
 type Outcome struct {
-	Protocol   string              // http1; tcp: cut by change of direction
+	Protocol   string              // http1; tcp, tls?, http2?: cut by change of direction; unparsed: no HTTP where a message of it should be
 	Summary    string              // METHOD PATH STATUS: no query, no headers, no body
 	Phases     map[string]int64    // ns by phase; they add up to TotalNS
 	TotalNS    int64               // from the SYN (a connection's first) or the first byte of the request to the last byte first sent

@@ -144,6 +144,7 @@ func (h *http1) handleLine(dir Dir, line []byte, pos uint64, out []Boundary) []B
 	switch s.state {
 	case atStart:
 		if !s.msg.parsed(dir) {
+			s.msg.Protocol = "unparsed"
 			return h.lose(dir, out)
 		}
 		s.head = http1Head{}
@@ -267,6 +268,9 @@ func (h *http1) skip(dir Dir, n uint64, out []Boundary) []Boundary {
 func (h *http1) lose(dir Dir, out []Boundary) []Boundary {
 	s := &h.side[dir]
 	if s.state != skipping {
+		if s.state == atStart && len(s.line) > len("PROPFIND") && !s.msg.parsed(dir) {
+			s.msg.Protocol = "unparsed"
+		}
 		if s.state == atStart || s.state == inHead {
 			h.unseenHead(dir)
 		}

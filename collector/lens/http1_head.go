@@ -50,16 +50,31 @@ func (m *Message) first(dir Dir, line []byte, whole bool) {
 		m.Status = statusOf(line)
 		return
 	}
-	method, rest, ok := bytes.Cut(line, []byte(" "))
-	if !isToken(method) || !ok && whole {
+	method, rest, ok := bytes.Cut(trimEOL(line), []byte(" "))
+	if !ok || !isToken(method) {
 		return
 	}
-	if !ok {
-		return
+	target, version, ended := bytes.Cut(rest, []byte(" "))
+	if !(ended && whole && http1Version(version)) && !(http1Request(line) && http1Target(method, target) && (!ended || http1Version(version))) {
+		return // it may be anything, as the rest of a header or of a body
 	}
-	m.Method = string(method)
-	target, _, ended := bytes.Cut(rest, []byte(" "))
-	m.Path = pathOf(trimEOL(target), ended || whole)
+	m.Method, m.Path = string(method), pathOf(target, ended || whole)
+}
+
+// http1Version reports whether the last word of a request line is one of HTTP/1, as far as it is there.
+func http1Version(b []byte) bool {
+	const version = "HTTP/1."
+	if i := bytes.LastIndexByte(b, ' '); i >= 0 { // spaces in the target are wrong, and sent all the same
+		b = b[i+1:]
+	}
+	n := min(len(b), len(version))
+	return string(b[:n]) == version[:n]
+}
+
+// http1Target reports whether a request's target begins as one does (RFC 9112, 3.2), or has not begun.
+func http1Target(method, b []byte) bool {
+	n := min(len(b), len("http"))
+	return len(b) == 0 || b[0] == '/' || b[0] == '*' || strings.EqualFold(string(b[:n]), "http"[:n]) || string(method) == "CONNECT"
 }
 
 // parsed reports whether the whole first line was one of HTTP/1.

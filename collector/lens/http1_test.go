@@ -191,6 +191,36 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
+// TestNoRequestLine: what comes where a request line should, as the rest of a header or body of which the beginning was missed,
+// is named unparsed, and none of it is taken for a method or path.
+func TestNoRequestLine(t *testing.T) {
+	for _, bytes := range []string{
+		"hunter2 is my password\r\n\r\n", "hunter2 secret", "Bearer: hunter2 secret", "hunter2 /secret HTTP", "GET secret\r\n\r\n", "POST secret",
+		"hunter2 " + strings.Repeat("secret", 200), strings.Repeat("secret", 50), "GET secret HTTP/2.0\r\n\r\n", "POST pass:word",
+	} {
+		l := NewHTTP1()
+		all := append(l.Feed(Request, 0, []byte(bytes), uint64(len(bytes))), l.Turn(Request, uint64(len(bytes)))...)
+		if len(all) == 0 {
+			t.Errorf("%q is no message", bytes)
+		}
+		for _, b := range all {
+			if m := b.Msg; m.Method != "" || m.Path != "" || m.Protocol != "unparsed" {
+				t.Errorf("%q: %s %q %q", bytes, m.Protocol, m.Method, m.Path)
+			}
+		}
+	}
+	for line, want := range map[string]string{
+		"BREW /pot HTTP/1.1\r\n\r\n": "BREW /pot", "GET /": "GET /…", "GET /a?b c d HTTP/1.1\r\n\r\n": "GET /a", "OPTIONS * HTTP/1.1\r\n\r\n": "OPTIONS *",
+		"GET /old\r\n": "GET /old", "CONNECT h:443 HT": "CONNECT h:443", "GET http://h/p HTTP/1.0\n\n": "GET /p", "G": "", "GET ": "GET …",
+	} {
+		l := NewHTTP1()
+		all := l.Feed(Request, 0, []byte(line), uint64(len(line)))
+		if m := all[0].Msg; strings.TrimSpace(m.Method+" "+m.Path) != want || m.Protocol != "http1" {
+			t.Errorf("%q: %s %q %q, want %s", line, m.Protocol, m.Method, m.Path, want)
+		}
+	}
+}
+
 // FuzzLens feeds any bytes in any pieces: messages must not overlap, must begin before they end, and secrets stay inside.
 func FuzzLens(f *testing.F) {
 	f.Add([]byte(get+ok), []byte{40, 18, 150})

@@ -35,7 +35,7 @@ type Boundary struct {
 
 // Message is one message of a protocol. It is filled in as its bytes come; the lens keeps no message that has ended.
 type Message struct {
-	Protocol string // http1, tcp
+	Protocol string // http1, tcp, tls?, http2?; unparsed: not HTTP where a message of it should be
 	Method   string // of a request; "": unknown
 	Path     string // of a request: without query, cut at 200 bytes
 	Status   int    // of a response; 0: unknown
