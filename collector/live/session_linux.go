@@ -69,6 +69,7 @@ type Session struct {
 	done    chan struct{} // closed by Close
 	close   sync.Once
 	closing sync.WaitGroup // hooks that are being detached
+	naming  sync.WaitGroup // who names stacks, until the end
 	last    chan struct{}  // closed by Stop
 	stop    sync.Once
 	final   bool       // the drain that is under way is the last one
@@ -281,6 +282,7 @@ func (s *Session) Close() error {
 			a.close()
 		}
 		s.closing.Wait()
+		s.naming.Wait()
 		s.meter.close()
 		if s.ring != nil {
 			s.ring.close()

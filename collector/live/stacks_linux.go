@@ -106,7 +106,7 @@ func (s *Session) hold(e *event.Event) bool {
 	if t.ask == nil {
 		t.ask, t.told = make(chan stackKey, 64), make(chan namedStack, 64)
 		t.known, t.asking = map[stackKey][]string{}, map[stackKey]bool{}
-		s.closing.Go(func() { nameStacks(t.ask, t.told, s.done) })
+		s.naming.Go(func() { nameStacks(t.ask, t.told, s.done) })
 	}
 	if !t.asking[key] {
 		select {

@@ -76,11 +76,12 @@ func TestLastNames(t *testing.T) {
 	if err := s.decoder.decode(slept(100, 1), &e); err != nil || !s.hold(&e) {
 		t.Fatalf("it is not held: %v", err)
 	}
+	s.closing.Wait() // who names them lives on, and hooks can be attached meanwhile
 	began := time.Now()
 	s.releaseHeld(monotonic())
 	if len(s.pending) != 1 || time.Since(began) > patience {
 		t.Errorf("released %+v after %v", s.pending, time.Since(began))
 	}
 	close(s.done)
-	s.closing.Wait()
+	s.naming.Wait()
 }
