@@ -193,7 +193,11 @@ func interestSection(d *Detail, in Input, l *model.Loop) {
 	for _, fd := range fds[:min(len(fds), interestListed)] {
 		line := Line{{pad(fmt.Sprintf("fd %d", fd), factName), Strong}, {pad(eventWords(l.Interest[fd]), 24), Normal}}
 		if c := at[fd]; c != nil {
-			d.link(append(line, Span{" " + address(c.Local) + " ← " + address(c.Remote), Dim}), Key{Kind: ConnectionRecord, ID: c.Conn})
+			line = append(line, Span{" " + address(c.Local) + " ← " + address(c.Remote), Dim})
+			if c.Exchanges.Known { // it was ready at least as often
+				line = append(line, Span{"  " + Plural(int(c.Exchanges.V), "request", "requests"), Normal})
+			}
+			d.link(line, Key{Kind: ConnectionRecord, ID: c.Conn})
 			continue
 		}
 		d.add(line)

@@ -50,6 +50,26 @@ func TestLoopLinks(t *testing.T) {
 	}
 }
 
+// TestLoopDescriptors: which sockets were ready, and how many requests came by each.
+func TestLoopDescriptors(t *testing.T) {
+	s := viewtest.Busy()
+	c := &s.Connections[0]
+	c.PID, c.FD, c.State, c.Exchanges = model.Some[uint32](812), model.Some[int32](11), "established", model.Some[uint64](12)
+	d, ok := view.Open(view.Input{Snap: s}, view.Key{Kind: view.LoopRecord, ID: 812, Name: "812 epfd 7"}, 100)
+	if !ok {
+		t.Fatal("the loop does not open")
+	}
+	for _, l := range d.Lines {
+		if l.Link == (view.Key{Kind: view.ConnectionRecord, ID: c.Conn}) {
+			if text := l.Line.String(); !strings.HasPrefix(text, "fd 11") || !strings.HasSuffix(text, "  12 requests") {
+				t.Errorf("the line of its descriptor is %q", text)
+			}
+			return
+		}
+	}
+	t.Error("no line leads to the connection")
+}
+
 // TestLoopsLately: rates and shares are those of the last seconds; a loop that has ended long ago is not shown.
 func TestLoopsLately(t *testing.T) {
 	const sec = int64(1e9)
