@@ -29,7 +29,7 @@ func lesson() demo.Lesson {
 				}, {
 					Text: "the server's writes stood still meanwhile: the time between its first byte written and the last", Needs: turn, Check: checkStood,
 				}, {
-					Text: "all bytes arrived in the end: nothing was lost, nothing was sent in vain", Needs: turn, Check: checkAll,
+					Text: "all bytes arrived in the end: what could not be sent waited in the server's socket", Needs: turn, Check: checkAll,
 				}},
 			},
 			stepOther: {
