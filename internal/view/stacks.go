@@ -101,7 +101,7 @@ func addStack(d *Detail, stack model.Stack, width int) {
 
 // whyNotOwn says why no function of the program itself is in the stack of a sleep.
 func whyNotOwn(stack model.Stack) string {
-	if strings.HasPrefix(stack[0], "runtime.") {
+	if slices.ContainsFunc(stack, func(frame string) bool { return strings.HasPrefix(frame, "runtime.") }) {
 		return "This is Go's scheduler: the goroutine that waits is on no thread, so that its own stack is not seen."
 	}
 	return "What called it has no frame pointers (-fno-omit-frame-pointer keeps them): it is not known."
