@@ -47,6 +47,8 @@ func reportArgs(c *cobra.Command, args []string) error {
 	switch {
 	case len(args) > 1:
 		return usagef("%s takes one argument, not %q: %s FILE", use, strings.Join(args, " "), use)
+	case len(args) == 1 && args[0] == "":
+		return usagef("the name is empty: %s FILE", use)
 	case len(args) == 1:
 		for _, name := range []string{"no-payload", "tier", "verbose"} {
 			if c.Flags().Changed(name) {

@@ -115,6 +115,8 @@ func oneArg(what, example string) cobra.PositionalArgs {
 			return usagef("%s needs %s: %s", c.CommandPath(), what, use)
 		case n > 1:
 			return usagef("%s takes one argument, not %q: %s", c.CommandPath(), strings.Join(args[:n], " "), use)
+		case args[0] == "": // from an empty variable
+			return usagef("the name is empty: %s", use)
 		}
 		return nil
 	}
