@@ -30,6 +30,7 @@ var pictures = []struct {
 	{"listeners", "The listeners, the fullest accept queue first", 24, []string{"2"}, "LISTENER"},
 	{"listener", "One listener opened: who waits, who accepts, how long the waits are", 36, []string{"Enter"}, "WAITING NOW"},
 	{"connections", "The connections, those that wait for accept first", 30, []string{"Escape", "3"}, "REMOTE"},
+	{"request", "A request opened: where its time went, phase by phase", 24, []string{"4", "Enter"}, "first byte"},
 	{"finding", "A finding opened: what happens, what the kernel does, what to change", 28, []string{"8", "Enter"}, "WHAT TO CHANGE"},
 	{"events", "The events, the newest first", 24, []string{"9"}, "EVENT"},
 }
