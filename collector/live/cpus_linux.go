@@ -21,11 +21,14 @@ const (
 	quotaFor = int64(10e9) // ns: how long a process's quota is not read again
 )
 
-// quota is how much of the CPUs the cgroups of a process let it have.
+// quota is how much of the CPUs the cgroups of a process let it have; and its name, which it may change without a program
+// of ours that sees it.
 type quota struct {
 	read  int64   // when, CLOCK_MONOTONIC
 	cpus  float64 // 0: as much as there is
 	limit bool
+	name  string // "": it was gone already
+	first string // what it was called when it began, or became another program
 }
 
 // putCPUs adds which CPUs a thread may use (its affinity, within its cpuset), and how much of them its cgroups allow.
@@ -36,18 +39,32 @@ func (s *Session) putCPUs(e *event.Event) {
 		e.Set(event.FieldCPUsAllowed)
 	}
 	q, ok := s.threads.quotas[e.PID]
-	if !ok || e.TS-q.read > quotaFor {
+	if !ok || e.TS-q.read > quotaFor || q.first != e.Comm {
 		if len(s.threads.quotas) >= batch || s.threads.quotas == nil {
 			s.threads.quotas = map[uint32]quota{}
 		}
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", e.PID)) // of one that is gone nothing is known
-		q = quota{read: e.TS}
+		q = quota{read: e.TS, name: s.threads.name(e.PID), first: e.Comm}
 		q.cpus, q.limit = quotaOf(string(text), cgroups)
 		s.threads.quotas[e.PID] = q
 	}
 	if q.limit {
 		e.Thread.CPUQuota = q.cpus
 		e.Set(event.FieldCPUQuota)
+	}
+	s.threads.rename(e)
+}
+
+// name reads what a process is called now.
+func (r *threadReader) name(pid uint32) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // of one that is gone nothing is known
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// rename gives an event the name that its process has given itself, if that was seen.
+func (r *threadReader) rename(e *event.Event) {
+	if q := r.quotas[e.PID]; q.name != "" && q.first == e.Comm {
+		e.Comm = q.name
 	}
 }
 

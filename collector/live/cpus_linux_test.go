@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"beltrace/collector/event"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,6 +21,26 @@ func TestCPUList(t *testing.T) {
 		if got := cpuList(&set); got != want {
 			t.Errorf("the CPUs %v are written %q", cpus, got)
 		}
+	}
+}
+
+// TestRename: a process that has given itself another name is called so, until it becomes another program.
+func TestRename(t *testing.T) {
+	r := threadReader{quotas: map[uint32]quota{7: {first: "exe", name: "demo-worker"}, 8: {first: "sh"}}}
+	for _, c := range []struct {
+		pid       uint32
+		was, want string
+	}{{7, "exe", "demo-worker"}, {7, "python3", "python3"}, {8, "sh", "sh"}, {9, "exe", "exe"}} {
+		e := event.Event{PID: c.pid, Comm: c.was}
+		if r.rename(&e); e.Comm != c.want {
+			t.Errorf("%s of process %d is called %s, want %s", c.was, c.pid, e.Comm, c.want)
+		}
+	}
+	if self := r.name(uint32(os.Getpid())); self == "" {
+		t.Error("this process has no name")
+	}
+	if gone := r.name(1 << 31); gone != "" {
+		t.Errorf("a process that is not there is called %q", gone)
 	}
 }
 

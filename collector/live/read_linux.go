@@ -123,6 +123,8 @@ func (s *Session) note(raw []byte, e *event.Event) {
 		s.addDescriptors(e)
 	case event.Unlisten:
 		s.endListener(e, record[bpf.KernelQueueEvent](raw).Drops)
+	case event.Thread:
+		s.threads.rename(e)
 	}
 }
 
