@@ -3,11 +3,11 @@
 package truth
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -67,7 +67,6 @@ type fetched struct {
 	Status       int
 	Begun, Ended int64 // CLOCK_MONOTONIC: before it was sent, when all of the response was read
 	First        int64 // when its first byte was read
-	Dialed       int   // connections that were made for it
 }
 
 // opFetch makes the requests.
@@ -78,10 +77,10 @@ func opFetch(a fetchArgs) ([]fetched, error) {
 	var failed error
 	for lane := range a.Lanes {
 		wg.Go(func() {
-			tr := &http.Transport{DisableKeepAlives: a.Close}
-			defer tr.CloseIdleConnections()
+			c := client{server: a.Server, oneEach: a.Close}
+			defer c.close()
 			for i := range a.N {
-				f, err := fetchOne(tr, a.Server, a.Paths[(i+lane)%len(a.Paths)])
+				f, err := c.fetch(a.Paths[(i+lane)%len(a.Paths)])
 				mu.Lock()
 				out = append(out, f)
 				if err != nil {
@@ -95,26 +94,53 @@ func opFetch(a fetchArgs) ([]fetched, error) {
 	return out, failed
 }
 
-func fetchOne(tr *http.Transport, server netip.AddrPort, path string) (f fetched, err error) {
+// client makes requests over one connection, or one each. Not by http.Transport: that gives up a connection where it
+// learns more than 50 ms after a response that the request was written (maxWriteWaitBeforeConnReuse), as in a busy guest.
+type client struct {
+	server  netip.AddrPort
+	oneEach bool
+	conn    net.Conn
+	in      *bufio.Reader
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}
+
+func (c *client) fetch(path string) (f fetched, err error) {
 	f.Path = path
-	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s%s?token=secret", server, path), nil)
+	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s%s?token=secret", c.server, path), nil)
 	if err != nil {
 		return f, err
 	}
-	got := func(c httptrace.GotConnInfo) {
-		f.Begun = testkit.Mono()
-		if !c.Reused {
-			f.Dialed++
+	req.Close = c.oneEach
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.server.String()); err != nil {
+			c.conn = nil
+			return f, err
 		}
+		c.in = bufio.NewReader(c.conn)
 	}
-	trace := &httptrace.ClientTrace{GotConn: got, GotFirstResponseByte: func() { f.First = testkit.Mono() }}
-	res, err := tr.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	f.Begun = testkit.Mono()
+	if err := req.Write(c.conn); err != nil {
+		return f, err
+	}
+	if _, err := c.in.Peek(1); err != nil {
+		return f, err
+	}
+	f.First = testkit.Mono()
+	res, err := http.ReadResponse(c.in, req)
 	if err != nil {
 		return f, err
 	}
-	defer res.Body.Close()
 	f.Status = res.StatusCode
 	_, err = io.Copy(io.Discard, res.Body)
 	f.Ended = testkit.Mono()
+	if err != nil || res.Close || c.oneEach {
+		c.close()
+	}
 	return f, err
 }
