@@ -131,14 +131,17 @@ func TestExchangesOnDemand(t *testing.T) {
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{})
 	server := do[netip.AddrPort](p.server, "http", loopback4)
-	ask := askArgs{Server: server, Paths: slices.Repeat([]string{"/sleep/100"}, 4)}
-	asking := begin[[]fetched](p.client, "ask", ask)
+	n := 4
+	if testkit.Guest() { // attaching takes seconds there
+		n = 30
+	}
+	asking := begin[[]fetched](p.client, "ask", askArgs{Server: server, Paths: slices.Repeat([]string{"/sleep/100"}, n)})
 	time.Sleep(150 * time.Millisecond) // its connection is there
 	for _, set := range []probes.Set{probes.Data, probes.Sched} {
 		w.session.Need(set)
 	}
 	asking.result()
-	do[[]fetched](p.client, "ask", ask)
+	do[[]fetched](p.client, "ask", askArgs{Server: server, Paths: slices.Repeat([]string{"/sleep/100"}, 4)})
 	if !w.knowsTurns() {
 		return
 	}
