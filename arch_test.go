@@ -49,13 +49,14 @@ var arrows = []struct {
 	{pkg: "demos", may: []string{"demos/..."}, why: "it is only the list of demos"},
 	{pkg: "demos/demotest", may: []string{"demos/demo", "collector/event", "collector/model"}, test: []string{"demos"},
 		why: "the contract is checked the same way for each demo"},
-	{pkg: "demos/demo", may: []string{"collector/event", "collector/model"}, test: []string{"internal/gofunc"},
+	{pkg: "demos/demo", may: []string{"collector/event", "collector/model", "internal/unix"}, test: []string{"internal/gofunc"},
 		why: "a claim reads a snapshot, wherever it comes from; a demo must not see the collector it is to convince"},
-	{pkg: "demos/execution", may: []string{"demos/demo", "collector/event", "collector/model", "internal/uring"}, test: []string{"demos/demotest"},
+	{pkg: "demos/execution", may: []string{"demos/demo", "collector/event", "collector/model", "internal/unix", "internal/uring"}, test: []string{"demos/demotest"},
 		why: "a demo stands alone, and must not see the collector it is to convince; the ring is a means, as sockets are"},
-	{pkg: "demos/...", may: []string{"demos/demo", "collector/event", "collector/model", "internal/uring"}, test: []string{"demos/demotest"},
+	{pkg: "demos/...", may: []string{"demos/demo", "collector/event", "collector/model", "internal/unix", "internal/uring"}, test: []string{"demos/demotest"},
 		why: "each demo stands alone, and must not see the collector it is to convince"},
 	{pkg: "internal/symbol", may: []string{"internal/gofunc"}, why: "names of code are found in files alone"},
+	{pkg: "internal/screens", may: []string{"internal/unix"}, why: "its servers are programs of their own; it starts beltrace as a user does"},
 	{pkg: "internal/...", why: "small helpers know nothing of beltrace"},
 	{pkg: "test/...", may: []string{"..."}},
 	{pkg: "cmd/...", may: []string{"..."}},
@@ -87,6 +88,7 @@ var systems = []struct{ files, why string }{
 	{"demos/requestcost/cookie_*.go", "only Linux gives a connection a number"},
 	{"demos/synqueue/deaf_*.go", "a client that hears nothing is made by a socket option that not every system has"},
 	{"internal/testkit/*", "tests of the kernel need it"},
+	{"internal/unix/system_*.go", "the demos' system calls are there on unix alone"},
 	{"internal/uring/*", "only Linux has io_uring"},
 	{"test/*/*", "tests of the kernel"},
 }
@@ -119,7 +121,7 @@ func TestSystems(t *testing.T) {
 func dependsOnSystem(t *testing.T, file string) bool {
 	t.Helper()
 	in := map[bool]int{}
-	for _, system := range []string{"linux", "darwin", "freebsd"} {
+	for _, system := range []string{"linux", "darwin", "freebsd", "windows"} {
 		c := build.Default
 		c.GOOS, c.GOARCH, c.CgoEnabled = system, "arm64", false
 		ok, err := c.MatchFile(path.Dir(file), path.Base(file))
@@ -131,13 +133,19 @@ func dependsOnSystem(t *testing.T, file string) bool {
 	return len(in) > 1
 }
 
-// TestReplayPath tests that nothing of BPF is in the program for macOS.
+// TestReplayPath tests that nothing of BPF is in the program for macOS and Windows.
 func TestReplayPath(t *testing.T) {
+	for _, system := range []string{"darwin", "windows"} {
+		t.Run(system, func(t *testing.T) { replayPath(t, system) })
+	}
+}
+
+func replayPath(t *testing.T, system string) {
 	cmd := exec.Command("go", "list", "-deps", "./cmd/beltrace")
-	cmd.Env = append(os.Environ(), "GOOS=darwin", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("list what the program for macOS is made of: %v", err)
+		t.Fatalf("list what the program for %s is made of: %v", system, err)
 	}
 	deps := strings.Fields(string(out))
 	for _, need := range []string{"collector", "collector/record", "internal/view", "tui", "demos"} {

@@ -62,6 +62,10 @@ func (a *app) hold(path string, args []string, out io.Writer) (*command, error) 
 	if err != nil {
 		return nil, err
 	}
+	attr, err := ownGroup(nil)
+	if err != nil {
+		return nil, err
+	}
 	pipes, err := newPipes(2)
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func (a *app) hold(path string, args []string, out io.Writer) (*command, error) 
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.ExtraFiles = []*os.File{gate.r, failed.w}
 	// Keys typed at the terminal reach us alone, and we pass on what ends us; so the command is told once.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attr
 	if a.in != nil && !isTerminal(a.in) {
 		cmd.Stdin = a.in // a terminal would stop it: it is not in the foreground
 	}
@@ -143,7 +147,7 @@ func (c *command) Release() error {
 }
 
 // signal tells the command and all that it started. An error means that all are gone.
-func (c *command) signal(s syscall.Signal) { _ = syscall.Kill(-c.PID, s) }
+func (c *command) signal(s syscall.Signal) { _ = killGroup(c.PID, s) }
 
 // endSignal is the signal to pass on: the one that we got, if it was one.
 func endSignal(ctx context.Context) syscall.Signal {

@@ -14,8 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"beltrace/demos/demo"
 )
@@ -131,7 +130,7 @@ func (r *reporter) announce(addr net.Addr) { r.say(demoReport{Addr: addr.String(
 
 // listened notes why listening failed.
 func (r *reporter) listened(addr string, err error) error {
-	if errors.Is(err, unix.EADDRINUSE) {
+	if errors.Is(err, syscall.EADDRINUSE) {
 		r.inUse = addr
 	}
 	return err

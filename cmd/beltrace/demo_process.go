@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // demoPatience is how long a child may take to end after it was told to.
@@ -108,7 +108,7 @@ func (p *demoProcess) Stop() {
 	case <-time.After(demoPatience):
 	}
 	// What it started is in its group, too, and holds its output open. An error means that all are gone.
-	_ = unix.Kill(-p.PID, unix.SIGKILL)
+	_ = killGroup(p.PID, syscall.SIGKILL)
 	<-p.Ended
 }
 

@@ -2,10 +2,7 @@
 
 package main
 
-import (
-	"os/exec"
-	"syscall"
-)
+import "os/exec"
 
 // selfCommand starts this program again as the invoking user, in a process group of its own. Where the system can do
 // that, it ends with the thread that starts it.
@@ -21,7 +18,9 @@ func selfCommand(args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(exe, args...)
 	cmd.Args[0] = "beltrace"
 	cmd.Env = userEnv(user)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
+	if cmd.SysProcAttr, err = ownGroup(user); err != nil {
+		return nil, err
+	}
 	endWithThread(cmd.SysProcAttr)
 	return cmd, nil
 }

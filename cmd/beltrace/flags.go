@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,11 +117,11 @@ func (f *watchFlags) space() (uint32, error) {
 	if err := checkNetNS(f.netns); err != nil {
 		return 0, err
 	}
-	var st syscall.Stat_t
-	if err := syscall.Stat(f.netns, &st); err != nil {
+	n, err := inode(f.netns)
+	if err != nil {
 		return 0, fmt.Errorf("network namespace %s: %w", f.netns, err)
 	}
-	return uint32(st.Ino), nil
+	return uint32(n), nil
 }
 
 // kernelName cuts a process's name as the kernel does.

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -69,7 +68,7 @@ func exchange(ln net.Listener) error {
 func asNobody(args []string) int {
 	const nobody = 65534
 	if os.Geteuid() == 0 {
-		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+		if err := setUser(nobody, nobody, nil); err != nil {
 			panic(err)
 		}
 	}

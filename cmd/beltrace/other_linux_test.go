@@ -23,7 +23,7 @@ func TestOtherSystems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
-	program := buildForOthers(t)
+	program := buildWithout(t, "linux")
 	t.Run("kernel", func(t *testing.T) {
 		for _, args := range []string{"", "top --once", "top --once --json", "trace --json", "trace all", "run -- true",
 			"record file.ndjson", "record file.ndjson -- true", "demo request-response --headless", "demo connect-accept --json", "demo syn-queue --headless",
@@ -31,20 +31,24 @@ func TestOtherSystems(t *testing.T) {
 			t.Run(args, func(t *testing.T) { needsKernel(t, program, strings.Fields(args)) })
 		}
 	})
-	t.Run("none", func(t *testing.T) {
-		for args, want := range map[string]string{
-			"replay " + mustAbs(t, "testdata/short.ndjson"):               "127.0.0.1:8080",
-			"replay --json --once " + mustAbs(t, "testdata/short.ndjson"): `"schema":1`,
-			"replay demo:connect-accept":                                  "7 of 7 claims proven",
-			"demo":                                                        "request-response", "version": "schema", "completion zsh": "#compdef", "help": "replay",
-		} {
-			out, err := exec.Command(program, strings.Fields(args)...).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), want) {
-				t.Errorf("%s: %v, no %q in\n%s", args, err, want, out)
-			}
-		}
-	})
+	t.Run("none", func(t *testing.T) { worksAnywhere(t, program) })
 	t.Run("serve", func(t *testing.T) { servesAlone(t, program) })
+}
+
+// worksAnywhere tests what needs no kernel.
+func worksAnywhere(t *testing.T, program string) {
+	for args, want := range map[string]string{
+		"replay " + mustAbs(t, "testdata/short.ndjson"):               "127.0.0.1:8080",
+		"replay --json --once " + mustAbs(t, "testdata/short.ndjson"): `"schema":1`,
+		"report " + mustAbs(t, "testdata/short.ndjson"):               "127.0.0.1:8080",
+		"replay demo:connect-accept":                                  "7 of 7 claims proven",
+		"demo":                                                        "request-response", "version": "schema", "completion zsh": "#compdef", "help": "replay",
+	} {
+		out, err := exec.Command(program, strings.Fields(args)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v, no %q in\n%s", args, err, want, out)
+		}
+	}
 }
 
 // needsKernel tests that a command line ends with status 3 and one line that says where there is a kernel.
@@ -104,8 +108,20 @@ func servesAlone(t *testing.T, program string) {
 	}
 }
 
-// buildForOthers builds the program with the files for other systems than Linux.
-func buildForOthers(t *testing.T) string {
+// TestNoUnix tests the program as it is on Windows, in the same way: nothing can be started there, so no demo serves.
+func TestNoUnix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	program := buildWithout(t, "linux", "unix")
+	for _, args := range []string{"top --once", "run -- true", "record file.ndjson", "demo request-response", "demo accept-queue --serve-only", "doctor"} {
+		t.Run(args, func(t *testing.T) { needsKernel(t, program, strings.Fields(args)) })
+	}
+	worksAnywhere(t, program)
+}
+
+// buildWithout builds the program with the files for systems that are none of these, in place of those for them.
+func buildWithout(t *testing.T, systems ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
@@ -122,13 +138,21 @@ func buildForOthers(t *testing.T) string {
 		if err != nil {
 			return err
 		}
-		const only = "\n//go:build !linux\n"
-		if !bytes.Contains(text, []byte(only)) {
-			return nil
+		for _, system := range systems {
+			if bytes.Contains(text, []byte("\n//go:build "+system+"\n")) {
+				overlay.Replace[path] = ""
+			}
+			only := []byte("\n//go:build !" + system + "\n")
+			if !bytes.Contains(text, only) {
+				continue
+			}
+			to := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(path, root), string(filepath.Separator), "-"))
+			overlay.Replace[path] = to
+			if err := os.WriteFile(to, bytes.Replace(text, only, []byte("\n"), 1), 0o644); err != nil {
+				return err
+			}
 		}
-		to := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(path, root), string(filepath.Separator), "-"))
-		overlay.Replace[path] = to
-		return os.WriteFile(to, bytes.Replace(text, []byte(only), []byte("\n"), 1), 0o644)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

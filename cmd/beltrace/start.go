@@ -56,7 +56,7 @@ func become(user, path string, args []string) error {
 }
 
 // userWord writes a user for the command line: uid:gid,gid,... or "-" for no change.
-func userWord(c *syscall.Credential) string {
+func userWord(c *credential) string {
 	if c == nil {
 		return "-"
 	}
@@ -85,14 +85,5 @@ func changeUser(word string) error {
 		}
 		gids = append(gids, gid)
 	}
-	if err := syscall.Setgroups(gids[1:]); err != nil {
-		return fmt.Errorf("set groups: %w", err)
-	}
-	if err := syscall.Setgid(gids[0]); err != nil {
-		return fmt.Errorf("set group %d: %w", gids[0], err)
-	}
-	if err := syscall.Setuid(uid); err != nil {
-		return fmt.Errorf("set user %d: %w", uid, err)
-	}
-	return nil
+	return setUser(uid, gids[0], gids[1:])
 }

@@ -9,12 +9,11 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // invokingUser returns who called sudo, with all of their groups. It is nil when there is nobody to change to: the
 // program was not started by sudo, is not root, or root itself called sudo.
-func invokingUser() (*syscall.Credential, error) {
+func invokingUser() (*credential, error) {
 	uid, gid := os.Getenv("SUDO_UID"), os.Getenv("SUDO_GID")
 	if os.Geteuid() != 0 || uid == "" {
 		return nil, nil
@@ -22,7 +21,7 @@ func invokingUser() (*syscall.Credential, error) {
 	if gid == "" {
 		return nil, errors.New("SUDO_UID is set, but SUDO_GID is not: set both, or neither")
 	}
-	c := &syscall.Credential{}
+	c := &credential{}
 	var err error
 	if c.Uid, err = parseID("SUDO_UID", uid); err != nil {
 		return nil, err
@@ -62,7 +61,7 @@ func parseID(name, text string) (uint32, error) {
 }
 
 // userEnv returns the environment for a program of that user: theirs instead of root's.
-func userEnv(c *syscall.Credential) []string {
+func userEnv(c *credential) []string {
 	env := os.Environ()
 	if c == nil {
 		return env

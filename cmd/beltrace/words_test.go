@@ -252,7 +252,7 @@ func TestContainers(t *testing.T) {
 }
 
 func TestUserWord(t *testing.T) {
-	if got := userWord(&syscall.Credential{Uid: 1000, Gid: 1001, Groups: []uint32{1001, 27}}); got != "1000:1001,1001,27" {
+	if got := userWord(&credential{Uid: 1000, Gid: 1001, Groups: []uint32{1001, 27}}); got != "1000:1001,1001,27" {
 		t.Errorf("user is written %q", got)
 	}
 	if got := userWord(nil); got != "-" || changeUser(got) != nil {

@@ -13,9 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // server is the demo's server. Its one acceptor is a thread of its own, so that what it does between two accepts can

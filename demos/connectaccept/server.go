@@ -11,9 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // serve waits until somebody is in the accept queue, sleeps on, and only then accepts whoever is there.

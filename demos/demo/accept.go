@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net"
 
-	"golang.org/x/sys/unix"
+	"beltrace/internal/unix"
 )
 
 // AcceptAll accepts connections and hands each to take, until ctx is done, which is no error, or take fails. It closes the

@@ -11,7 +11,7 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"beltrace/internal/unix"
 )
 
 // Listen opens a plain TCP listener at addr ("127.0.0.1:0": a port that the kernel chooses). Backlog 0 is the system's

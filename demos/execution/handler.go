@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"beltrace/internal/unix"
 )
 
 // converse serves one client after the other way round: read, work, write, until the client closes. The thread that calls

@@ -7,9 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // Paths that the server answers.

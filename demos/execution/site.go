@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // site is a server: its listening socket, the sockets of its clients, and its threads.

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"beltrace/internal/unix"
 )
 
 // timer stands for a slow database: a pipe on which it answers Delay after the question.

@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"golang.org/x/sys/unix"
-
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // drive makes the same requests without and with keep-alive, one way after the other, and then in turns.

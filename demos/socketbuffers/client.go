@@ -6,9 +6,8 @@ import (
 	"context"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"beltrace/demos/demo"
+	"beltrace/internal/unix"
 )
 
 // drive fetches the large answer at once, then late, then late again while another client asks for something small.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"beltrace/internal/unix"
 )
 
 // The recorded programs, by the name that each has as a process, and where the servers listen.
