@@ -39,6 +39,7 @@ type half struct {
 	next  uint64 // behind what was taken
 	turn  moves  // of its present turn
 	open  bool   // a message is under way
+	sized bool   // its length is known
 	ask   *ask   // that it belongs to; nil: to none that is known
 	calls bool   // it is told call by call: its turns only add what became of them
 }
@@ -261,7 +262,7 @@ func messages(to []event.Message, from []lens.Boundary) []event.Message {
 		m := b.Msg
 		to = append(to, event.Message{
 			Pos: b.Pos, End: b.What == lens.End, Response: b.Dir == lens.Response, Protocol: m.Protocol,
-			Method: m.Method, Path: m.Path, Status: m.Status, Interim: m.Interim, Guess: m.Guess,
+			Method: m.Method, Path: m.Path, Status: m.Status, Interim: m.Interim, Sized: m.Sized && b.What == lens.Begin, Guess: m.Guess,
 		})
 	}
 	return to
@@ -318,7 +319,7 @@ func (f *flow) requestEnds(m event.Message) {
 // responseBegins takes the response for the oldest request that has none (RFC 9112, 9.3).
 func (f *flow) responseBegins(m event.Message) {
 	h := &f.dirs[lens.Response]
-	h.open, h.ask = true, nil
+	h.open, h.sized, h.ask = true, m.Sized, nil
 	for _, a := range f.asks {
 		if !a.done {
 			h.ask = a

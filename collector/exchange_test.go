@@ -112,6 +112,9 @@ func TestExchange(t *testing.T) {
 		{"answer that lasts until the end", []event.Event{
 			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, "HTTP/1.1 200 OK\r\n\r\nall", 22, answer), closeEvent(1, 200*ms)},
 			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
+		{"answer that is cut off", []event.Event{
+			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot all", 45, answer), closeEvent(1, 200*ms)},
+			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread) incomplete"}},
 		{"pipelined", []event.Event{
 			turnEvent(1, "in", 0, request+request, 2*nq, later), turnEvent(1, "out", 0, response+response, 2*nr, answer)},
 			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",

@@ -37,7 +37,7 @@ func (c *Collector) endFlow(x *conn) {
 	if f == nil {
 		return
 	}
-	if h := &f.dirs[1]; h.open && h.ask != nil { // a response that lasts until the end
+	if h := &f.dirs[1]; h.open && h.ask != nil && !h.sized { // a response that lasts until the end
 		f.responseEnds(event.Message{Response: true, End: true, Status: h.ask.status})
 	}
 	for _, a := range f.asks {

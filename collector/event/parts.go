@@ -113,6 +113,7 @@ type Message struct {
 	Path     string `json:"path,omitempty"` // no query
 	Status   int    `json:"status,omitempty"`
 	Interim  bool   `json:"interim,omitempty"` // 100 Continue: it ends no exchange
+	Sized    bool   `json:"sized,omitempty"`   // its length is known where it begins: it does not last until the connection ends
 	Guess    bool   `json:"guess,omitempty"`   // its end was concluded from a change of direction
 }
 

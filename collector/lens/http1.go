@@ -193,7 +193,7 @@ func (h *http1) headEnds(dir Dir, pos uint64, out []Boundary) []Boundary {
 	case head.chunked:
 		s.state = atSize
 	case head.hasLength && head.length > 0:
-		s.state, s.left = inBody, head.length
+		s.state, s.left, m.Sized = inBody, head.length, true
 	case head.hasLength, dir == Request:
 		return h.end(dir, pos, out)
 	default:

@@ -43,6 +43,8 @@ type Message struct {
 	Interim bool
 	// Last: no message of this protocol follows in this direction (Connection: close, an upgrade).
 	Last bool
+	// Sized: where it ends its length says (Content-Length), once its head was seen.
+	Sized bool
 	// Guess: where it ends was concluded from a change of direction, since its header or its chunks were not seen whole.
 	Guess bool
 }
