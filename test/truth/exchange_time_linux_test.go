@@ -159,10 +159,11 @@ func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
 	}
 }
 
-// judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU.
+// judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU. The CPUs of a
+// guest take turns of up to 100 ms (QEMU's single thread): a timer fires before the thread that set it has gone to sleep.
 func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 	t.Helper()
-	var far, wrong []string
+	var far, wrong, stalled []string
 	least := h.least
 	if testkit.Guest() { // a timer runs from before its thread is off the CPU, which takes long there
 		least -= 200 * time.Microsecond
@@ -172,12 +173,19 @@ func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 		checkSum(t, x)
 		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS)...)
 		far = append(far, offBy("first byte", got[i].First-got[i].Begun, x.TTFBNS.V)...)
-		if inPhase(x, h.phase) < least {
+		switch in := inPhase(x, h.phase); {
+		case in >= least:
+		case testkit.Guest() && time.Duration(x.TotalNS)-in >= least/2: // its CPU stood still, before the thread could do that
+			stalled = append(stalled, fmt.Sprint(x.Phases))
+		default:
 			wrong = append(wrong, fmt.Sprint(x.Phases))
 		}
 	}
 	if allowed := len(have)*2 - 2; len(far) > allowed && !testkit.Guest() { // the client waits for a CPU, too; in guests always
 		t.Errorf("%s: %d of %d times are off:\n%s", h.path, len(far), 2*len(have), strings.Join(far, "\n"))
+	}
+	if len(stalled) > len(have)/2 {
+		t.Errorf("%s: less than %v of %s in %d of %d, and more of other phases, like %s", h.path, least, h.phase, len(stalled), len(have), stalled[0])
 	}
 	if allowed := (len(have) + 9) / 10; len(wrong) > allowed {
 		t.Errorf("%s: less than %v of %s in %d of %d, like %s", h.path, least, h.phase, len(wrong), len(have), wrong[0])

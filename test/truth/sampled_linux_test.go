@@ -16,6 +16,7 @@ import (
 // none; what kind of requests a connection makes is nothing to the choice; what is left out is counted, and all connections
 // and their bytes are.
 func TestSampledConnections(t *testing.T) {
+	onceAKernel(t)
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{NetNS: p.ns.Path(), Share: 2})
 	server := do[netip.AddrPort](p.server, "http", netip.MustParseAddrPort("127.0.0.1:0"))

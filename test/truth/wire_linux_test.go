@@ -215,7 +215,11 @@ func TestOddRequests(t *testing.T) {
 		if len(all) != i+1 && !w.leavesOut() {
 			t.Fatalf("%s: %d exchanges, want one more than %d: %v", tt.name, len(all), i, summaries(all))
 		}
-		if x := all[0]; !w.leavesOut() && (x.Summary != tt.want || x.Incomplete != tt.incomplete) {
+		x := all[0]
+		if tt.incomplete && x.Status == http.StatusBadRequest { // net/http answers what is cut off: at times before the connection is closed
+			tt.want, tt.incomplete = tt.want+" 400", false
+		}
+		if !w.leavesOut() && (x.Summary != tt.want || x.Incomplete != tt.incomplete) {
 			t.Errorf("%s: %q (incomplete %v), want %q (%v)", tt.name, x.Summary, x.Incomplete, tt.want, tt.incomplete)
 		}
 	}
