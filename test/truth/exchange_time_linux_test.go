@@ -43,7 +43,7 @@ func TestExchangeTimes(t *testing.T) {
 	})
 	for _, x := range w.snapshot().Exchanges { // the goroutine is parked: its thread does what Go's scheduler has it do
 		on := longestBlocked(&x)
-		if x.Path == "/lock/10" && on != "futex" && on != "epoll_pwait" && !w.leavesOut() {
+		if x.Path == "/lock/10" && on != "futex" && on != "epoll_pwait" && !(on == "" && testkit.Guest()) && !w.leavesOut() {
 			t.Errorf("for a sync.Mutex a thread was blocked in %q: %v", on, x.Phases)
 		}
 	}
