@@ -160,7 +160,7 @@ func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
 }
 
 // judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU. The CPUs of a
-// guest take turns of up to 100 ms (QEMU's single thread): a timer fires before the thread that set it has gone to sleep.
+// guest take turns on one thread of QEMU: a timer may fire before the thread that set it has gone to sleep.
 func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 	t.Helper()
 	var far, wrong, stalled []string

@@ -24,7 +24,7 @@ func (r *runner) retry(ctx context.Context, g guest, first report) report {
 	return first.mended(second)
 }
 
-// mended replaces what tests said when they failed by what they said in the second guest, as far as they passed in it.
+// mended replaces what tests said when they failed by what they said in the other guest, as far as they passed in it.
 func (r report) mended(second report) report {
 	var log result.Log
 	r.Events = r.Events.Mended(second.Events)
