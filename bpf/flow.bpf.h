@@ -39,6 +39,8 @@ struct flow {
 	__u32 in_end;	      /* behind what was read */
 	__u32 in_no;	      /* number of the present turn in, from 1 */
 	__u32 out_no;	      /* the turn in before the present turn out */
+	__u32 in_told;	      /* the last turn in that was told when it was over */
+	__u32 out_told;	      /* the last turn out */
 	__u32 in_out;	      /* write_seq at the last call that read */
 	__u32 cuts[MAX_CUTS]; /* write_seq when the turn in of a number began */
 	__u32 netns;
@@ -47,10 +49,8 @@ struct flow {
 	__u8 known_out;
 	__u8 detail;   /* user space wants each call */
 	__u8 parts;    /* of the turn, acknowledged within their calls */
-	__u8 in_told;  /* the turn in is over */
-	__u8 out_told; /* the turn out */
 	__u8 mute;     /* of all this only hold, nagle, window and out.pos are kept */
-	__u8 pad[5];
+	__u8 pad[3];
 	struct guard in_guard, out_guard;
 	struct serving serving;
 	struct turn_event in; /* the present turns, as they will be written */

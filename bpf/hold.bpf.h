@@ -63,7 +63,7 @@ static __noinline void tell_held(struct sock *sk, struct flow *flow)
 	read_place(sk, &p, false);
 	flow->out.dir = TURN_OUT;
 	flow->out.bytes = p.out - flow->out.pos;
-	tell_turn(sk, flow, &flow->out, 0);
+	tell_turn(sk, flow, &flow->out, 0, 0);
 	if (!flow->hold)
 		flow->nagle = flow->window = 0;
 }

@@ -30,10 +30,10 @@ static __always_inline bool in_detail(struct sock *sk, struct flow *flow, struct
 	if (!details_on || !bpf_map_lookup_elem(&details, &info->id))
 		return false;
 	if (!flow->detail) { /* what came before the first of them */
-		if (!flow->in_told)
-			tell_turn(sk, flow, &flow->in, &flow->in_guard);
-		if (!flow->out_told && !told_acked(flow))
-			tell_turn(sk, flow, &flow->out, &flow->out_guard);
+		if (flow->in_told != flow->in.no)
+			tell_turn(sk, flow, &flow->in, &flow->in_guard, 0);
+		if (flow->out_told != flow->out.no && !told_acked(flow))
+			tell_turn(sk, flow, &flow->out, &flow->out_guard, 0);
 	}
 	flow->detail = 1;
 	return true;
@@ -81,15 +81,16 @@ static __always_inline bool first_in(struct sock *sk, struct flow *flow, struct 
 /* A new turn in: whatever was written since the last call that read came before it. */
 static __noinline void begin_in(struct sock *sk, struct flow *flow, __u32 write_seq, struct user_call *c)
 {
-	__u32 no = flow->in_no + 1;
+	__u32 no;
 
-	finish_in(sk, flow, 0);
+	finish_in(sk, flow, 0, flow->in.no);
+	no = flow->in_no + 1;
 	flow->cuts[no & (MAX_CUTS - 1)] = write_seq;
 	WRITE_NOW(flow->in_no, no);
-	if (write_seq == flow->out_end) /* else its call is not through: that will tell it */
-		finish_out(sk, flow, &flow->out_guard);
+	no = READ_NOW(flow->out.no);
+	if (write_seq == READ_NOW(flow->out_end)) /* else its call is not through: that will tell it */
+		finish_out(sk, flow, &flow->out_guard, no);
 	begin_turn(&flow->in, TURN_IN, flow->in_pos, c);
-	flow->in_told = 0;
 	flow->in.readable = flow->readable;
 }
 
@@ -175,13 +176,12 @@ static __noinline void begin_out(struct sock *sk, struct flow *flow, struct sock
 {
 	bool answers = !flow->out.dir || no != flow->out_no;
 
-	finish_out(sk, flow, 0);
-	if (no == flow->in_no)
-		finish_in(sk, flow, &flow->in_guard);
+	finish_out(sk, flow, 0, flow->out.no);
+	if (no == READ_NOW(flow->in_no))
+		finish_in(sk, flow, &flow->in_guard, no);
 	begin_turn(&flow->out, TURN_OUT, flow->out_pos, c);
 	flow->told = flow->out.first;
 	flow->out_no = no;
-	flow->out_told = 0;
 	if (!answers)
 		return;
 	flow->parts = 0;
@@ -193,7 +193,7 @@ static __noinline void begin_out(struct sock *sk, struct flow *flow, struct sock
 static __always_inline void look_at_out(struct sock *sk, struct flow *flow, bool within, __u64 told)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u32 end = flow->out_end, una = BPF_CORE_READ((struct tcp_sock *)sk, snd_una);
+	__u32 end = flow->out_end, no = READ_NOW(flow->out.no), una = BPF_CORE_READ((struct tcp_sock *)sk, snd_una);
 
 	if (told_acked(flow))
 		return;
@@ -203,12 +203,12 @@ static __always_inline void look_at_out(struct sock *sk, struct flow *flow, bool
 			flow->acked = within ? flow->out.last : now; /* at the latest */
 			WRITE_NOW(flow->acked_end, end);
 		}
-		tell_turn(sk, flow, &flow->out, &flow->out_guard);
+		tell_out(sk, flow);
 	} else if (now - flow->told > TURN_TOLD_EVERY) {
-		tell_turn(sk, flow, &flow->out, &flow->out_guard);
+		tell_out(sk, flow);
 	}
 	if (READ_NOW(flow->in_no) != flow->out_no)
-		finish_out(sk, flow, &flow->out_guard);
+		finish_out(sk, flow, &flow->out_guard, no);
 }
 
 /* A call ended that may have moved bytes from the application. */
@@ -328,7 +328,7 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	if (flow->mute)
 		return muted_segment(sk, flow, held, typed);
 	t = &flow->out;
-	if (!t->dir || flow->out_told || READ_NOW(flow->out_guard.busy)) /* a call that is writing looks by itself */
+	if (!t->dir || flow->out_told == t->no || READ_NOW(flow->out_guard.busy)) /* a call that is writing looks by itself */
 		return 0;
 	end = flow->out_end;
 	if (acked_at(flow))
@@ -350,7 +350,7 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	} else if (!flow->hold || now - flow->told < TURN_TOLD_EVERY) {
 		return 0;
 	}
-	tell_turn(sk, flow, t, &flow->out_guard);
+	tell_out(sk, flow);
 	return 0;
 }
 
@@ -366,8 +366,8 @@ static __always_inline void end_flow(struct sock *sk)
 	if (flow->mute && (flow->nagle || flow->window)) {
 		tell_held(sk, flow);
 	} else if (!flow->mute) {
-		finish_in(sk, flow, 0);
-		finish_out(sk, flow, 0);
+		finish_in(sk, flow, 0, flow->in.no);
+		finish_out(sk, flow, 0, flow->out.no);
 	}
 	thread_loses(&flow->serving, info ? info->id : 0);
 	bpf_map_delete_elem(&flows, &key);

@@ -232,6 +232,8 @@ type KernelFlow struct {
 	InEnd      uint32
 	InNo       uint32
 	OutNo      uint32
+	InTold     uint32
+	OutTold    uint32
 	InOut      uint32
 	Cuts       [4]uint32
 	Netns      uint32
@@ -240,10 +242,8 @@ type KernelFlow struct {
 	KnownOut   uint8
 	Detail     uint8
 	Parts      uint8
-	InTold     uint8
-	OutTold    uint8
 	Mute       uint8
-	Pad        [5]uint8
+	Pad        [3]uint8
 	InGuard    struct {
 		_    structs.HostLayout
 		Busy uint32
@@ -258,7 +258,6 @@ type KernelFlow struct {
 		Left uint32
 		Pad  uint32
 	}
-	_       [4]byte
 	Serving struct {
 		_        structs.HostLayout
 		Read     uint64
@@ -749,7 +748,8 @@ type KernelTurnEvent struct {
 	Nr       uint16
 	HeadLen  uint16
 	Dir      uint8
-	Pad      [7]uint8
+	Pad      [3]uint8
+	No       uint32
 	Head     [256]uint8
 }
 

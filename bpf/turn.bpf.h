@@ -5,8 +5,11 @@
 
 #define TURN_TOLD_EVERY 1000000000ULL /* a turn that goes on is told once a second */
 
-/* Writes a turn. g: of its half, if somebody else may be writing it; then it may not be told. */
-static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn_event *t, struct guard *g)
+/*
+ * Writes a turn; false: it was not. g: of its half, if somebody else may be writing it; then it may not be told. no: only the
+ * turn of that number; 0: the present one.
+ */
+static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn_event *t, struct guard *g, __u32 no)
 {
 	struct turn_event *e;
 	struct sock_info *info = info_of(sk);
@@ -36,18 +39,18 @@ static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn
 		e->nagle = flow->nagle;
 		e->window = flow->window;
 	}
-	if (g && (READ_NOW(g->busy) || READ_NOW(g->done) != done)) {
+	acked = e->acked;
+	end = flow->out_end;
+	if ((g && (READ_NOW(g->busy) || READ_NOW(g->done) != done)) || (no && e->no != no)) {
 		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
 		return false;
 	}
 	e->e.kind = EVENT_TURN;
-	e->e.ts = now;
 	e->e.cpu = bpf_get_smp_processor_id();
 	e->e.conn = info->id;
 	e->e.role = info->role;
 	e->e.netns = flow->netns;
-	acked = e->acked;
-	end = flow->out_end;
+	e->e.ts = bpf_ktime_get_ns();
 	event_send(e);
 	if (acked && t == &flow->out) {
 		flow->told_end = end;
@@ -56,18 +59,28 @@ static __noinline bool tell_turn(struct sock *sk, struct flow *flow, struct turn
 	return true;
 }
 
-/* The turn in is over. */
-static __always_inline void finish_in(struct sock *sk, struct flow *flow, struct guard *g)
+/* The turn in of this number is over. While that is noted, the next one may begin. */
+static __always_inline void finish_in(struct sock *sk, struct flow *flow, struct guard *g, __u32 no)
 {
-	if (flow->in.dir && !flow->in_told && tell_turn(sk, flow, &flow->in, g))
-		flow->in_told = 1;
+	if ((__s32)(READ_NOW(flow->in_told) - no) < 0 && tell_turn(sk, flow, &flow->in, g, no))
+		WRITE_NOW(flow->in_told, no);
 }
 
-/* The turn out is over: what was told when it was acknowledged is not told again. */
-static __always_inline void finish_out(struct sock *sk, struct flow *flow, struct guard *g)
+/* The turn out of this number is over, and what it answers was told. What was told when it was acknowledged is not told again. */
+static __always_inline void finish_out(struct sock *sk, struct flow *flow, struct guard *g, __u32 no)
 {
-	if (flow->out.dir && !flow->out_told && (told_acked(flow) || tell_turn(sk, flow, &flow->out, g)))
-		flow->out_told = 1;
+	if ((__s32)(READ_NOW(flow->out_told) - no) < 0 && (told_acked(flow) || tell_turn(sk, flow, &flow->out, g, no)))
+		WRITE_NOW(flow->out_told, no);
+}
+
+/* Tells the turn out as far as it is: after the one that it answers, which cannot be told while a program reads. */
+static __always_inline void tell_out(struct sock *sk, struct flow *flow)
+{
+	__u32 answers = flow->out_no;
+
+	finish_in(sk, flow, &flow->in_guard, answers);
+	if ((__s32)(READ_NOW(flow->in_told) - answers) >= 0)
+		tell_turn(sk, flow, &flow->out, &flow->out_guard, 0);
 }
 
 /* Adds to the head of the turn what a call moved, as long as the head has room and no gap. */
@@ -94,6 +107,7 @@ static __always_inline void begin_turn(struct turn_event *t, __u8 dir, __u64 pos
 {
 	__u64 moved = 0;
 
+	t->no += 1;
 	t->e.has = 0;
 	put_current(&t->e);
 	t->pos = pos;
