@@ -43,7 +43,7 @@ func TestExchangeTimes(t *testing.T) {
 	})
 	for _, x := range w.snapshot().Exchanges { // the goroutine is parked: its thread does what Go's scheduler has it do
 		on := longestBlocked(&x)
-		if x.Path == "/lock/10" && on != "futex" && on != "epoll_pwait" && !(on == "" && testkit.Guest()) && !w.leavesOut() {
+		if x.Path == "/lock/10" && on != "futex" && on != "epoll_pwait" && on != "nanosleep" && !w.leavesOut() {
 			t.Errorf("for a sync.Mutex a thread was blocked in %q: %v", on, x.Phases)
 		}
 	}
@@ -159,33 +159,26 @@ func (w *watch) judgeHandlers(p *pair, server netip.AddrPort, all []handler) {
 	}
 }
 
-// judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU. The CPUs of a
-// guest take turns on one thread of QEMU: a timer may fire before the thread that set it has gone to sleep.
+// judge compares the requests for one path. Most must be right: a thread of a busy machine waits for a CPU. In a guest a timer
+// has run for up to half of its time when the thread that set it is asleep.
 func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 	t.Helper()
-	var far, wrong, stalled []string
+	var far, wrong []string
 	least := h.least
-	if testkit.Guest() { // a timer runs from before its thread is off the CPU, which takes long there
-		least -= 200 * time.Microsecond
+	if testkit.Guest() {
+		least /= 2
 	}
 	for i := range have {
 		x := &have[i]
 		checkSum(t, x)
 		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS)...)
 		far = append(far, offBy("first byte", got[i].First-got[i].Begun, x.TTFBNS.V)...)
-		switch in := inPhase(x, h.phase); {
-		case in >= least:
-		case testkit.Guest() && time.Duration(x.TotalNS)-in >= least/2: // its CPU stood still, before the thread could do that
-			stalled = append(stalled, fmt.Sprint(x.Phases))
-		default:
+		if inPhase(x, h.phase) < least {
 			wrong = append(wrong, fmt.Sprint(x.Phases))
 		}
 	}
 	if allowed := len(have)*2 - 2; len(far) > allowed && !testkit.Guest() { // the client waits for a CPU, too; in guests always
 		t.Errorf("%s: %d of %d times are off:\n%s", h.path, len(far), 2*len(have), strings.Join(far, "\n"))
-	}
-	if len(stalled) > len(have)/2 {
-		t.Errorf("%s: less than %v of %s in %d of %d, and more of other phases, like %s", h.path, least, h.phase, len(stalled), len(have), stalled[0])
 	}
 	if allowed := (len(have) + 9) / 10; len(wrong) > allowed {
 		t.Errorf("%s: less than %v of %s in %d of %d, like %s", h.path, least, h.phase, len(wrong), len(have), wrong[0])

@@ -113,10 +113,7 @@ func TestRequestsOfALoop(t *testing.T) {
 			right++
 		}
 	}
-	least := 2*each - 6  // the first ones of both, and the last one of the client that is longer there
-	if testkit.Guest() { // a client whose CPU stands still asks when the other was answered
-		least /= 2
-	}
+	least := 2*each - 6 // the first ones of both, and the last one of the client that is longer there
 	if right < least && !w.leavesOut() {
 		t.Errorf("%d of %d requests waited for the other client's, want %d at least", right, 2*each, least)
 		for _, x := range all {

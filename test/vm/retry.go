@@ -9,9 +9,9 @@ import (
 	"beltrace/test/result"
 )
 
-// retry boots the guest once more for the tests that failed in it, and returns both reports as one. An emulated CPU
+// retry boots the guest a second time for the tests that failed in it, and returns both reports as one. An emulated CPU
 // stops for tens of milliseconds whenever the host is busy, which breaks a bound on times, and on 7.x makes the kernel
-// leave out runs of a program, once in a while. What fails three times has failed; what passes then is named.
+// leave out runs of a program, once in a while. What fails twice has failed; what passes then is named.
 func (r *runner) retry(ctx context.Context, g guest, first report) report {
 	names := first.Events.Failed()
 	if first.Err != nil || len(names) == 0 || ctx.Err() != nil {

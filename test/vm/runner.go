@@ -27,8 +27,8 @@ func newRunner(o options, st store, dir string) *runner {
 	return &runner{options: o, store: st, dir: dir, images: map[string]*image{}, payloads: map[string]payload{}}
 }
 
-// runAll runs the guests and gives each report to show, as it comes. Tests that failed get up to two more tries when
-// all guests have had their first: one at a time, since a busy host is what makes times miss their bounds.
+// runAll runs the guests and gives each report to show, as it comes. Tests that failed get their second try when all
+// guests have had their first: one at a time, since a busy host is what makes times miss their bounds.
 func (r *runner) runAll(ctx context.Context, guests []guest, show func(report)) {
 	var again []report
 	together(r.Jobs, longestFirst(guests), func(g guest) report { return r.once(ctx, g, r.Run) }, func(rep report) {
@@ -41,11 +41,7 @@ func (r *runner) runAll(ctx context.Context, guests []guest, show func(report)) 
 		}
 	})
 	for _, first := range again {
-		rep := r.retry(ctx, first.guest, first)
-		if rep.failed() { // with this many tests some fail by the emulation twice
-			rep = r.retry(ctx, rep.guest, rep)
-		}
-		show(rep)
+		show(r.retry(ctx, first.guest, first))
 	}
 }
 
