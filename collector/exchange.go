@@ -4,6 +4,7 @@ package collector
 
 import (
 	"cmp"
+	"slices"
 
 	"beltrace/collector/event"
 	"beltrace/collector/lens"
@@ -30,6 +31,8 @@ type flow struct {
 	replay bool    // messages come with the events
 	marks  []noted // of the server, about this connection
 	resync bool    // something was missed: nothing is paired until a request begins after an answer
+	whole  uint64  // up to where requests were seen whole
+	early  int     // answers whose requests have not been told yet
 }
 
 // half is one direction of a flow.
@@ -207,7 +210,10 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		found = messages(found, f.lens.Turn(f.last, f.dirs[f.last].next))
 		f.meet(found)
 	}
-	if h.known && pos > h.next || !h.known && pos > 0 || f.doubt && dir == lens.Request && f.spoke && f.last != dir {
+	if h.known && pos > h.next || !h.known && pos > 0 {
+		f.miss()
+		f.early = 0
+	} else if f.doubt && dir == lens.Request && f.spoke && f.last != dir {
 		f.miss()
 	}
 	f.spoke, f.last = true, dir
@@ -307,6 +313,9 @@ func (f *flow) requestEnds(m event.Message) {
 	h := &f.dirs[lens.Request]
 	a := h.ask
 	h.open, h.ask = false, nil
+	if !m.Guess {
+		f.whole = m.Pos
+	}
 	if a == nil {
 		return
 	}
@@ -314,6 +323,10 @@ func (f *flow) requestEnds(m event.Message) {
 	a.msg, a.guess = m, a.guess || m.Guess
 	a.msg.Pos = start
 	a.read, a.in.lastTID = h.turn.last, h.turn.lastTID
+	if f.early > 0 { // nothing of the stream is missing, so it is this one that was answered
+		f.early--
+		f.asks = slices.DeleteFunc(f.asks, func(b *ask) bool { return b == a })
+	}
 }
 
 // responseBegins takes the response for the oldest request that has none (RFC 9112, 9.3).
@@ -339,6 +352,9 @@ func (f *flow) responseEnds(m event.Message) {
 	a := h.ask
 	h.open, h.ask = false, nil
 	if a == nil {
+		if m.Protocol == "http1" && !m.Interim && !f.resync && f.whole == f.dirs[lens.Request].next {
+			f.early++
+		}
 		return
 	}
 	if m.Interim { // the real one comes
