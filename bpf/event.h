@@ -248,7 +248,7 @@ struct turn_event {
 	__u16 head_len;
 	__u8 dir; /* enum turn_dir */
 	__u8 pad[3];
-	__u32 no; /* of the connection's turns of this direction, from 1; 0: of none */
+	__u32 no;	     /* of the connection's turns of this direction, from 1; 0: of none */
 	__u8 head[HEAD_LEN]; /* the first bytes */
 };
 

@@ -47,9 +47,9 @@ struct flow {
 	__u32 unread_told; /* bytes that waited when that was told last, and 1; 0: it was not */
 	__u8 known_in;
 	__u8 known_out;
-	__u8 detail;   /* user space wants each call */
-	__u8 parts;    /* of the turn, acknowledged within their calls */
-	__u8 mute;     /* of all this only hold, nagle, window and out.pos are kept */
+	__u8 detail; /* user space wants each call */
+	__u8 parts;  /* of the turn, acknowledged within their calls */
+	__u8 mute;   /* of all this only hold, nagle, window and out.pos are kept */
 	__u8 pad[3];
 	struct guard in_guard, out_guard;
 	struct serving serving;

@@ -328,7 +328,8 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	if (flow->mute)
 		return muted_segment(sk, flow, held, typed);
 	t = &flow->out;
-	if (!t->dir || flow->out_told == t->no || READ_NOW(flow->out_guard.busy)) /* a call that is writing looks by itself */
+	if (!t->dir || flow->out_told == t->no ||
+	    READ_NOW(flow->out_guard.busy)) /* a call that is writing looks by itself */
 		return 0;
 	end = flow->out_end;
 	if (acked_at(flow))

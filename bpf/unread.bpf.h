@@ -20,8 +20,9 @@ static __always_inline void sample_waiting(struct sock *sk, struct flow *flow)
 		return;
 	read_place(sk, &p, false);
 	behind = p.in + p.unread;
-	if (flow->unread_told == p.unread + 1 && (!flow->in.dir || flow->in_told == flow->in.no || behind <= flow->ready_pos ||
-						  bpf_ktime_get_ns() - flow->in.first < TURN_IS_LONG))
+	if (flow->unread_told == p.unread + 1 &&
+	    (!flow->in.dir || flow->in_told == flow->in.no || behind <= flow->ready_pos ||
+	     bpf_ktime_get_ns() - flow->in.first < TURN_IS_LONG))
 		return;
 	flow->unread_told = p.unread + 1;
 	b.pos = flow->ready_pos > p.in ? flow->ready_pos : p.in;
