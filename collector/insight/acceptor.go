@@ -130,10 +130,13 @@ func quantile(buckets *[64]uint64, count uint64, p float64) int64 {
 	return 0
 }
 
-// fdLimit: accept fails since there is no file descriptor left.
+// noDescriptor are the errors of accept that say that the process, or the host, has no room for one more descriptor.
+var noDescriptor = []string{"EMFILE", "ENFILE", "ENOBUFS"}
+
+// fdLimit: accept fails since there is no file descriptor left, or no memory for one.
 var fdLimit = rule{
 	id: "fd-limit",
-	mechanism: "accept() needs a free file descriptor before it looks at the queue (get_unused_fd_flags). With none left it fails with EMFILE (the process is at RLIMIT_NOFILE) or ENFILE (the whole host is at fs.file-max), " +
+	mechanism: "accept() needs a free file descriptor before it looks at the queue (get_unused_fd_flags). With none left it fails with EMFILE (the process is at RLIMIT_NOFILE) or ENFILE (the whole host is at fs.file-max), without memory for the socket with ENOBUFS, " +
 		"and the connection stays where it is: the queue fills, and a loop that tries again at once spins.",
 	listener: func(l *listener) *evidence {
 		recent := grown(l.now.fdErrors, l.ago(span).fdErrors)
@@ -144,7 +147,7 @@ var fdLimit = rule{
 			remedy: "Raise the limit (LimitNOFILE= of its unit, ulimit -n), and look for descriptors that are never closed: ls -l /proc/PID/fd. After EMFILE close something, or pause, before the next accept."}
 		var names []string
 		open, limit := opt32{}, model.Opt[uint64]{}
-		for _, name := range []string{"EMFILE", "ENFILE"} {
+		for _, name := range noDescriptor {
 			if l.failed(name) > 0 {
 				names = append(names, name)
 			}
@@ -154,8 +157,11 @@ var fdLimit = rule{
 				open, limit, e.pid = a.OpenFDs, a.FDLimit, model.Some(a.PID)
 			}
 		}
-		if names[0] == "ENFILE" {
+		switch names[0] {
+		case "ENFILE":
 			e.remedy = "The whole host has no file descriptor left: raise fs.file-max, and look for the process that has them (cat /proc/sys/fs/file-nr)."
+		case "ENOBUFS":
+			e.remedy = "The kernel has no memory for the socket: look for what has it (cat /proc/net/sockstat, and slabtop), and whether the cgroup's memory.max is reached."
 		}
 		var s sentence
 		s.add("", "accept failed %s in the last 10 s: %s", timesIn(recent), strings.Join(names, " and "))

@@ -210,7 +210,9 @@ func markOf(l *model.Listener, ts int64) mark {
 		if a.Empty > 0 {
 			m.askers++
 		}
-		m.fdErrors += a.Errors["EMFILE"] + a.Errors["ENFILE"]
+		for _, name := range noDescriptor {
+			m.fdErrors += a.Errors[name]
+		}
 		if a.Between.Known {
 			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between})
 		}

@@ -17,13 +17,15 @@ type descriptors struct {
 	limit uint64
 }
 
-// addDescriptors tells of a process whose accept failed for want of a descriptor how many it has: at most once a second,
+// addDescriptors tells of a process whose accept failed for want of a descriptor, or of memory for it, how many it has: at most once a second,
 // so the figures may be a little older than the event.
 func (s *Session) addDescriptors(e *event.Event) {
 	if e.Kind != event.AcceptError || !e.Known(event.FieldPID) {
 		return
 	}
-	if e.Errno != int32(unix.EMFILE) && e.Errno != int32(unix.ENFILE) {
+	switch unix.Errno(e.Errno) {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS:
+	default:
 		return
 	}
 	d, ok := s.descriptors[e.PID]

@@ -145,7 +145,7 @@ var eventTexts = map[string]string{
 	event.Unlisten.String():      "The listener was closed (inet_csk_listen_stop): connections that nobody had accepted are reset.",
 	event.SYNDrop.String():       "The kernel refused a SYN (tcp_conn_request) or the final ACK of a handshake (tcp_v4_syn_recv_sock), without a word to the client: it sends again after about a second. A client whose ACK was refused believes that it is connected.",
 	event.AcceptEmpty.String():   "accept() found nobody in the queue (EAGAIN). Who accepts until nobody is left has one such call each time it was woken. Many more than accepts are wake-ups for nothing: a thundering herd.",
-	event.AcceptError.String():   "accept() failed. With EMFILE the process, with ENFILE the whole host has no descriptor left: the connections stay in the accept queue, which fills.",
+	event.AcceptError.String():   "accept() failed. With EMFILE the process, with ENFILE the whole host has no descriptor left, with ENOBUFS the kernel no memory: the connections stay in the accept queue, which fills.",
 	event.NetNS.String():         "The counters of a network namespace (/proc/net/netstat) since the watch began, and the settings that bound its queues. They count for all its listeners together.",
 	event.Thread.String():        "What the scheduler did with a thread so far: on a CPU, waiting for one (sched_wakeup to sched_switch), or asleep, and in which system call.",
 	event.Readable.String():      "Bytes came in and nothing unread was there before: the kernel told whoever waits for this socket (sk_data_ready). Until the application reads them they stay in the receive queue. Unless each was asked for it is a look, once a second, at how much waits.",
