@@ -45,7 +45,7 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 	info->place.at.queued = bpf_ktime_get_ns();
 	info->by_function = 1;
 	if (modern && !info->id)
-		info->id = bpf_get_socket_cookie(child);
+		number(info, bpf_get_socket_cookie(child));
 	syn = bpf_map_lookup_elem(&requests, &key);
 	if (syn) {
 		info->start = *syn;
@@ -73,9 +73,9 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 	if (info->accepted)
 		return;
 	if (!info->id)
-		info->id = BPF_CORE_READ(child, __sk_common.skc_cookie.counter);
-	if (!info->id)
-		info->id = own_id();
+		number(info, BPF_CORE_READ(child, __sk_common.skc_cookie.counter));
+	if (!READ_NOW(info->id))
+		number(info, own_id());
 	if (!take_child(child, info))
 		return;
 	if (call->listener)

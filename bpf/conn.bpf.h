@@ -71,7 +71,7 @@ static __always_inline void established(struct sock *sk, struct sock_info *info,
 		return;
 	}
 	if (!info->id)
-		info->id = id_of(sk, modern);
+		number(info, id_of(sk, modern));
 	info->place.at.established = bpf_ktime_get_ns();
 	if (info->role == ROLE_SERVER)
 		parent = listener_info(listener_of(sk, info, modern));

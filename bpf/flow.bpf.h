@@ -115,9 +115,6 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 	return flow;
 }
 
-#define READ_NOW(x) (*(volatile typeof(x) *)&(x))
-#define WRITE_NOW(x, to) (*(volatile typeof(x) *)&(x) = (to))
-
 /* False: somebody else is writing, and will take what came meanwhile, too. */
 static __always_inline bool guard_enter(struct guard *g)
 {

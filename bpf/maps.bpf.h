@@ -227,6 +227,17 @@ static __always_inline __u64 own_id(void)
 	return (1ULL << 52) | ((__u64)bpf_get_smp_processor_id() << 40) | *n;
 }
 
+/* What a program on another CPU may write. */
+#define READ_NOW(x) (*(volatile typeof(x) *)&(x))
+#define WRITE_NOW(x, to) (*(volatile typeof(x) *)&(x) = (to))
+
+/* Numbers a socket, unless a program on another CPU just has: with TCP Fast Open accept() may meet the handshake's end. */
+static __always_inline void number(struct sock_info *info, __u64 id)
+{
+	if (!READ_NOW(info->id))
+		WRITE_NOW(info->id, id);
+}
+
 static __always_inline void process_serves(__u32 tgid)
 {
 	__u8 one = 1;
