@@ -352,7 +352,7 @@ func (f *flow) responseEnds(m event.Message) {
 	a := h.ask
 	h.open, h.ask = false, nil
 	if a == nil {
-		if m.Protocol == "http1" && !m.Interim && !f.resync && f.begun > 0 && f.whole == f.dirs[lens.Request].next {
+		if m.Protocol == "http1" && !m.Interim && !f.resync && f.whole == f.dirs[lens.Request].next {
 			f.early++
 		}
 		return

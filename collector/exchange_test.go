@@ -135,9 +135,6 @@ func TestExchange(t *testing.T) {
 			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
 				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)",
 				"GET /a 200 total 50ms ttfb 40ms ack 40ms app.blocked:earlier_answer=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (stream position)"}},
-		{"answer to nothing at first", []event.Event{
-			turnEvent(1, "out", 0, response, nr, answer), turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", nr, response, nr, answer)},
-			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
 		{"something was missed", []event.Event{
 			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, response, nr, answer),
 			turnEvent(1, "out", nr+500, response, nr, answer), turnEvent(1, "in", nq+300, request, nq, later), turnEvent(1, "out", 2*nr+500, response, nr, answer)},
