@@ -60,6 +60,8 @@ var facts = [][2]string{
 	{probes.FactThreads, "what a thread does: running, waiting for a CPU, blocked"},
 	{probes.FactBlockedOn, "in which system call it is blocked"},
 	{probes.FactEpoll, "what an epoll loop finds at each wait, how long it waits and works"},
+	{probes.FactEpollCtl, "what it adds to its epoll instance and removes"},
+	{probes.FactEpollReady, "how often each of its descriptors was ready, and when last"},
 	{probes.FactPoll, "the same of loops that wait in poll and select"},
 	{probes.FactRings, "operations of io_uring: how many, how long, in which way"},
 	{probes.FactCalls, "how many system calls it makes (demos that compare)"},

@@ -20,6 +20,9 @@
 #define NR_PPOLL 271
 #define NR_EPOLL_PWAIT 281
 #define NR_EPOLL_PWAIT2 441
+#define NR_EPOLL_CTL 233
+#define NR_EPOLL_CREATE 213
+#define NR_EPOLL_CREATE1 291
 #define NR_SELECT 23
 #define NR_PSELECT6 270
 #define NR_LISTEN 50
@@ -43,6 +46,9 @@
 #define NR_PPOLL 73
 #define NR_EPOLL_PWAIT 22
 #define NR_EPOLL_PWAIT2 441
+#define NR_EPOLL_CTL 21
+#define NR_EPOLL_CREATE -5
+#define NR_EPOLL_CREATE1 20
 #define NR_SELECT -4
 #define NR_PSELECT6 72
 #define NR_LISTEN 201

@@ -269,6 +269,29 @@ struct io_uring_cqe {
 	__u32 flags;
 };
 
+struct wait_queue_entry {
+	unsigned int flags;
+};
+
+struct epoll_filefd {
+	int fd;
+};
+
+struct epoll_event {
+	__u32 events;
+};
+
+struct epitem {
+	struct epoll_filefd ffd;
+	void *ep;
+	struct epoll_event event;
+};
+
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

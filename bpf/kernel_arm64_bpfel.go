@@ -64,6 +64,13 @@ type KernelConnectCall struct {
 	Raddr  [16]uint8
 }
 
+type KernelControl struct {
+	_    structs.HostLayout
+	Epfd int32
+	Op   int32
+	Fd   int32
+}
+
 type KernelDetail struct {
 	_    structs.HostLayout
 	M    KernelMoveEvent
@@ -271,6 +278,18 @@ type KernelFlow struct {
 	Slack [512]uint8
 }
 
+type KernelInstance struct {
+	_        structs.HostLayout
+	Since    uint64
+	Added    uint64
+	Modified uint64
+	Removed  uint64
+	Pid      uint32
+	Gone     uint8
+	Partial  uint8
+	Pad      [2]uint8
+}
+
 type KernelLastAck struct {
 	_        structs.HostLayout
 	Listener uint64
@@ -296,6 +315,8 @@ type KernelLoop struct {
 	Comm     [16]uint8
 	Kind     uint32
 	Begun    uint32
+	Ep       uint64
+	EpAt     uint64
 }
 
 type KernelLoopKey struct {
@@ -439,6 +460,21 @@ type KernelQueueEvent struct {
 	AcceptQueue uint32
 	Backlog     uint32
 	Asked       uint32
+}
+
+type KernelReadyCount struct {
+	_     structs.HostLayout
+	Times uint64
+	Last  uint64
+	Mark  uint64
+	Base  uint64
+}
+
+type KernelReadyKey struct {
+	_   structs.HostLayout
+	Ep  uint64
+	Fd  int32
+	Pad uint32
 }
 
 type KernelRing struct {
@@ -808,11 +844,13 @@ const (
 	KernelMapAccepts               = "accepts"
 	KernelMapBlockedAcceptors      = "blocked_acceptors"
 	KernelMapConnects              = "connects"
+	KernelMapControls              = "controls"
 	KernelMapDetail                = "detail"
 	KernelMapDetails               = "details"
 	KernelMapEntered               = "entered"
 	KernelMapEvents                = "events"
 	KernelMapFlows                 = "flows"
+	KernelMapInstances             = "instances"
 	KernelMapLastAcks              = "last_acks"
 	KernelMapListeners             = "listeners"
 	KernelMapLoopLists             = "loop_lists"
@@ -827,6 +865,7 @@ const (
 	KernelMapOperations            = "operations"
 	KernelMapOwnIds                = "own_ids"
 	KernelMapPlaces                = "places"
+	KernelMapReadied               = "readied"
 	KernelMapRequests              = "requests"
 	KernelMapRequestsOf            = "requests_of"
 	KernelMapRingAccepting         = "ring_accepting"
@@ -884,6 +923,10 @@ const (
 	KernelProgConnect6Fexit        = "connect6_fexit"
 	KernelProgConnect6Kprobe       = "connect6_kprobe"
 	KernelProgConnect6Kretprobe    = "connect6_kretprobe"
+	KernelProgControlFentry        = "control_fentry"
+	KernelProgControlFexit         = "control_fexit"
+	KernelProgControlKprobe        = "control_kprobe"
+	KernelProgControlKretprobe     = "control_kretprobe"
 	KernelProgCookie4Fentry        = "cookie4_fentry"
 	KernelProgCookie4Kprobe        = "cookie4_kprobe"
 	KernelProgCookie6Fentry        = "cookie6_fentry"
@@ -895,6 +938,9 @@ const (
 	KernelProgCountCall            = "count_call"
 	KernelProgDataReadyKprobe      = "data_ready_kprobe"
 	KernelProgDestroySock          = "destroy_sock"
+	KernelProgEpollCreate1Exit     = "epoll_create1_exit"
+	KernelProgEpollCreateExit      = "epoll_create_exit"
+	KernelProgEpollCtlExit         = "epoll_ctl_exit"
 	KernelProgEpollFentry          = "epoll_fentry"
 	KernelProgEpollFentryOld       = "epoll_fentry_old"
 	KernelProgEpollFexit           = "epoll_fexit"
@@ -911,6 +957,8 @@ const (
 	KernelProgFirstAccept4         = "first_accept4"
 	KernelProgFirstAccept4Old      = "first_accept4_old"
 	KernelProgFirstAcceptOld       = "first_accept_old"
+	KernelProgInstanceFentry       = "instance_fentry"
+	KernelProgInstanceKprobe       = "instance_kprobe"
 	KernelProgLoopReturns          = "loop_returns"
 	KernelProgLoopSleeps           = "loop_sleeps"
 	KernelProgLoopSleepsOld        = "loop_sleeps_old"
@@ -933,6 +981,8 @@ const (
 	KernelProgQueuedFentry         = "queued_fentry"
 	KernelProgQueuedFentryOld      = "queued_fentry_old"
 	KernelProgQueuedKprobe         = "queued_kprobe"
+	KernelProgReadyFentry          = "ready_fentry"
+	KernelProgReadyKprobe          = "ready_kprobe"
 	KernelProgRecvBeginsFentry     = "recv_begins_fentry"
 	KernelProgRecvBeginsKprobe     = "recv_begins_kprobe"
 	KernelProgRecvmsgKprobe        = "recvmsg_kprobe"
@@ -1129,6 +1179,10 @@ type KernelProgramSpecs struct {
 	Connect6Fexit        *ebpf.ProgramSpec `ebpf:"connect6_fexit"`
 	Connect6Kprobe       *ebpf.ProgramSpec `ebpf:"connect6_kprobe"`
 	Connect6Kretprobe    *ebpf.ProgramSpec `ebpf:"connect6_kretprobe"`
+	ControlFentry        *ebpf.ProgramSpec `ebpf:"control_fentry"`
+	ControlFexit         *ebpf.ProgramSpec `ebpf:"control_fexit"`
+	ControlKprobe        *ebpf.ProgramSpec `ebpf:"control_kprobe"`
+	ControlKretprobe     *ebpf.ProgramSpec `ebpf:"control_kretprobe"`
 	Cookie4Fentry        *ebpf.ProgramSpec `ebpf:"cookie4_fentry"`
 	Cookie4Kprobe        *ebpf.ProgramSpec `ebpf:"cookie4_kprobe"`
 	Cookie6Fentry        *ebpf.ProgramSpec `ebpf:"cookie6_fentry"`
@@ -1140,6 +1194,9 @@ type KernelProgramSpecs struct {
 	CountCall            *ebpf.ProgramSpec `ebpf:"count_call"`
 	DataReadyKprobe      *ebpf.ProgramSpec `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	EpollCreate1Exit     *ebpf.ProgramSpec `ebpf:"epoll_create1_exit"`
+	EpollCreateExit      *ebpf.ProgramSpec `ebpf:"epoll_create_exit"`
+	EpollCtlExit         *ebpf.ProgramSpec `ebpf:"epoll_ctl_exit"`
 	EpollFentry          *ebpf.ProgramSpec `ebpf:"epoll_fentry"`
 	EpollFentryOld       *ebpf.ProgramSpec `ebpf:"epoll_fentry_old"`
 	EpollFexit           *ebpf.ProgramSpec `ebpf:"epoll_fexit"`
@@ -1156,6 +1213,8 @@ type KernelProgramSpecs struct {
 	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
+	InstanceFentry       *ebpf.ProgramSpec `ebpf:"instance_fentry"`
+	InstanceKprobe       *ebpf.ProgramSpec `ebpf:"instance_kprobe"`
 	LoopReturns          *ebpf.ProgramSpec `ebpf:"loop_returns"`
 	LoopSleeps           *ebpf.ProgramSpec `ebpf:"loop_sleeps"`
 	LoopSleepsOld        *ebpf.ProgramSpec `ebpf:"loop_sleeps_old"`
@@ -1178,6 +1237,8 @@ type KernelProgramSpecs struct {
 	QueuedFentry         *ebpf.ProgramSpec `ebpf:"queued_fentry"`
 	QueuedFentryOld      *ebpf.ProgramSpec `ebpf:"queued_fentry_old"`
 	QueuedKprobe         *ebpf.ProgramSpec `ebpf:"queued_kprobe"`
+	ReadyFentry          *ebpf.ProgramSpec `ebpf:"ready_fentry"`
+	ReadyKprobe          *ebpf.ProgramSpec `ebpf:"ready_kprobe"`
 	RecvBeginsFentry     *ebpf.ProgramSpec `ebpf:"recv_begins_fentry"`
 	RecvBeginsKprobe     *ebpf.ProgramSpec `ebpf:"recv_begins_kprobe"`
 	RecvmsgKprobe        *ebpf.ProgramSpec `ebpf:"recvmsg_kprobe"`
@@ -1262,11 +1323,13 @@ type KernelMapSpecs struct {
 	Accepts          *ebpf.MapSpec `ebpf:"accepts"`
 	BlockedAcceptors *ebpf.MapSpec `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.MapSpec `ebpf:"connects"`
+	Controls         *ebpf.MapSpec `ebpf:"controls"`
 	Detail           *ebpf.MapSpec `ebpf:"detail"`
 	Details          *ebpf.MapSpec `ebpf:"details"`
 	Entered          *ebpf.MapSpec `ebpf:"entered"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	Flows            *ebpf.MapSpec `ebpf:"flows"`
+	Instances        *ebpf.MapSpec `ebpf:"instances"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
 	LoopLists        *ebpf.MapSpec `ebpf:"loop_lists"`
@@ -1281,6 +1344,7 @@ type KernelMapSpecs struct {
 	Operations       *ebpf.MapSpec `ebpf:"operations"`
 	OwnIds           *ebpf.MapSpec `ebpf:"own_ids"`
 	Places           *ebpf.MapSpec `ebpf:"places"`
+	Readied          *ebpf.MapSpec `ebpf:"readied"`
 	Requests         *ebpf.MapSpec `ebpf:"requests"`
 	RequestsOf       *ebpf.MapSpec `ebpf:"requests_of"`
 	RingAccepting    *ebpf.MapSpec `ebpf:"ring_accepting"`
@@ -1366,11 +1430,13 @@ type KernelMaps struct {
 	Accepts          *ebpf.Map `ebpf:"accepts"`
 	BlockedAcceptors *ebpf.Map `ebpf:"blocked_acceptors"`
 	Connects         *ebpf.Map `ebpf:"connects"`
+	Controls         *ebpf.Map `ebpf:"controls"`
 	Detail           *ebpf.Map `ebpf:"detail"`
 	Details          *ebpf.Map `ebpf:"details"`
 	Entered          *ebpf.Map `ebpf:"entered"`
 	Events           *ebpf.Map `ebpf:"events"`
 	Flows            *ebpf.Map `ebpf:"flows"`
+	Instances        *ebpf.Map `ebpf:"instances"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
 	LoopLists        *ebpf.Map `ebpf:"loop_lists"`
@@ -1385,6 +1451,7 @@ type KernelMaps struct {
 	Operations       *ebpf.Map `ebpf:"operations"`
 	OwnIds           *ebpf.Map `ebpf:"own_ids"`
 	Places           *ebpf.Map `ebpf:"places"`
+	Readied          *ebpf.Map `ebpf:"readied"`
 	Requests         *ebpf.Map `ebpf:"requests"`
 	RequestsOf       *ebpf.Map `ebpf:"requests_of"`
 	RingAccepting    *ebpf.Map `ebpf:"ring_accepting"`
@@ -1409,11 +1476,13 @@ func (m *KernelMaps) Close() error {
 		m.Accepts,
 		m.BlockedAcceptors,
 		m.Connects,
+		m.Controls,
 		m.Detail,
 		m.Details,
 		m.Entered,
 		m.Events,
 		m.Flows,
+		m.Instances,
 		m.LastAcks,
 		m.Listeners,
 		m.LoopLists,
@@ -1428,6 +1497,7 @@ func (m *KernelMaps) Close() error {
 		m.Operations,
 		m.OwnIds,
 		m.Places,
+		m.Readied,
 		m.Requests,
 		m.RequestsOf,
 		m.RingAccepting,
@@ -1535,6 +1605,10 @@ type KernelPrograms struct {
 	Connect6Fexit        *ebpf.Program `ebpf:"connect6_fexit"`
 	Connect6Kprobe       *ebpf.Program `ebpf:"connect6_kprobe"`
 	Connect6Kretprobe    *ebpf.Program `ebpf:"connect6_kretprobe"`
+	ControlFentry        *ebpf.Program `ebpf:"control_fentry"`
+	ControlFexit         *ebpf.Program `ebpf:"control_fexit"`
+	ControlKprobe        *ebpf.Program `ebpf:"control_kprobe"`
+	ControlKretprobe     *ebpf.Program `ebpf:"control_kretprobe"`
 	Cookie4Fentry        *ebpf.Program `ebpf:"cookie4_fentry"`
 	Cookie4Kprobe        *ebpf.Program `ebpf:"cookie4_kprobe"`
 	Cookie6Fentry        *ebpf.Program `ebpf:"cookie6_fentry"`
@@ -1546,6 +1620,9 @@ type KernelPrograms struct {
 	CountCall            *ebpf.Program `ebpf:"count_call"`
 	DataReadyKprobe      *ebpf.Program `ebpf:"data_ready_kprobe"`
 	DestroySock          *ebpf.Program `ebpf:"destroy_sock"`
+	EpollCreate1Exit     *ebpf.Program `ebpf:"epoll_create1_exit"`
+	EpollCreateExit      *ebpf.Program `ebpf:"epoll_create_exit"`
+	EpollCtlExit         *ebpf.Program `ebpf:"epoll_ctl_exit"`
 	EpollFentry          *ebpf.Program `ebpf:"epoll_fentry"`
 	EpollFentryOld       *ebpf.Program `ebpf:"epoll_fentry_old"`
 	EpollFexit           *ebpf.Program `ebpf:"epoll_fexit"`
@@ -1562,6 +1639,8 @@ type KernelPrograms struct {
 	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
+	InstanceFentry       *ebpf.Program `ebpf:"instance_fentry"`
+	InstanceKprobe       *ebpf.Program `ebpf:"instance_kprobe"`
 	LoopReturns          *ebpf.Program `ebpf:"loop_returns"`
 	LoopSleeps           *ebpf.Program `ebpf:"loop_sleeps"`
 	LoopSleepsOld        *ebpf.Program `ebpf:"loop_sleeps_old"`
@@ -1584,6 +1663,8 @@ type KernelPrograms struct {
 	QueuedFentry         *ebpf.Program `ebpf:"queued_fentry"`
 	QueuedFentryOld      *ebpf.Program `ebpf:"queued_fentry_old"`
 	QueuedKprobe         *ebpf.Program `ebpf:"queued_kprobe"`
+	ReadyFentry          *ebpf.Program `ebpf:"ready_fentry"`
+	ReadyKprobe          *ebpf.Program `ebpf:"ready_kprobe"`
 	RecvBeginsFentry     *ebpf.Program `ebpf:"recv_begins_fentry"`
 	RecvBeginsKprobe     *ebpf.Program `ebpf:"recv_begins_kprobe"`
 	RecvmsgKprobe        *ebpf.Program `ebpf:"recvmsg_kprobe"`
@@ -1703,6 +1784,10 @@ func (p *KernelPrograms) Close() error {
 		p.Connect6Fexit,
 		p.Connect6Kprobe,
 		p.Connect6Kretprobe,
+		p.ControlFentry,
+		p.ControlFexit,
+		p.ControlKprobe,
+		p.ControlKretprobe,
 		p.Cookie4Fentry,
 		p.Cookie4Kprobe,
 		p.Cookie6Fentry,
@@ -1714,6 +1799,9 @@ func (p *KernelPrograms) Close() error {
 		p.CountCall,
 		p.DataReadyKprobe,
 		p.DestroySock,
+		p.EpollCreate1Exit,
+		p.EpollCreateExit,
+		p.EpollCtlExit,
 		p.EpollFentry,
 		p.EpollFentryOld,
 		p.EpollFexit,
@@ -1730,6 +1818,8 @@ func (p *KernelPrograms) Close() error {
 		p.FirstAccept4,
 		p.FirstAccept4Old,
 		p.FirstAcceptOld,
+		p.InstanceFentry,
+		p.InstanceKprobe,
 		p.LoopReturns,
 		p.LoopSleeps,
 		p.LoopSleepsOld,
@@ -1752,6 +1842,8 @@ func (p *KernelPrograms) Close() error {
 		p.QueuedFentry,
 		p.QueuedFentryOld,
 		p.QueuedKprobe,
+		p.ReadyFentry,
+		p.ReadyKprobe,
 		p.RecvBeginsFentry,
 		p.RecvBeginsKprobe,
 		p.RecvmsgKprobe,

@@ -41,6 +41,41 @@ struct loop {
 	__u8 comm[COMM_LEN];
 	__u32 kind; /* enum loop_kind */
 	__u32 begun;
+	__u64 ep;    /* the address of its epoll instance; 0: not known */
+	__u64 ep_at; /* when it was last looked at whose the descriptor is */
+};
+
+/*
+ * An epoll instance (struct eventpoll), by its address: what epoll_ctl did since it is watched. A descriptor that is
+ * closed leaves an instance without epoll_ctl.
+ */
+struct instance {
+	__u64 since; /* CLOCK_MONOTONIC, ns */
+	__u64 added;
+	__u64 modified;
+	__u64 removed;
+	__u32 pid;    /* who was seen to use it first */
+	__u8 gone;    /* it was closed: whatever has its address now is another one */
+	__u8 partial; /* of some of its descriptors it is not counted how often they were ready: there was no room */
+	__u8 pad[2];
+};
+
+/* A descriptor of an instance, by the number that it had when it was added. */
+struct ready_key {
+	__u64 ep;
+	__s32 fd;
+	__u32 pad;
+};
+
+/*
+ * How often its file said that it is ready, for something that it is watched for: whatever was added since. A file says so
+ * with all that comes, whether the loop has taken what came before or not.
+ */
+struct ready_count {
+	__u64 times; /* since this is watched */
+	__u64 last;  /* CLOCK_MONOTONIC, ns */
+	__u64 mark;  /* times, when epoll_ctl was last called to add it */
+	__u64 base;  /* times, when it was added: it tells less the base */
 };
 
 /* Which of the values of a wait are known. */
@@ -84,7 +119,10 @@ struct loop_list {
 };
 
 _Static_assert(sizeof(struct loop_key) == 8, "struct loop_key");
-_Static_assert(sizeof(struct loop) == 272, "struct loop");
+_Static_assert(sizeof(struct loop) == 288, "struct loop");
+_Static_assert(sizeof(struct instance) == 40, "struct instance");
+_Static_assert(sizeof(struct ready_key) == 16, "struct ready_key");
+_Static_assert(sizeof(struct ready_count) == 32, "struct ready_count");
 _Static_assert(sizeof(struct wait_event) == 160, "struct wait_event");
 _Static_assert(sizeof(struct stall_event) == 152, "struct stall_event");
 

@@ -126,6 +126,10 @@ int BPF_PROG(loop_returns, struct pt_regs *regs, long ret)
 {
 	int nr = syscall_nr(regs);
 
+	if (nr == NR_EPOLL_CTL)
+		return control_call(regs, ret);
+	if (nr == NR_EPOLL_CREATE1 || nr == NR_EPOLL_CREATE)
+		return instance_made(ret);
 	if (!waits(nr, 1, 1) || ret == -ENOSYS) /* epoll_pwait2 before 5.11 */
 		return 0;
 	return wait_ends(regs, nr, ret);

@@ -10,9 +10,6 @@
 #ifndef BELTRACE_LOOPS_BPF_H
 #define BELTRACE_LOOPS_BPF_H
 
-#define MAX_LOOPS 8192
-#define LIST_EVERY 1000000000ULL
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_LOOPS);
@@ -104,6 +101,8 @@ static __always_inline int wait_begins(struct loop_thread *lt, __u32 kind, int f
 	l->begun += 1;
 	barrier();
 	l->entered = bpf_ktime_get_ns();
+	if (kind == LOOP_EPOLL)
+		look_at_instance(l, file_of_fd(fd), l->entered);
 	l->max = max;
 	barrier();
 	l->done += 1;

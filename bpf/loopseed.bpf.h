@@ -46,8 +46,12 @@ static __always_inline int seed_loop(struct task_struct *task, bool modern)
 	if (bpf_map_update_elem(&loop_threads, &key.tid, &lt, BPF_NOEXIST))
 		return 0; /* its next wait was met */
 	l = loop_add(task, &key, kind);
-	if (l && !l->entered)
+	if (!l)
+		return 0;
+	if (!l->entered)
 		l->entered = l->since;
+	if (kind == LOOP_EPOLL)
+		look_at_instance(l, file_of_task(task, lt.fd), l->since);
 	return 0;
 }
 

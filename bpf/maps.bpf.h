@@ -7,6 +7,7 @@
 #define MAX_SOCKS 131072
 #define MAX_REQUESTS 65536
 #define MAX_THREADS 8192
+#define MAX_LOOPS 8192
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -255,6 +255,17 @@ static __always_inline struct file *file_of_fd(int fd)
 	return file;
 }
 
+/* The same of another process. */
+static __always_inline struct file *file_of_task(struct task_struct *task, int fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file *file = 0;
+
+	if (fd >= 0 && fdt && (__u32)fd < BPF_CORE_READ(fdt, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(fdt, fd) + fd);
+	return file;
+}
+
 /* The socket behind a file descriptor of the current process, by probe reads: works in every kind of program. */
 static __always_inline struct sock *sock_of_fd(int fd)
 {

@@ -117,6 +117,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 	for _, l := range s.Loops {
 		line("loop", l)
 		fmt.Fprintf(&b, "  wakeups %v interest %v\n", l.Wakeups, l.Interest)
+		if l.Readied.Known {
+			fmt.Fprintf(&b, "  all that were ready: %v\n", l.ReadiedAll)
+		}
 	}
 	for _, x := range s.Exchanges {
 		line("exchange", x)

@@ -130,6 +130,7 @@ func (l *loop) show(how detail) model.Loop {
 	if how == light {
 		return m
 	}
+	l.showInstance(&m)
 	m.Wakeups = readyCounts(t.Wakeups)
 	m.Ready = readyDistribution(m.Wakeups, t.Most)
 	if len(t.Modes) > 0 {
@@ -147,6 +148,24 @@ func (l *loop) show(how detail) model.Loop {
 		}
 	}
 	return m
+}
+
+// showInstance fills in what is known of its epoll instance.
+func (l *loop) showInstance(m *model.Loop) {
+	t := l.times
+	m.Added, m.Modified, m.Removed = opt(l.seen.Has(event.FieldAdded), t.Added), opt(l.seen.Has(event.FieldModified), t.Modified), opt(l.seen.Has(event.FieldRemoved), t.Removed)
+	if !l.seen.Has(event.FieldReadied) {
+		return
+	}
+	fds := []model.ReadyFD{}
+	for name, times := range t.Readied {
+		if fd, err := strconv.ParseInt(name, 10, 32); err == nil && times > 0 {
+			fds = append(fds, model.ReadyFD{FD: int32(fd), Times: uint64(times), Last: t.ReadiedTS[name]})
+		}
+	}
+	slices.SortFunc(fds, func(a, b model.ReadyFD) int { return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.FD, b.FD)) })
+	m.Readied = model.Some(fds)
+	m.ReadiedAll = l.seen.Has(event.FieldReadiedFDs) && int(t.ReadiedFDs) == len(fds)
 }
 
 // readyCounts puts the wake-ups in the order of their numbers; a damaged recording may hold anything.

@@ -72,6 +72,7 @@ func (p *printer) Tick(now int64) error {
 		p.need(string(probes.Sched))
 		p.need(string(probes.Data))
 		p.need(string(probes.Loops))
+		p.need(string(probes.Readiness))
 		p.need(string(probes.Rings))
 	}
 	if p.every == 0 || now < p.due {

@@ -117,6 +117,12 @@ const (
 	FieldSockets
 	FieldModes
 	FieldInterest
+	FieldAdded
+	FieldModified
+	FieldRemoved
+	FieldReadied
+	FieldReadiedTS
+	FieldReadiedFDs
 	FieldProtocol
 	FieldSummary
 	FieldPhases
@@ -262,6 +268,12 @@ var fieldTable = [fields]fieldInfo{
 	FieldSockets:           {"sockets", func(e *Event) any { return &e.loop().Sockets }},
 	FieldModes:             {"modes", func(e *Event) any { return &e.loop().Modes }},
 	FieldInterest:          {"interest", func(e *Event) any { return &e.loop().Interest }},
+	FieldAdded:             {"added", func(e *Event) any { return &e.loop().Added }},
+	FieldModified:          {"modified", func(e *Event) any { return &e.loop().Modified }},
+	FieldRemoved:           {"removed", func(e *Event) any { return &e.loop().Removed }},
+	FieldReadied:           {"readied", func(e *Event) any { return &e.loop().Readied }},
+	FieldReadiedTS:         {"readied_ts", func(e *Event) any { return &e.loop().ReadiedTS }},
+	FieldReadiedFDs:        {"readied_fds", func(e *Event) any { return &e.loop().ReadiedFDs }},
 	FieldProtocol:          {"protocol", func(e *Event) any { return &e.result().Protocol }},
 	FieldSummary:           {"summary", func(e *Event) any { return &e.result().Summary }},
 	FieldPhases:            {"phases", func(e *Event) any { return &e.result().Phases }},

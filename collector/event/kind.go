@@ -131,7 +131,7 @@ var kindTable = [kinds]kindInfo{
 	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD, FieldStack}},
 	Oncpu:         {"oncpu", "where a thread ran that serves a request: a sample", []Field{FieldStack}},
 	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},
-	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldPhase}},
+	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldAdded, FieldModified, FieldRemoved, FieldReadied, FieldReadiedTS, FieldReadiedFDs, FieldPhase}},
 	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldCount, FieldBusyNS, FieldReady, FieldStack}},
 	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldStacks, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldMarks, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},

@@ -53,6 +53,15 @@ type LoopTimes struct {
 	Sockets   uint32           // of them, sockets
 	Modes     map[string]int64 // of them, how many are watched edge-triggered (edge), by one waiter only (exclusive), once (oneshot), or as long as they are ready (level)
 	Interest  map[string]int64 // the events that it waits for (EPOLLIN and so on), by descriptor; the first 64
+	Added     uint64           // of an epoll instance: descriptors that epoll_ctl added to it since it is watched
+	Modified  uint64           // descriptors whose events it changed
+	Removed   uint64           // descriptors that it removed; one that is closed leaves without that
+	// Readied is how often a descriptor's file said that it is ready for something that it is watched for, by descriptor: since it
+	// was added, and somebody looks. It says so with all that comes, whether the loop has taken what came before or not. Those 64
+	// that were most often.
+	Readied    map[string]int64
+	ReadiedTS  map[string]int64 // when it last said so, CLOCK_MONOTONIC
+	ReadiedFDs uint32           // how many descriptors were ready; absent if that is not known of all
 }
 
 // Kinds of event loops.

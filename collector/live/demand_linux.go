@@ -30,7 +30,7 @@ type demand struct {
 
 // alwaysOn reports whether the set is needed from the start to the end: what a filter selects is watched in full.
 func (c *Config) alwaysOn(set probes.Set) bool {
-	if set == probes.Samples {
+	if set == probes.Samples || set == probes.Readiness {
 		return slices.Contains(c.Want, set)
 	}
 	return !set.OnDemand() || slices.Contains(c.Want, set) || !c.Cheap && (c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0)
@@ -147,6 +147,8 @@ func (s *Session) begin(set probes.Set) {
 		s.beginThreads()
 	case probes.Loops:
 		s.beginLoops()
+	case probes.Readiness:
+		s.forgetReady() // what came while it was detached the last time
 	case probes.Data:
 		s.loader.variables["data_since"].Set(uint64(monotonic()))
 	}
@@ -161,6 +163,8 @@ func (s *Session) forget(set probes.Set) {
 		s.endLoops()
 	case probes.Rings:
 		s.sampleRings()
+	case probes.Readiness:
+		s.forgetReady()
 	case probes.Data:
 		m := s.maps[bpf.KernelMapFlows]
 		var k uint64

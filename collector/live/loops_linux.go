@@ -20,12 +20,14 @@ type loopReader struct {
 	round  uint64
 	keys   []bpf.KernelLoopKey
 	values []bpf.KernelLoop
+	epoll  instances
 	sockfs uint64 // device number of sockets' inodes, as fdinfo writes it; 0: not known
 }
 
 // loopSeen is what was last told of a loop.
 type loopSeen struct {
 	changes  uint32
+	control  uint64 // how often epoll_ctl changed its instance
 	told     int64
 	pause    int64 // how long nothing is told while nothing changes
 	round    uint64
@@ -51,6 +53,7 @@ func (s *Session) endLoops() {
 		s.maps[bpf.KernelMapLoops].Delete(key)
 	}
 	clear(s.loops.seen)
+	s.forgetInstances()
 	for _, name := range []string{bpf.KernelMapLoopThreads, bpf.KernelMapLoopLists} {
 		for _, tid := range tidsOf(s.maps[name]) {
 			s.maps[name].Delete(tid)
@@ -83,6 +86,7 @@ func (s *Session) sampleLoops(all bool) {
 		r.keys, r.values = make([]bpf.KernelLoopKey, batch), make([]bpf.KernelLoop, batch)
 	}
 	r.round++
+	s.readInstances()
 	m := s.maps[bpf.KernelMapLoops]
 	var cursor ebpf.MapBatchCursor
 	for {
@@ -98,6 +102,7 @@ func (s *Session) sampleLoops(all bool) {
 		s.forgetThread(tid)
 	}
 	clear(r.dead)
+	s.sweepInstances()
 	for key, seen := range r.seen {
 		if seen.round != r.round {
 			delete(r.seen, key)
@@ -118,8 +123,9 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 		s.loops.seen[key] = seen
 	}
 	seen.round = s.loops.round
-	if l.Done != seen.changes {
-		seen.changes, seen.pause = l.Done, 0
+	control := s.loops.epoll.use(l.Ep)
+	if l.Done != seen.changes || control != seen.control {
+		seen.changes, seen.control, seen.pause = l.Done, control, 0
 	} else if !all && now-seen.told < seen.pause {
 		return
 	}
@@ -138,6 +144,7 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 	}
 	s.decoder.loop(key, l, uint64(now), &e)
 	seen.interest.put(&e)
+	s.loops.epoll.put(l.Ep, &e)
 	s.pending = append(s.pending, e)
 }
 

@@ -136,7 +136,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	}
 	s.describe(c)
 	s.demands = map[probes.Set]*demand{}
-	for _, set := range []probes.Set{probes.Sched, probes.Loops, probes.Rings, probes.Data, probes.Samples} {
+	for _, set := range []probes.Set{probes.Sched, probes.Loops, probes.Rings, probes.Data, probes.Samples, probes.Readiness} {
 		s.demands[set] = &demand{always: c.alwaysOn(set)}
 	}
 	s.copies = leavesOutRuns(s.info.Kernel)

@@ -23,11 +23,22 @@ type Loop struct {
 	FDs     Opt[uint32]       `json:"fds,omitzero"`     // descriptors that it waits for
 	Sockets Opt[uint32]       `json:"sockets,omitzero"` // of them, sockets; 0: a runtime's own loop
 	Modes   map[string]uint64 `json:"modes,omitempty"`  // of an epoll loop: how many are level, edge, exclusive, oneshot
+	// Added, Modified and Removed are what epoll_ctl did to an epoll loop's instance since it is watched: a descriptor that is
+	// closed leaves without it.
+	Added    Opt[uint64] `json:"added,omitzero"`
+	Modified Opt[uint64] `json:"modified,omitzero"`
+	Removed  Opt[uint64] `json:"removed,omitzero"`
+	// Readied are its descriptors that were ready most often, at most 64, the most often first. Known while somebody looks, where the
+	// kernel lets us see it.
+	Readied Opt[[]ReadyFD] `json:"readied,omitzero"`
 	// Stalls are turns in which the thread slept for 5 ms or more in another call, Stall the longest of these sleeps. Known
 	// while its scheduling is watched.
 	Stalls uint64     `json:"stalls"`
 	Stall  Opt[Stall] `json:"stall,omitzero"`
 	Ended  Opt[int64] `json:"ended,omitzero"` // when it was seen to have ended, CLOCK_MONOTONIC
+
+	// ReadiedAll says that all descriptors that were ready are in Readied: the others were not.
+	ReadiedAll bool `json:"-"`
 
 	Wakeups   []ReadyCount     `json:"-"` // what Ready summarises, by number
 	Interest  map[int32]uint32 `json:"-"` // events that it waits for, by descriptor; bounded
@@ -45,6 +56,14 @@ const RecentStalls = 16
 type ReadyCount struct {
 	Ready uint32
 	Count uint64
+}
+
+// ReadyFD is how often a descriptor was ready since it was added and somebody looks: how often its file said so, for something that
+// it is watched for, whether the loop had taken what came before or not.
+type ReadyFD struct {
+	FD    int32  `json:"fd"`
+	Times uint64 `json:"times"`
+	Last  int64  `json:"last"` // when, CLOCK_MONOTONIC
 }
 
 // Stall is a sleep of a loop's thread between two waits.

@@ -77,6 +77,50 @@ func callsHook(calls ...string) Hook {
 	return h
 }
 
+func epollCtlProbe() Probe {
+	const (
+		at    = "do_epoll_ctl, ep_eventpoll_release"
+		uring = "what io_uring adds and removes is not seen"
+	)
+	classic := func(calls ...string) Hook {
+		h := Hook{How: ClassicTP, Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived, Note: uring}
+		for i, c := range calls {
+			h.Progs = append(h.Progs, c+"_exit")
+			h.At += []string{"syscalls/", ", "}[min(i, 1)] + "sys_exit_" + c
+		}
+		return h
+	}
+	return Probe{
+		Name: EpollCtl, Set: Loops, Yields: []event.Kind{event.Loop}, Facts: []string{FactEpollCtl},
+		Why: "how many descriptors epoll_ctl adds to an epoll instance, changes and removes: one that is closed leaves without it",
+		Hooks: []Hook{
+			{
+				How: Fentry, At: at, Serves: Full, Needs: Full, Fidelity: model.Exact,
+				Progs: []string{"control_fexit", "instance_fentry", "control_fentry"},
+			},
+			{
+				How: KprobeMech, At: at, Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact,
+				Progs: []string{"control_kretprobe", "instance_kprobe", "control_kprobe"},
+			},
+			{How: TPBTF, At: "sys_exit", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived, With: Epoll, Note: uring},
+			classic("epoll_ctl", "epoll_create1", "epoll_create"),
+			classic("epoll_ctl", "epoll_create1"), // arm64
+		},
+	}
+}
+
+func epollReadyProbe() Probe {
+	const note = "each time that a file says so counts, whether the loop has taken what came before or not; not that one is ready already when it is added"
+	return Probe{
+		Name: EpollReady, Set: Readiness, Facts: []string{FactEpollReady},
+		Why: "how often each descriptor of an epoll instance was ready, for something that it is watched for, and when last (no tracepoint tells)",
+		Hooks: []Hook{
+			{How: Fentry, At: "ep_poll_callback", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ready_fentry"}, Note: note},
+			{How: KprobeMech, At: "ep_poll_callback", Serves: Kprobe, Needs: Kprobe, Fidelity: model.Exact, Progs: []string{"ready_kprobe"}, Note: note},
+		},
+	}
+}
+
 func pollProbe() Probe {
 	return Probe{
 		Name: Poll, Set: Loops, Yields: []event.Kind{event.Loop}, Facts: []string{FactPoll},

@@ -69,6 +69,7 @@ const (
 	Marks     Set = "marks"     // notes of cooperating servers
 	Sched     Set = "sched"     // what threads do: attached while somebody needs it, or with a filter
 	Loops     Set = "loops"     // waits of event loops: attached as the one before
+	Readiness Set = "ready"     // which descriptors of event loops become ready: attached while somebody looks, or if it is asked for by name
 	Data      Set = "data"      // bytes read and written, turn by turn
 	Rings     Set = "rings"     // operations of io_uring
 	Samples   Set = "samples"   // where threads run that serve requests: attached while a request is open, or if it is asked for by name
@@ -78,7 +79,7 @@ const (
 // OnDemand reports whether the set is attached only while somebody needs it, when the whole host is watched: its hooks
 // run for everybody, whether watched or not.
 func (s Set) OnDemand() bool {
-	return s == Sched || s == Loops || s == Data || s == Calls || s == Rings || s == Samples
+	return s == Sched || s == Loops || s == Data || s == Calls || s == Rings || s == Samples || s == Readiness
 }
 
 // Hook is one way to serve a probe.

@@ -23,6 +23,8 @@ const (
 	Children    = "children"
 	Threads     = "threads"
 	Epoll       = "epoll"
+	EpollCtl    = "epoll_ctl"
+	EpollReady  = "epoll_ready"
 	Poll        = "poll"
 	ThreadCalls = "calls"
 	Running     = "running"
@@ -63,6 +65,8 @@ const (
 	FactBlockedOn   = "blocked_on"
 	FactEpoll       = "epoll_wait"
 	FactRings       = "rings"
+	FactEpollCtl    = "epoll_ctl"
+	FactEpollReady  = "epoll_ready"
 	FactPoll        = "poll"
 	FactTurn        = "turn"
 	FactLatency     = "latency_ns"
@@ -75,7 +79,7 @@ func Table() []Probe {
 	return []Probe{
 		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
-		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), pollProbe(), markProbe(), bytesProbe(), unreadProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
+		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), epollCtlProbe(), epollReadyProbe(), pollProbe(), markProbe(), bytesProbe(), unreadProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
 

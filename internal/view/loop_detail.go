@@ -3,11 +3,13 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"beltrace/collector/event"
 	"beltrace/collector/model"
 )
 
@@ -46,6 +48,9 @@ func openLoop(in Input, l *model.Loop, width int) *Detail {
 	d.fact("waits for", Span{optional(l.FDs, func(n uint32) string { return Plural(int(n), "descriptor", "descriptors") }), Strong}, Span{", ", Dim}, Span{optCount(l.Sockets), Normal}, Span{" of them sockets", Dim}, Span{loopOwnText(l), Dim})
 	if len(l.Modes) > 0 {
 		d.fact("watched", Span{loopModes(l), Normal})
+	}
+	if l.Kind == event.LoopEpoll {
+		d.fact("epoll_ctl", Span{optCount(l.Added) + " added", Normal}, Span{", " + optCount(l.Modified) + " changed, " + optCount(l.Removed) + " removed; one that is closed leaves without it", Dim})
 	}
 	d.fact("at once", Span{optCount(l.Max), Normal}, Span{" ready descriptors at most", Dim})
 	stallSection(d, in, l)
@@ -178,7 +183,11 @@ var eventNames = []struct {
 
 // interestSection lists the descriptors, and which connection or listener each is, where that is known.
 func interestSection(d *Detail, in Input, l *model.Loop) {
-	d.section("DESCRIPTORS")
+	title := "DESCRIPTORS"
+	if l.Readied.Known {
+		title += ", and how often something came that each is watched for, the last how long ago"
+	}
+	d.section(title)
 	if len(l.Interest) == 0 {
 		d.add(Styled("not known", Dim))
 		return
@@ -189,9 +198,17 @@ func interestSection(d *Detail, in Input, l *model.Loop) {
 			at[c.FD.V] = c
 		}
 	}
-	fds := slices.Sorted(maps.Keys(l.Interest))
-	for _, fd := range fds[:min(len(fds), interestListed)] {
+	ready := map[int32]model.ReadyFD{}
+	for _, r := range l.Readied.V {
+		ready[r.FD] = r
+	}
+	fds := listedFDs(l, ready)
+	for _, fd := range fds {
 		line := Line{{pad(fmt.Sprintf("fd %d", fd), factName), Strong}, {pad(eventWords(l.Interest[fd]), 24), Normal}}
+		if l.Kind == event.LoopEpoll {
+			r, was := ready[fd]
+			line = append(line, readiedSpan(in, l, r, was))
+		}
 		if c := at[fd]; c != nil {
 			line = append(line, Span{" " + address(c.Local) + " ← " + address(c.Remote), Dim})
 			if c.Exchanges.Known { // it was ready at least as often
@@ -202,9 +219,33 @@ func interestSection(d *Detail, in Input, l *model.Loop) {
 		}
 		d.add(line)
 	}
-	if more := int(l.FDs.V) - min(len(fds), interestListed); l.FDs.Known && more > 0 {
+	if more := int(l.FDs.V) - len(fds); l.FDs.Known && more > 0 {
 		d.add(Styled(fmt.Sprintf("and %d more", more), Dim))
 	}
+}
+
+// listedFDs are the descriptors that the detail of a loop lists: of many, those that were ready most often.
+func listedFDs(l *model.Loop, ready map[int32]model.ReadyFD) []int32 {
+	fds := slices.SortedFunc(maps.Keys(l.Interest), func(a, b int32) int {
+		return cmp.Or(cmp.Compare(ready[b].Times, ready[a].Times), cmp.Compare(a, b))
+	})
+	fds = fds[:min(len(fds), interestListed)]
+	slices.Sort(fds)
+	return fds
+}
+
+// readiedWidth is the width of how often a descriptor was ready.
+const readiedWidth = 20
+
+// readiedSpan says how often a descriptor was ready, and how long ago; was: it is known to have been.
+func readiedSpan(in Input, l *model.Loop, r model.ReadyFD, was bool) Span {
+	switch {
+	case was:
+		return Span{" " + pad(Count(r.Times)+", "+Dur(max(in.Snap.TS-r.Last, 0))+" ago", readiedWidth), Normal}
+	case l.Readied.Known && l.ReadiedAll:
+		return Span{" " + pad("never", readiedWidth), Dim}
+	}
+	return Span{" " + pad(None, readiedWidth), Dim}
 }
 
 // eventWords names the events that a descriptor is watched for. EPOLLERR and EPOLLHUP are always told: they are left out.

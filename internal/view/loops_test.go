@@ -102,6 +102,34 @@ func TestLoopsLately(t *testing.T) {
 	}
 }
 
+// TestLoopReadied: how often each descriptor was ready; none of what is not known is said to be nothing.
+func TestLoopReadied(t *testing.T) {
+	for _, c := range []struct {
+		know func(l *model.Loop)
+		want [4]string // epoll_ctl, fd 6, 11, 12
+	}{
+		{func(*model.Loop) {}, [4]string{"1204 added, 0 changed, 3 removed", " 1, 9.0 s ago", " 40.2k, 2.0 ms ago", " never"}},
+		{func(l *model.Loop) { l.ReadiedAll = false }, [4]string{"3 removed", " 1, 9.0 s ago", " 40.2k, 2.0 ms ago", " –"}},
+		{func(l *model.Loop) {
+			l.Readied, l.Added, l.Modified, l.Removed = model.Opt[[]model.ReadyFD]{}, model.Opt[uint64]{}, model.Opt[uint64]{}, model.Opt[uint64]{}
+		}, [4]string{"– added, – changed, – removed", " –", " –", " –"}},
+	} {
+		s := viewtest.Busy()
+		i := slices.IndexFunc(s.Loops, func(l model.Loop) bool { return l.PID == 812 })
+		c.know(&s.Loops[i])
+		d, ok := view.Open(view.Input{Snap: s}, view.Key{Kind: view.LoopRecord, ID: 812, Name: "812 epfd 7"}, 100)
+		if !ok {
+			t.Fatal("the loop does not open")
+		}
+		for j, at := range []string{"epoll_ctl", "fd 6", "fd 11", "fd 12"} {
+			k := slices.IndexFunc(d.Lines, func(l view.DetailLine) bool { return strings.HasPrefix(l.Line.String(), at+" ") })
+			if k < 0 || !strings.Contains(d.Lines[k].Line.String(), c.want[j]) {
+				t.Errorf("%s: want %q in line %d of\n%v", at, c.want[j], k, d.Lines)
+			}
+		}
+	}
+}
+
 // TestLoopRate: one wait in a microsecond is no million in a second.
 func TestLoopRate(t *testing.T) {
 	s := viewtest.Empty()

@@ -37,7 +37,7 @@ func Pages() []Page {
 		{Number: 4, Name: "requests", Title: "Requests", Short: "Reqs", One: "request", Many: "requests", Order: Sort{Column: "TIME"}, Needs: []string{"data", "sched"},
 			Table: func(in Input) *Table { return requestSheet.table(in, pointers(in.Snap.Exchanges)) }, Foot: requestsFoot,
 			Empty: "no request yet: send one to a server"},
-		{Number: 5, Name: "loops", Title: "Event loops", Short: "Loops", One: "event loop", Many: "event loops", Order: Sort{Column: "WAITS/s"}, Needs: []string{"loops", "sched"},
+		{Number: 5, Name: "loops", Title: "Event loops", Short: "Loops", One: "event loop", Many: "event loops", Order: Sort{Column: "WAITS/s"}, Needs: []string{"loops", "sched"}, OpenNeeds: []string{"ready"},
 			Table: func(in Input) *Table { return loopSheet.table(in, loopRows(in)) }, Foot: loopsFoot,
 			Empty: "no event loop yet: start a server that waits in epoll, poll or select; its loops appear here within seconds"},
 		{Number: 6, Name: "rings", Title: "io_uring", Short: "Rings", One: "ring", Many: "rings", Order: Sort{Column: "OPS/s"}, Needs: []string{"rings"},

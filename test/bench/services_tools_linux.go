@@ -26,12 +26,12 @@ import (
 var (
 	boardSets = []probes.Set{probes.Data, probes.Sched}
 	ringSets  = []probes.Set{probes.Rings}
-	jsonSets  = []probes.Set{probes.Data, probes.Sched, probes.Loops, probes.Rings}
+	jsonSets  = []probes.Set{probes.Data, probes.Sched, probes.Loops, probes.Readiness, probes.Rings}
 )
 
 const (
 	boardWhat = "the dashboard's first page (`beltrace` on a terminal): connections, turns of conversations, what threads do"
-	allWhat   = "`beltrace top --headless --json >/dev/null`: also event loops and rings; a snapshot every 5 s"
+	allWhat   = "`beltrace top --headless --json >/dev/null`: also event loops, what becomes ready in them, and rings; a snapshot every 5 s"
 	ringWhat  = "the dashboard's page of rings (key 6)"
 	callsWhat = "`bpftrace test/bench/calls.bt`, into a file in memory, with buffers of 2 MiB for each core; *lost*: lines"
 	emptyWhat = "the same hooks, with programs that do nothing: the floor"

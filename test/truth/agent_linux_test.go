@@ -70,6 +70,7 @@ func operations() map[string]operation {
 		"ask":        op(opAsk),
 		"together":   op(opTogether),
 		"loop":       op(opLoop),
+		"interest":   op(opInterest),
 		"way":        op(opWay),
 		"leave":      op(opLeave),
 		"operate":    op(opOperate),

@@ -45,6 +45,7 @@ const (
 	knowsReasons     = "why it did"
 	knowsAcceptError = "an accept that failed"
 	knowsRingError   = "an accept by io_uring that failed"
+	knowsReadied     = "which descriptors of an epoll instance became ready"
 )
 
 func facts() []fact {
@@ -53,6 +54,7 @@ func facts() []fact {
 		{knowsUnsent, functions, functions},
 		{knowsRingAccept, everywhere, everywhere},
 		{knowsSYN, functions, functions},
+		{knowsReadied, functions, functions},
 		{knowsAsked, everywhere, nowhere},
 		{knowsCookie, everywhere, nowhere},
 		{knowsEarlyCookie, []probes.Tier{probes.Full}, nowhere},

@@ -49,7 +49,8 @@ func loopTurns() []waitArgs {
 func TestLoops(t *testing.T) {
 	noLeaks(t)
 	p := newPair(t)
-	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Waits: true})
+	w := p.openWatch(t, live.Config{PIDs: []uint32{p.server.PID}, Waits: true, Want: []probes.Set{probes.Readiness}})
+	t.Run("interest", func(t *testing.T) { w.checkInterest(t, do[interested](p.server, "interest", struct{}{})) })
 	for _, kind := range []string{event.LoopEpoll, event.LoopPoll, event.LoopSelect} {
 		t.Run(kind, func(t *testing.T) {
 			turns := loopTurns()
