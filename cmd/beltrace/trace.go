@@ -247,9 +247,6 @@ func setsFor(kinds kindSet) []probes.Set {
 			}
 		}
 	}
-	if kinds.has(event.EpollWait) { // which descriptors those are that were ready
-		out = append(out, probes.Readiness)
-	}
 	switch {
 	case kinds.has(event.Exchange): // made of turns, and of what threads did
 		out = append(out, probes.Data, probes.Sched, probes.Rings)

@@ -112,7 +112,7 @@ func epollCtlProbe() Probe {
 func epollReadyProbe() Probe {
 	const note = "each time that a file says so counts, whether the loop has taken what came before or not; not that one is ready already when it is added"
 	return Probe{
-		Name: EpollReady, Set: Readiness, Facts: []string{FactEpollReady},
+		Name: EpollReady, Set: Readiness, Yields: []event.Kind{event.Loop}, Facts: []string{FactEpollReady},
 		Why: "how often each descriptor of an epoll instance was ready, for something that it is watched for, and when last (no tracepoint tells)",
 		Hooks: []Hook{
 			{How: Fentry, At: "ep_poll_callback", Serves: Full, Needs: Full, Fidelity: model.Exact, Progs: []string{"ready_fentry"}, Note: note},

@@ -50,7 +50,7 @@ func openLoop(in Input, l *model.Loop, width int) *Detail {
 		d.fact("watched", Span{loopModes(l), Normal})
 	}
 	if l.Kind == event.LoopEpoll {
-		d.fact("epoll_ctl", Span{optCount(l.Added) + " added", Normal}, Span{", " + optCount(l.Modified) + " changed, " + optCount(l.Removed) + " removed; one that is closed leaves without it", Dim})
+		d.fact("epoll_ctl", Span{optCount(l.Added) + " added", Normal}, Span{", " + optCount(l.Modified) + " changed, " + optCount(l.Removed) + " removed; closing one is not removing it", Dim})
 	}
 	d.fact("at once", Span{optCount(l.Max), Normal}, Span{" ready descriptors at most", Dim})
 	stallSection(d, in, l)
