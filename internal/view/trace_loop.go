@@ -59,6 +59,12 @@ func loopWords(e *event.Event) string {
 	if e.Known(event.FieldSockets) {
 		out = append(out, Plural(int(l.Sockets), "socket", "sockets"))
 	}
+	if e.Known(event.FieldReadiedFDs) {
+		out = append(out, Count(uint64(l.ReadiedFDs))+" became ready")
+	}
+	if e.Known(event.FieldAdded) && e.Known(event.FieldRemoved) {
+		out = append(out, Count(l.Added)+" added", Count(l.Removed)+" removed")
+	}
 	return strings.Join(out, "  ")
 }
 
