@@ -31,6 +31,9 @@ type flow struct {
 	replay bool    // messages come with the events
 	marks  []noted // of the server, about this connection
 	resync bool    // something was missed: nothing is paired until a request begins after an answer
+	afresh bool    // the request turn begins after an answer
+	lost   bool    // bytes were missed
+	deep   bool    // more was read after an answer while others were due: a loss leaves open how many are
 	whole  uint64  // up to where requests were seen whole
 	early  int     // answers whose requests have not been told yet
 }
@@ -74,6 +77,9 @@ type ask struct {
 	from, to uint64 // where the response begins and ends
 	awaits   bool   // it was told call by call: its turn will say what became of it
 }
+
+// due reports whether all of the request was read, and nothing was answered.
+func (a *ask) due() bool { return a.read > 0 && !a.answered }
 
 // movesOf reads the moments that an event names.
 func movesOf(e *event.Event) moves {
@@ -210,11 +216,16 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		found = messages(found, f.lens.Turn(f.last, f.dirs[f.last].next))
 		f.meet(found)
 	}
+	turns := f.spoke && f.last != dir
 	if h.known && pos > h.next || !h.known && pos > 0 {
 		f.miss()
-		f.early = 0
-	} else if f.doubt && dir == lens.Request && f.spoke && f.last != dir {
-		f.miss()
+		f.early, f.lost = 0, true
+		f.afresh = dir == lens.Request && e.Kind == event.Turn // one call may be in the midst of several requests
+	} else if dir == lens.Request && turns {
+		f.afresh, f.deep = true, f.deep || slices.ContainsFunc(f.asks, (*ask).due)
+		if f.doubt {
+			f.miss()
+		}
 	}
 	f.spoke, f.last = true, dir
 	if !again {
@@ -298,11 +309,12 @@ func (f *flow) requestBegins(m event.Message) {
 	if a.start == 0 {
 		a.start = h.turn.first
 	}
-	if len(f.asks) == 0 {
-		f.resync = false
-	}
 	f.begun++
-	h.open, h.ask = true, a
+	h.open, h.ask = true, nil
+	if f.resync = f.resync && (!f.afresh || f.lost && f.deep); f.resync {
+		return
+	}
+	h.ask = a
 	if len(f.asks) >= maxAsks {
 		f.miss()
 	}

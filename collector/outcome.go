@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beltrace/collector/event"
+	"beltrace/collector/lens"
 	"beltrace/collector/model"
 )
 
@@ -37,6 +38,9 @@ func (c *Collector) endFlow(x *conn) {
 	if f == nil {
 		return
 	}
+	if f.cut(x) {
+		f.miss()
+	}
 	if h := &f.dirs[1]; h.open && h.ask != nil && !h.sized { // a response that lasts until the end
 		f.responseEnds(event.Message{Response: true, End: true, Status: h.ask.status})
 	}
@@ -48,6 +52,12 @@ func (c *Collector) endFlow(x *conn) {
 		c.endAsk(x, a, true)
 	}
 	f.asks = nil
+}
+
+// cut reports whether a server's connection sent more than was seen of its answers: the last ones were missed.
+func (f *flow) cut(x *conn) bool {
+	h := &f.dirs[lens.Response]
+	return x.role == event.RoleServer && x.knows(event.FieldBytesOut) && x.bytesOut > h.next && (h.known || len(f.asks) > 0)
 }
 
 // endAsk makes an exchange of a request and its response, or of a request alone.

@@ -27,6 +27,9 @@ func connectionFacts(d *Detail, in Input, c *model.Connection) {
 	d.fact("process", owner(c.Process)...)
 	d.fact("side", Span{role, Normal})
 	d.fact("state", Span{stateText(c), stateStyle(c)}, Span{errnoText(c), Warning})
+	if resyncing(c) {
+		d.fact("requests", Span{"resyncing", Warning}, Span{"  bytes were missed: no answer is paired at present", Dim})
+	}
 	opened := Line{{in.clock().Time(c.Opened), Normal}, {"  " + connectionAge(in, c).String() + " ", Strong}, {"old", Dim}}
 	switch {
 	case c.PreExisting:

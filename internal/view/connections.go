@@ -54,7 +54,7 @@ func connectionKey(c *model.Connection) Key { return Key{Kind: ConnectionRecord,
 
 func connectionSubject(c *model.Connection) Subject {
 	return Subject{Ports: ports(c.Local, c.Remote), PID: c.PID.Or(0), Comm: c.Comm, NetNS: c.NetNS, State: c.State, Role: c.Role,
-		Text: strings.Join([]string{c.Local, c.Remote, c.Reason, c.Container, c.Unit, stateText(c), ConnID(c.Conn)}, " ")}
+		Text: strings.Join([]string{c.Local, c.Remote, c.Reason, c.Container, c.Unit, stateText(c), ConnID(c.Conn), said(resyncing(c), "resyncing")}, " ")}
 }
 
 // byAddress orders by port, then by address.
@@ -117,7 +117,15 @@ func connectionState(_ Input, c *model.Connection) Cell {
 	if failed(c) {
 		text = strings.TrimPrefix(text, "closed, ") // the reason says that it is over
 	}
+	if resyncing(c) {
+		return Styled("resyncing", Warning)
+	}
 	return Styled(text, stateStyle(c))
+}
+
+// resyncing reports whether bytes of an open connection were missed, and its requests cannot be told from each other yet.
+func resyncing(c *model.Connection) bool {
+	return c.Resyncing && c.State == model.StateEstablished
 }
 
 // stateRank puts first what waits for somebody.

@@ -26,8 +26,8 @@ const (
 	explainOwner     = "The process that owns the socket, learnt when it called connect, accept or listen itself. In softirq the current process is somebody else: there the owner is not known and stays a dash."
 	explainAddress   = "The two ends of the connection. On loopback both have a socket on this host, and each is a row of its own: they share addresses, not the socket."
 	explainRole      = "The arrow points from the client to the server: → this socket called connect, ← this socket came out of a listener."
-	explainState     = "Where the connection is: connecting (SYN sent), accept queue (complete, nobody accepted it), established (in the hands of its application), closed, or the reason why it ended. " +
-		"The kernel changes the TCP state in tcp_set_state."
+	explainState     = "Where the connection is: connecting (SYN sent), accept queue (complete, nobody accepted it), established (in the hands of its application), closed, or the reason why it ended; " +
+		"resyncing: bytes of it were missed, so that no answer is paired with its request at present. The kernel changes the TCP state in tcp_set_state."
 	explainRequestTime   = "When the last byte of the response was first sent. The newest stand on top."
 	explainRequest       = "Method and path as the first bytes of the request say them, without the query; or the protocol's name where it is not known: then a request is what the client says until the server answers."
 	explainStatus        = "The status of the response (RFC 9110, 15)."

@@ -49,3 +49,21 @@ func TestAcknowledged(t *testing.T) {
 		}
 	}
 }
+
+// TestResyncing: a connection of which bytes were missed says so, on its page and opened; one that is over does not.
+func TestResyncing(t *testing.T) {
+	for state, want := range map[string]bool{model.StateEstablished: true, model.StateClosed: false} {
+		s := viewtest.Busy()
+		s.Connections = []model.Connection{{Conn: 1, State: state, Resyncing: true}}
+		page, _ := view.PageNamed("connections")
+		row := page.Table(view.Input{Snap: s}).Layout(80, 0, 1).Row(0)[0].String()
+		d, _ := view.Open(view.Input{Snap: s}, view.Key{Kind: view.ConnectionRecord, ID: 1}, 80)
+		var all strings.Builder
+		for i := range d.Lines {
+			all.WriteString(d.Lines[i].String() + "\n")
+		}
+		if strings.Contains(row, "resyncing") != want || strings.Contains(all.String(), "resyncing") != want {
+			t.Errorf("%s: %q\n%s", state, row, all.String())
+		}
+	}
+}
