@@ -36,7 +36,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	}
 	d.fact("served by", served...)
 	d.fact("ended", Span{in.clock().Time(x.TS), Normal})
-	d.fact("confidence", Span{x.Confidence, Normal}, Span{confidenceText(x), Dim})
+	confidence(d, x, width)
 	exchangeLinks(d, in, x)
 	loopLink(d, in, x)
 	ringLink(d, in, x)
@@ -146,16 +146,22 @@ func (r ruler) marks(d *Detail, x *model.Exchange) {
 	}
 }
 
-func confidenceText(x *model.Exchange) string {
+// confidence says how the request was put together, in as many lines as that takes.
+func confidence(d *Detail, x *model.Exchange, width int) {
 	text := map[string]string{
-		"stream position": "  bytes joined by their position in the stream",
-		"thread":          "  the application's time is that of the thread that read and answered",
-		"guess":           "  an end or another thread was concluded, not seen",
+		"stream position": "bytes joined by their position in the stream",
+		"thread":          "the application's time is that of the thread that read and answered",
+		"guess":           "an end or another thread was concluded, not seen",
 	}[x.Confidence]
 	if x.Incomplete {
 		text += "; the connection ended first"
 	}
-	return text
+	line := Line{{pad("confidence", factName), Dim}, {x.Confidence + "  ", Normal}}
+	indent := Span{Text: strings.Repeat(" ", line.Width())}
+	for _, words := range Wrap(text, width-1-line.Width()) {
+		d.add(append(line, Span{words, Dim}))
+		line = Line{indent}
+	}
 }
 
 func exchangeLinks(d *Detail, in Input, x *model.Exchange) {
