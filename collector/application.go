@@ -126,6 +126,7 @@ func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
 		p.until(until, phaseUnobserved)
 		return ""
 	}
+	p.sleeps = all
 	asleep := until - p.at - a.out.running - a.out.runqueue
 	var parts []stretch
 	for _, s := range all {
@@ -158,7 +159,7 @@ func (c *Collector) handedOver(p *partition, a *ask, until int64) string {
 	if a.out.ran {
 		left, on := begins, phaseUnobserved
 		if s := c.sleeps.first(a.in.lastTID, a.read, begins); s != nil {
-			left = s.from
+			left, p.sleeps = s.from, []sleep{*s}
 			if a.out.runnable >= a.out.other {
 				on = phaseAppBlocked + s.on
 				p.sleptAt(on, begins-s.from, s.stack)

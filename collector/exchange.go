@@ -75,6 +75,7 @@ type ask struct {
 	status   int
 	guess    bool
 	from, to uint64 // where the response begins and ends
+	size     uint64 // bytes of the request
 	awaits   bool   // it was told call by call: its turn will say what became of it
 }
 
@@ -333,7 +334,7 @@ func (f *flow) requestEnds(m event.Message) {
 	}
 	start := a.msg.Pos
 	a.msg, a.guess = m, a.guess || m.Guess
-	a.msg.Pos = start
+	a.msg.Pos, a.size = start, a.msg.Pos-start
 	a.read, a.in.lastTID = h.turn.last, h.turn.lastTID
 	if f.early > 0 { // nothing of the stream is missing, so it is this one that was answered
 		f.early--

@@ -95,7 +95,7 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 	if r.Marks, r.Spans = x.flow.marked(a, end); r.Marks != nil {
 		e.Set(event.FieldMarks)
 	}
-	c.exchanged(x, a, &e, start)
+	c.exchanged(x, a, &e, momentsOf(x, a, p), start)
 }
 
 // setOwner names the thread that answered, or else the one that read.
@@ -181,13 +181,19 @@ func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
 		syn -= x.handshake
 	}
 	start := syn
+	var connect int64
 	if y := c.conns[x.peer]; x.peer != 0 && y != nil && y.saw.connect && y.asked < syn {
-		start = y.asked
+		start, connect = y.asked, y.asked
 	}
 	p := newPartition(start, end)
+	p.conn = model.Moments{Connect: connect, Established: x.queued()}
 	p.until(syn, phaseSYN)
 	p.until(x.queued(), phaseHandshake)
+	if x.knows(event.FieldHandshakeNS) {
+		p.conn.SYN = syn
+	}
 	if x.saw.accept {
+		p.conn.Accepted = x.taken
 		p.until(x.taken, phaseAcceptQueue)
 		p.until(a.start, phaseClientIdle)
 	} else { // how long it waited for accept, and accept for its bytes, nobody knows
@@ -206,7 +212,7 @@ func (x *conn) queued() int64 {
 }
 
 // exchanged counts an exchange and hands its event on.
-func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
+func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, when model.Moments, start int64) {
 	x.exchanges++
 	if x.role == event.RoleServer {
 		if w := c.workerOf(e); w != nil {
@@ -216,6 +222,7 @@ func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, start int64) {
 	c.derived = append(c.derived, *e)
 	c.log.add(e)
 	m := showExchange(x, a, e, start)
+	m.Moments = when
 	c.exchanges.add(m, c.budget.Exchanges)
 	c.routes.add(&m, c.budget)
 	c.served.add(&m, c.budget.Reservoir)

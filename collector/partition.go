@@ -2,7 +2,11 @@
 
 package collector
 
-import "time"
+import (
+	"time"
+
+	"beltrace/collector/model"
+)
 
 // Phases of an exchange (docs/events.md). They cut the time from its start to the last byte first sent: they do not
 // overlap, are not negative, and add up to the total. What was not seen is phaseUnobserved.
@@ -29,6 +33,9 @@ const (
 type partition struct {
 	at, end int64
 	phases  map[string]int64
+
+	conn   model.Moments // those of the connection, where its time is the exchange's
+	sleeps []sleep       // by which the application's time was shared
 
 	stacks map[string][]string // where the thread was in its longest sleep, by phase
 	slept  map[string]int64    // how long that was; of phaseAppRunning: how many samples
@@ -61,7 +68,8 @@ func (p *partition) reached(in *moves, start int64) {
 	woken := in.oncpu >= start && in.oncpu <= in.first
 	busy := in.other > start && in.other <= in.first
 	told := in.waking >= start && in.waking-start < soon // for these bytes, not for what it was busy with
-	if woken && (!busy || told && in.other > in.oncpu) {
+	slept := in.waking >= in.other                       // after it was busy
+	if woken && (!busy || told && in.other > in.oncpu || slept) {
 		p.woken(in)
 	}
 	if busy {

@@ -26,6 +26,8 @@ func TestReached(t *testing.T) {
 			map[string]int64{phaseWaiting: 5 + 27*ms, phaseWakeup: 4, phaseRunqueue: ms - 9, phaseRead: 2 * ms}},
 		"it was preempted behind another's answer": {moves{waking: 80 * ms, runnable: 80 * ms, oncpu: 128 * ms, other: 120 * ms},
 			map[string]int64{phaseWaiting: 20 * ms, phaseRunqueue: 8 * ms, phaseRead: 2 * ms}},
+		"it slept once more, behind another's answer": {moves{waking: 124 * ms, runnable: 125 * ms, oncpu: 126 * ms, other: 120 * ms},
+			map[string]int64{phaseWaiting: 24 * ms, phaseWakeup: ms, phaseRunqueue: ms, phaseRead: 4 * ms}},
 		"it came by itself":       {moves{oncpu: 81 * ms, other: 90 * ms}, map[string]int64{phaseWaiting: 30 * ms}},
 		"threads are not watched": {moves{}, map[string]int64{phaseUnobserved: 30 * ms}},
 	} {

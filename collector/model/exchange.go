@@ -33,6 +33,8 @@ type Exchange struct {
 	Confidence string      `json:"confidence"`
 	Incomplete bool        `json:"incomplete"`
 	Listener   Opt[uint64] `json:"listener_conn,omitzero"`
+	// Moments are what Enter on a phase shows.
+	Moments Moments `json:"-"`
 }
 
 // MarkSpan is what the server said it did from one moment of an exchange to another.

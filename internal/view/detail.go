@@ -54,6 +54,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		if x := findExchange(in.Snap, key); x != nil {
 			return openExchange(in, x, width), true
 		}
+	case PhaseRecord:
+		if x, phase := findPhase(in.Snap, key); x != nil && x.Phases[phase] > 0 {
+			return openPhase(in, x, phase, width), true
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return openListener(in, l, width), true

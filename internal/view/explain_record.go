@@ -23,6 +23,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if x := findExchange(in.Snap, key); x != nil {
 			return requestText(x), explainExchange(x)
 		}
+	case PhaseRecord:
+		if x, phase := findPhase(in.Snap, key); x != nil {
+			return phaseText(phase), strings.TrimSpace(phaseWords[phase][1] + ". " + phaseCause(phase))
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return comm(l.Process) + " " + l.Local, explainListenerNow(in.Snap, l)

@@ -65,9 +65,9 @@ func rulerOf(x *model.Exchange, width int) ruler {
 }
 
 // add adds a part of a timeline: its name, its time, its bar, and in words what it is.
-func (r ruler) add(d *Detail, name string, ns int64, bar string, style Style, words string) {
+func (r ruler) add(d *Detail, name string, ns int64, bar string, style Style, words string, to Key) {
 	line := Line{{pad(head(name, rulerName-1), rulerName), style}, {fmt.Sprintf("%*s  ", rulerNumber, Dur(ns)), style}, {pad(head(bar, r.bars), r.bars), style}}
-	d.add(line)
+	d.link(line, to)
 	if r.words < 20 || words == "" {
 		return
 	}
@@ -107,7 +107,7 @@ func timeline(d *Detail, x *model.Exchange, width int) {
 		if long == 0 {
 			bar = strings.Repeat(" ", min(from, r.bars-1)) + "▏"
 		}
-		r.add(d, phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1])
+		r.add(d, phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1], phaseKey(x, p.name))
 	}
 	if !marks {
 		r.marks(d, x)
@@ -142,7 +142,7 @@ func (r ruler) marks(d *Detail, x *model.Exchange) {
 				bar[i] = '─'
 			}
 		}
-		r.add(d, "  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself")
+		r.add(d, "  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself", Key{})
 	}
 }
 

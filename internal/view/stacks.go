@@ -12,13 +12,19 @@ import (
 // stackLines is how many functions of a stack are shown from the program's own on.
 const stackLines = 5
 
-// StackPIDs names the processes that serve what is open, if it is a request: those of its server. Where their threads sleep
+// StackPIDs names the processes that serve what is open, if it is a request or a phase of one: those of its server. Where their threads sleep
 // is worth asking.
 func StackPIDs(s *model.Snapshot, key Key) []uint32 {
-	if s == nil || key.Kind != ExchangeRecord {
+	if s == nil {
 		return nil
 	}
-	x := findExchange(s, key)
+	var x *model.Exchange
+	switch key.Kind {
+	case ExchangeRecord:
+		x = findExchange(s, key)
+	case PhaseRecord:
+		x, _ = findPhase(s, key)
+	}
 	if x == nil {
 		return nil
 	}

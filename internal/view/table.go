@@ -62,6 +62,7 @@ const (
 	FindingRecord
 	WorkerRecord
 	ExchangeRecord
+	PhaseRecord
 	LoopRecord
 	RingRecord
 )

@@ -31,10 +31,26 @@ func exchanges() []model.Exchange {
 			x.TotalNS += ns
 		}
 	}
+	for i := range out {
+		out[i].Start = out[i].TS - out[i].TotalNS
+	}
+	out[0].Moments, out[2].Moments = moments(out[0].Start), model.Moments{
+		In:     model.Moves{Readable: out[2].Start, First: out[2].Start + 9*us, Last: out[2].Start + 9*us, TID: 4712, LastTID: 4712, Bytes: 120},
+		Out:    model.Moves{First: out[2].TS - 40*ms - 12*us, Last: out[2].TS - 40*ms, Sent: out[2].TS, TID: 4712, LastTID: 4712, Bytes: 98_000},
+		Sleeps: []model.Sleep{{From: out[2].Start + ms, Runnable: out[2].Start + ms + 2*sec, To: out[2].Start + 31*ms + 2*sec, On: "recvfrom 172.17.0.9:5432"}}}
 	out[0].Marks = map[string]int64{"parse": 90 * us, "handle": 1_500 * us}
 	out[0].MarkSpans = []model.MarkSpan{{Name: "parse", FromNS: 49_400 * us, NS: 90 * us}, {Name: "handle", FromNS: 49_500 * us, NS: 1_500 * us}}
 	out[0].Route, out[0].Listener = "/orders/{id}", model.Some(uint64(256))
 	return out
+}
+
+// moments are those of the first one's phases.
+func moments(start int64) model.Moments {
+	at := func(us0 int64) int64 { return start + us0*us }
+	return model.Moments{Connect: start, SYN: at(20), Established: at(44), Accepted: at(48_944),
+		In:     model.Moves{Readable: at(40_000), Waking: at(48_974), Runnable: at(48_984), Oncpu: at(49_384), Called: at(49_390), First: at(49_394), Last: at(49_394), TID: 4712, LastTID: 4712, Bytes: 79},
+		Out:    model.Moves{Oncpu: at(51_000), Called: at(51_194), First: at(51_200), Last: at(51_214), Sent: at(51_214), Acked: at(51_264), TID: 4712, LastTID: 4712, Bytes: 1_200},
+		Sleeps: []model.Sleep{{From: at(50_900), Runnable: at(51_000), To: at(51_000), On: "futex"}}}
 }
 
 func routes() []model.Route {

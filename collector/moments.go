@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import "beltrace/collector/model"
+
+// momentsOf returns the events by which an exchange's time was cut.
+func momentsOf(x *conn, a *ask, p *partition) model.Moments {
+	m := p.conn
+	m.In, m.Out = a.in.show(), a.out.show()
+	m.In.Last, m.In.LastTID, m.In.Bytes = a.read, a.in.lastTID, a.size
+	if a.done {
+		m.Out.Bytes = a.to - a.from
+	}
+	if a.answered && x.flow.ended-a.read > overlap {
+		m.Earlier = x.flow.ended
+	}
+	for _, s := range p.sleeps {
+		m.Sleeps = append(m.Sleeps, model.Sleep{From: s.from, Runnable: s.runnable, To: s.to, On: s.on})
+	}
+	return m
+}
+
+func (m *moves) show() model.Moves {
+	out := model.Moves{
+		Readable: m.readable, Waking: m.waking, Runnable: m.runnable, Oncpu: m.oncpu, Other: m.other,
+		First: m.first, Last: m.last, Sent: m.sent, Acked: m.acked, TID: m.tid, LastTID: m.lastTID,
+	}
+	if m.latency > 0 {
+		out.Called = m.first - m.latency
+	}
+	return out
+}
