@@ -16,6 +16,7 @@ type sleep struct {
 	from, runnable, to int64
 	on                 string
 	stack              []string
+	conn               uint64 // the one whose request it had to answer, and read last; 0: it had several, or it is not known
 }
 
 // sleeps are the last ones of each thread that has requests to answer. A turn is told after those that happened before it.
@@ -38,6 +39,9 @@ func (c *Collector) offcpu(e *event.Event) {
 	}
 	runnable := e.TS - wait
 	s := sleep{from: runnable - e.Turn.OffNS, runnable: runnable, to: e.TS, on: e.Turn.On, stack: e.Turn.Stack}
+	if e.Known(event.FieldConn) {
+		s.conn = e.Conn
+	}
 	if e.Turn.Target != "" {
 		s.on += " " + e.Turn.Target
 	}
@@ -106,7 +110,7 @@ func (s *sleeps) first(tid uint32, from, to int64) *sleep {
 
 // application shares the time between the last byte read and the first one written among what the threads did. It
 // returns the confidence that this has, or nothing if the time stays unobserved.
-func (c *Collector) application(p *partition, a *ask) string {
+func (c *Collector) application(p *partition, conn uint64, a *ask) string {
 	until := a.out.first - a.out.latency
 	switch {
 	case a.in.oncpu == 0: // threads are not watched
@@ -115,7 +119,7 @@ func (c *Collector) application(p *partition, a *ask) string {
 	case a.out.tid == 0 || a.out.tid == a.in.lastTID:
 		return c.ownWork(p, a, until)
 	}
-	return c.handedOver(p, a, until)
+	return c.handedOver(p, conn, a, until)
 }
 
 // ownWork is the application's time when the thread answers that has read: its sums say how much of what, its sleeps in
@@ -149,27 +153,28 @@ func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
 
 // handedOver is the application's time when another thread answered than the one that read, as with goroutines: as long as
 // the reader served nobody else and did not sleep it worked on the request, and so did the writer since it is awake and
-// serves nobody else. In between nobody that is known did.
-func (c *Collector) handedOver(p *partition, a *ask, until int64) string {
+// serves nobody else. In between nobody that is known did: then it is blocked in what the reader slept in, if that had nothing
+// else to answer.
+func (c *Collector) handedOver(p *partition, conn uint64, a *ask, until int64) string {
 	if a.out.oncpu == 0 || a.out.runnable == 0 { // since when it is awake is not known
 		p.until(until, phaseUnobserved)
 		return byStream
 	}
 	begins := min(max(a.out.runnable, a.out.other), until)
-	if a.out.ran {
-		left, on := begins, phaseUnobserved
-		if s := c.sleeps.first(a.in.lastTID, a.read, begins); s != nil {
-			left, p.sleeps = s.from, []sleep{*s}
-			if a.out.runnable >= a.out.other {
-				on = phaseAppBlocked + s.on
-				p.sleptAt(on, begins-s.from, s.stack)
-			}
+	left, on := begins, phaseUnobserved
+	if s := c.sleeps.first(a.in.lastTID, a.read, begins); s != nil && (a.out.ran || s.conn == conn) {
+		left, p.sleeps = s.from, []sleep{*s}
+		if a.out.runnable >= a.out.other {
+			on = phaseAppBlocked + s.on
+			p.sleptAt(on, begins-s.from, s.stack)
 		}
+	}
+	if a.out.ran {
 		p.ranAt(c.sleeps.samples(a.in.lastTID, p.at, left))
 		p.share(left, []stretch{{phaseAppRunning, a.out.running}}, phaseAppRunqueue)
-		p.until(begins, on)
 	}
-	p.until(begins, phaseUnobserved)
+	p.until(left, phaseUnobserved) // it may have answered others before it slept
+	p.until(begins, on)
 	p.ranAt(c.sleeps.samples(a.out.tid, p.at, until))
 	p.share(until, []stretch{{phaseAppRunqueue, a.out.runqueue}}, phaseAppRunning)
 	return byGuess

@@ -21,6 +21,7 @@ func phaseWords(p *partition) string {
 // TestApplication: what the sums and the sleeps of the threads say of the time between the request and its answer.
 func TestApplication(t *testing.T) {
 	asleep := map[uint32][]sleep{1: {{from: 30, runnable: 60, to: 65, on: "futex"}, {from: 70, runnable: 80, to: 80, on: "poll"}}}
+	own := map[uint32][]sleep{1: {{from: 30, runnable: 60, to: 65, on: "epoll_wait", conn: 5}, {from: 70, runnable: 80, to: 80, on: "poll", conn: 6}}}
 	for _, tt := range []struct {
 		name   string
 		sleeps map[uint32][]sleep
@@ -35,19 +36,22 @@ func TestApplication(t *testing.T) {
 		{"another one was awake", asleep, moves{tid: 2, oncpu: 5, runnable: 4, ran: true, running: 30}, "app.running=100", byGuess},
 		{"another one served others", asleep, moves{tid: 2, oncpu: 5, runnable: 4, other: 95, ran: true, running: 30}, "app.running=35 unobserved=65", byGuess},
 		{"the reader served others", asleep, moves{tid: 2, oncpu: 5, runnable: 90}, "app.running=10 unobserved=90", byGuess},
+		{"the reader answered others before it slept", own, moves{tid: 2, oncpu: 5, runnable: 90}, "app.blocked:epoll_wait=60 app.running=10 unobserved=30", byGuess},
+		{"the reader had read another request before it slept", map[uint32][]sleep{1: {{from: 30, runnable: 60, to: 65, on: "futex", conn: 6}}}, moves{tid: 2, oncpu: 5, runnable: 90}, "app.running=10 unobserved=90", byGuess},
+		{"both served others", own, moves{tid: 2, oncpu: 5, runnable: 4, other: 95}, "app.running=5 unobserved=95", byGuess},
 		{"the reader did not sleep", nil, moves{tid: 2, oncpu: 90, runnable: 90, ran: true, running: 80}, "app.runqueue=10 app.running=90", byGuess},
 		{"nothing known of it", asleep, moves{tid: 2}, "unobserved=100", byStream},
 	} {
 		c := New(Options{})
 		for tid, all := range tt.sleeps {
 			for _, s := range all {
-				c.sleeps.thread(tid).add(sleep{s.from, s.from + 1, s.from + 1, s.on, nil}) // told before it ended
+				c.sleeps.thread(tid).add(sleep{s.from, s.from + 1, s.from + 1, s.on, nil, s.conn}) // told before it ended
 				c.sleeps.thread(tid).add(s)
 			}
 		}
 		tt.out.first = 100
 		p := newPartition(0, 100)
-		by := c.application(p, &ask{in: moves{oncpu: -1, lastTID: 1}, out: tt.out})
+		by := c.application(p, 5, &ask{in: moves{oncpu: -1, lastTID: 1}, out: tt.out})
 		if got := phaseWords(p); got != sortWords(tt.want) || by != tt.by {
 			t.Errorf("%s: %s (%s)\nwant %s (%s)", tt.name, got, by, sortWords(tt.want), tt.by)
 		}

@@ -151,7 +151,7 @@ func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
 	}
 	if x.flow.ended-a.read > overlap {
 		behind(p, x.flow, a)
-	} else if by := c.application(p, a); by != "" {
+	} else if by := c.application(p, x.id, a); by != "" {
 		confidence = by
 	}
 	p.until(a.out.last, phaseWrite)

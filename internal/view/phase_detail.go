@@ -45,7 +45,7 @@ func momentsOf(x *model.Exchange) []moment {
 	out = append(out, callMoments(x, in, "read", sizeOf(in.Bytes), before, []string{"read", applicationPhases, "unobserved"})...)
 	for _, s := range m.Sleeps {
 		blocked := "app.blocked:" + s.On
-		add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread slept in "+Clean(s.On), blocked, "app.running")
+		add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread slept in "+Clean(s.On), blocked, "app.running", "unobserved")
 		add(s.Runnable, "runnable", in.LastTID, "it was put on a run queue", blocked, "app.runqueue")
 		add(s.To, "oncpu", in.LastTID, "it got a CPU", "app.runqueue", "app.running")
 	}
