@@ -58,6 +58,7 @@ type Collector struct {
 	exchanges exchangeLog
 	routes    routes
 	sleeps    sleeps
+	asks      int           // requests of all connections that wait for their response
 	bytes     bool          // bytes are watched, or were
 	derived   []event.Event // that Add made, until Derived takes them
 }

@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	maxAsks = 1024 // requests of one connection that wait for their response
+	maxAsks    = 1024    // requests of one connection that wait for their response
+	fewAsks    = 16      // as many it may have whatever the others have
+	maxAllAsks = 1 << 16 // and of all connections together: half a kB each
 )
 
 // flow is the conversation on one connection: what was said, and which requests have no answer yet. Bytes are joined by
@@ -134,9 +136,15 @@ func (c *Collector) turn(e *event.Event) {
 	if x.flow == nil {
 		x.flow = &flow{}
 	}
+	before := len(x.flow.asks)
 	x.flow.take(dir, e)
 	c.settleAsks(x)
 	c.askDetail(x)
+	c.asks += len(x.flow.asks) - before
+	if n := len(x.flow.asks); c.asks > maxAllAsks && n > fewAsks {
+		x.flow.giveUp()
+		c.asks -= n
+	}
 }
 
 // askDetail has each call of the connection told, where the first bytes of turns do not suffice.
@@ -315,10 +323,12 @@ func (f *flow) requestBegins(m event.Message) {
 	if f.resync = f.resync && (!f.afresh || f.lost && f.deep); f.resync {
 		return
 	}
-	h.ask = a
 	if len(f.asks) >= maxAsks {
-		f.miss()
+		f.giveUp()
+		h.open = true
+		return
 	}
+	h.ask = a
 	f.asks = append(f.asks, a)
 }
 
@@ -389,6 +399,13 @@ func (f *flow) miss() {
 		f.lens = nil
 	}
 	f.resync, f.doubt = true, false
+}
+
+// giveUp forgets requests that wait for their answers, since there are too many: no answer is paired any more, for nobody knows
+// when all of these were answered.
+func (f *flow) giveUp() {
+	f.miss()
+	f.lost, f.deep = true, true
 }
 
 // refresh gives the response under way what is newly known of its turn.

@@ -38,6 +38,7 @@ func (c *Collector) endFlow(x *conn) {
 	if f == nil {
 		return
 	}
+	c.asks -= len(f.asks)
 	if f.cut(x) {
 		f.miss()
 	}

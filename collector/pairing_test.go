@@ -136,6 +136,31 @@ func TestPairing(t *testing.T) {
 	}
 }
 
+// TestTooManyAsks: more requests wait than are kept: no answer is taken for another's, then or later.
+func TestTooManyAsks(t *testing.T) {
+	k := &talker{}
+	for i := range maxAsks + 10 {
+		k.texts[inwards] += asks(i)
+		k.call(inwards, int64(i)*ms)
+	}
+	k.tell(inwards, maxAsks*ms)
+	for i := range maxAsks + 20 {
+		k.texts[outwards] += answers(i)
+		k.call(outwards, int64(2*maxAsks+i)*ms)
+		k.tell(outwards, int64(2*maxAsks+i)*ms)
+		k.texts[inwards] += asks(maxAsks + 10 + i)
+		k.call(inwards, int64(2*maxAsks+i)*ms)
+		k.tell(inwards, int64(2*maxAsks+i)*ms)
+	}
+	_, derived := outcomes(k.all)
+	for _, e := range derived {
+		var asked, status int
+		if _, err := fmt.Sscanf(e.Result.Summary, "GET /%d %d", &asked, &status); err == nil && status != 200+asked {
+			t.Fatalf("%s", e.Result.Summary)
+		}
+	}
+}
+
 func lines(all []event.Event) (out []string) {
 	for i := range all {
 		out = append(out, fmt.Sprintf("\n%s %s %d+%d %s", all[i].Kind, all[i].Turn.Direction, all[i].Turn.Pos, all[i].Bytes, strings.Fields(string(all[i].Turn.Head))))

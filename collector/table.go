@@ -44,6 +44,9 @@ func (c *Collector) makeRoom(keep *conn) {
 }
 
 func (c *Collector) evict(x *conn) {
+	if x.flow != nil {
+		c.asks -= len(x.flow.asks)
+	}
 	delete(c.conns, x.id)
 	c.unpair(x)
 	for _, l := range x.links {
