@@ -119,6 +119,9 @@ var blockedLoop = rule{
 			if l.now.ts-s.TS > int64(span) || s.OffNS < stalledFor || s.Ready == 0 || s.On == "stopped" || s.On == "throttled" {
 				continue
 			}
+			if s.Stack.Idle() { // of Go's: whichever thread is free looks at its epoll instance
+				continue
+			}
 			n++
 			behind = max(behind, s.Ready)
 			if s.OffNS*int64(s.Ready) > worst.OffNS*int64(worst.Ready) { // what all of them lost

@@ -40,6 +40,15 @@ func (s Stack) Callers(n int) string {
 	return strings.Join(out, " ← ")
 }
 
+// Idle reports whether it is of a thread of Go's that had nothing to run: it parks in the scheduler (runtime.stopm), and no
+// goroutine waits with it. One that is locked to its goroutine (stoplockedm) is not.
+func (s Stack) Idle() bool {
+	return slices.ContainsFunc(s, func(frame string) bool {
+		function, _ := CutFrame(frame)
+		return function == "runtime.stopm" || function == "runtime.findRunnable"
+	})
+}
+
 func wraps(frame string) bool {
 	for _, w := range wrappers {
 		if strings.HasPrefix(frame, w) {
