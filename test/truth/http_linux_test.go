@@ -18,8 +18,8 @@ import (
 )
 
 // opHTTP starts a net/http server that lives as long as its agent, and returns its address. /sleep/MS sleeps, /spin/MS
-// keeps a CPU busy, /lock/MS waits for a sync.Mutex, /status/N has that status, /late/MS is answered in two pieces, any other
-// path at once.
+// keeps a CPU busy, /lock/MS waits for a sync.Mutex, /status/N has that status, any other path is
+// answered at once.
 func opHTTP(addr netip.AddrPort) (netip.AddrPort, error) {
 	l, err := net.Listen("tcp", addr.String())
 	if err != nil {
@@ -46,10 +46,6 @@ func answerHTTP(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 	case "status":
 		w.WriteHeader(n)
-	case "late": // in two pieces
-		io.WriteString(w, "not yet ")
-		http.NewResponseController(w).Flush()
-		time.Sleep(d)
 	case "missing":
 		w.WriteHeader(http.StatusNotFound)
 	case "chunks": // they begin anywhere in the writes to the socket

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"beltrace/collector"
+	"beltrace/collector/event"
 	"beltrace/collector/live"
-	"beltrace/collector/model"
 	"beltrace/internal/testkit"
 )
 
@@ -17,6 +18,7 @@ import (
 // told of requests all the same is right: each path has its own status. A connection whose bytes were missed says so, and the
 // next request is told again.
 func TestRequestsAfterLoss(t *testing.T) {
+	onceAKernel(t)
 	p := newPair(t)
 	w := p.openWatch(t, live.Config{RingBytes: 16384, NetNS: p.ns.Path()})
 	if !w.knowsTurns() || !w.seesHeads() {
@@ -38,42 +40,61 @@ func TestRequestsAfterLoss(t *testing.T) {
 	if !testkit.Until(settleTime, func() bool { return lost() > 0 }) {
 		t.Fatal("nothing is lost")
 	}
-	before := lost()
 	w.pairsRight()
 
-	say := func(fd int, path string, responses int) said {
-		return do[said](p.client, "say", sayArgs{Server: server, FD: fd, Text: "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n", Times: 1, Responses: responses})
+	say := sayArgs{Server: server, Times: 1, Responses: 1}
+	ask := func(path string) {
+		say.Text = "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n"
+		say.FD = do[said](p.client, "say", say).FD
 	}
-	first := say(0, "/status/201", 1)
+	ask("/status/201")
 	w.untilTold("/status/201")
-	w.mu.Lock() // the reader is held up
+	w.mu.Lock() // nobody reads
 	for i := range 60 {
-		say(first.FD, fmt.Sprintf("/status/%d", 300+i), 1)
+		ask(fmt.Sprintf("/status/%d", 300+i))
 	}
-	answering := begin[said](p.client, "say", sayArgs{FD: first.FD, Text: "GET /late/500 HTTP/1.1\r\nHost: a\r\n\r\n", Times: 1, Responses: 1})
-	time.Sleep(100 * time.Millisecond) // the first piece is written, and lost
 	w.mu.Unlock()
-	answering.result()
-	if !testkit.Until(settleTime, func() bool { return lost() > before }) {
-		t.Fatal("nothing is lost, although nobody read")
-	}
-	resyncing := func() bool {
-		for _, c := range w.snapshot().Connections {
-			if c.Local == server.String() && c.State == model.StateEstablished {
-				return c.Resyncing
+	var conn uint64
+	for i := 0; i < 30 && conn == 0; i++ { // the first ones may be lost, too, and then one tells that answers are missing
+		path := fmt.Sprintf("/status/%d", 400+i)
+		ask(path)
+		testkit.Until(200*time.Millisecond, func() bool {
+			told := ofPath(w.snapshot().Exchanges, path)
+			if len(told) > 0 {
+				conn = told[0].Conn
 			}
-		}
-		return false
-	}
-	if !testkit.Until(settleTime, resyncing) {
-		t.Errorf("bytes were missed, but the connection is not resyncing: %v", summaries(w.snapshot().Exchanges))
-	}
-	say(first.FD, "/status/401", 1)
-	w.untilTold("/status/401")
-	if resyncing() {
-		t.Error("the connection is resyncing, although its last request is told")
+			return conn != 0
+		})
 	}
 	w.pairsRight()
+	if conn == 0 && w.leavesOut() {
+		return
+	}
+	if conn == 0 {
+		t.Fatal("no request is told any more")
+	}
+	w.resynced(conn)
+}
+
+// resynced looks at a connection after each of its turns, once more from the beginning: its bytes were missed, and then it was
+// in step again.
+func (w *watch) resynced(conn uint64) {
+	w.t.Helper()
+	c := collector.New(collector.Options{})
+	var was, is bool
+	for _, e := range w.seen() {
+		c.Add(&e)
+		if e.Conn != conn || e.Kind != event.Turn {
+			continue
+		}
+		for _, x := range c.Snapshot(e.TS).Connections {
+			is = x.Conn == conn && x.Resyncing || x.Conn != conn && is
+		}
+		was = was || is
+	}
+	if !was || is {
+		w.t.Errorf("a connection whose bytes were missed was resyncing: %v, and is at the end: %v", was, is)
+	}
 }
 
 // untilTold waits until the request for a path is told.
@@ -91,7 +112,7 @@ func (w *watch) pairsRight() {
 	for _, x := range w.snapshot().Exchanges {
 		var want int
 		checkSum(w.t, &x)
-		if x.Incomplete {
+		if x.Incomplete && !w.leavesOut() {
 			w.t.Errorf("%s is told as cut off, although all were answered", x.Summary)
 		}
 		if _, err := fmt.Sscanf(x.Path, "/status/%d", &want); err != nil || x.Status == 0 {
