@@ -46,17 +46,17 @@ func momentsOf(x *model.Exchange) []moment {
 	for _, s := range m.Sleeps {
 		blocked := "app.blocked:" + s.On
 		add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread slept in "+Clean(s.On), blocked, "app.running", "unobserved")
-		add(s.Runnable, "runnable", in.LastTID, "it was put on a run queue", blocked, "app.runqueue")
-		add(s.To, "oncpu", in.LastTID, "it got a CPU", "app.runqueue", "app.running")
+		add(s.Runnable, "runnable", in.LastTID, "the thread was put on a run queue", blocked, "app.runqueue")
+		add(s.To, "oncpu", in.LastTID, "the thread got a CPU", "app.runqueue", "app.running")
 	}
 	answered := &m.Out
 	if answered.TID == in.LastTID {
 		if awake := answered.Oncpu; awake > in.Last && awake <= answered.First && !slices.ContainsFunc(m.Sleeps, func(s model.Sleep) bool { return s.To == awake }) {
-			add(awake, "oncpu", answered.TID, "it got a CPU, which it had lost", "app.runqueue", "app.running")
+			add(awake, "oncpu", answered.TID, "the thread got a CPU again", "app.runqueue", "app.running")
 		}
 	} else {
 		add(answered.Runnable, "runnable", answered.TID, "the thread that answers was put on a run queue", applicationPhases)
-		add(answered.Oncpu, "oncpu", answered.TID, "it got a CPU", "app.runqueue", "app.running", "unobserved")
+		add(answered.Oncpu, "oncpu", answered.TID, "the thread got a CPU", "app.runqueue", "app.running", "unobserved")
 	}
 	add(m.Earlier, "write", 0, "the answer before it was written", "app.blocked:earlier_answer", "unobserved")
 	out = append(out, callMoments(x, answered, "write", sizeOf(answered.Bytes), []string{applicationPhases, "write", "unobserved"}, []string{"write", "send"})...)
@@ -105,14 +105,14 @@ func arrive(x *model.Exchange, add func(ts int64, kind string, tid uint32, text 
 		add(in.Waking, "waking", in.TID, "the thread that slept was told", "waiting", "wakeup")
 	}
 	if slept && in.Runnable >= there {
-		add(in.Runnable, "runnable", in.TID, "it was put on a run queue", "wakeup", "runqueue")
+		add(in.Runnable, "runnable", in.TID, "the thread was put on a run queue", "wakeup", "runqueue")
 	}
 	got := []string{"runqueue", "read"}
 	if busy && in.Other > in.Oncpu {
 		got[1] = "waiting"
 	}
 	if woken && in.Oncpu >= there {
-		add(in.Oncpu, "oncpu", in.TID, "it got a CPU", got...)
+		add(in.Oncpu, "oncpu", in.TID, "the thread got a CPU", got...)
 	}
 }
 

@@ -76,7 +76,7 @@ func (r ruler) add(d *Detail, name string, ns int64, bar string, style Style, wo
 		if i == 0 {
 			last.Line = append(last.Line, Span{"  " + text, Dim})
 		} else {
-			d.add(Styled(strings.Repeat(" ", line.Width()+2)+text, Dim))
+			d.link(Styled(strings.Repeat(" ", line.Width()+2)+text, Dim), to)
 		}
 	}
 }

@@ -50,6 +50,32 @@ func TestAcknowledged(t *testing.T) {
 	}
 }
 
+// TestPhaseLinks: Enter leads from each line of a phase to its events, and from no other line there.
+func TestPhaseLinks(t *testing.T) {
+	s := viewtest.Busy()
+	x := &s.Exchanges[0]
+	for _, width := range []int{80, 120} {
+		d, _ := view.Open(view.Input{Snap: s}, view.Key{Kind: view.ExchangeRecord, ID: x.Conn, Name: fmt.Sprint(x.Number)}, width)
+		phases := map[view.Key]bool{}
+		for i, l := range d.Lines {
+			if text := l.Line.String(); text == "" {
+				break // below the timeline
+			} else if strings.HasPrefix(text, "  mark") == (l.Link.Kind == view.PhaseRecord) {
+				t.Errorf("line %d at %d columns leads to %v: %s", i, width, l.Link, text)
+			}
+			phases[l.Link] = true
+		}
+		for key := range phases {
+			if _, ok := view.Open(view.Input{Snap: s}, key, width); key.Kind == view.PhaseRecord && !ok {
+				t.Errorf("%v does not open", key)
+			}
+		}
+		if len(phases) != len(x.Phases)+1 {
+			t.Errorf("%d phases at %d columns, want %d", len(phases)-1, width, len(x.Phases))
+		}
+	}
+}
+
 // TestResyncing: a connection of which bytes were missed says so, on its page and opened; one that is over does not.
 func TestResyncing(t *testing.T) {
 	for state, want := range map[string]bool{model.StateEstablished: true, model.StateClosed: false} {
