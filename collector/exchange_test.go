@@ -109,9 +109,11 @@ func TestExchange(t *testing.T) {
 			[]string{"GET /a 200 total 40ms ttfb 40ms unobserved=40 (stream position)"}},
 		{"cut off", []event.Event{turnEvent(1, "in", 0, request, nq, later), closeEvent(1, 200*ms)},
 			[]string{"GET /a total 10ms read=4 runqueue=3 waiting=1 wakeup=2 (stream position) incomplete"}},
-		{"whose answer was missed", []event.Event{turnEvent(1, "in", 0, request, nq, later), closeAfter(1, 200*ms, nr)}, nil},
+		{"whose answer was missed", []event.Event{turnEvent(1, "in", 0, request, nq, later), closeAfter(1, 200*ms, nr, event.ReasonFIN)}, nil},
+		{"reset while it is answered", []event.Event{turnEvent(1, "in", 0, request, nq, later), closeAfter(1, 200*ms, nr, event.ReasonReset)},
+			[]string{"GET /a total 10ms read=4 runqueue=3 waiting=1 wakeup=2 (stream position) incomplete"}},
 		{"of whose answer the end was missed", []event.Event{turnEvent(1, "in", 0, request, nq, later),
-			turnEvent(1, "out", 0, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot all", 45, answer), closeAfter(1, 200*ms, 47)}, nil},
+			turnEvent(1, "out", 0, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot all", 45, answer), closeAfter(1, 200*ms, 47, event.ReasonFIN)}, nil},
 		{"answer that lasts until the end", []event.Event{
 			turnEvent(1, "in", 0, request, nq, later), turnEvent(1, "out", 0, "HTTP/1.1 200 OK\r\n\r\nall", 22, answer), closeEvent(1, 200*ms)},
 			[]string{"GET /a 200 total 50ms ttfb 40ms ack 40ms app.running=30 read=4 runqueue=3 send=5 waiting=1 wakeup=2 write=5 (thread)"}},
@@ -164,9 +166,9 @@ func closeEvent(conn uint64, ts int64) event.Event {
 }
 
 // closeAfter is the end of a server's connection on which so many bytes were sent.
-func closeAfter(conn uint64, ts int64, out uint64) event.Event {
+func closeAfter(conn uint64, ts int64, out uint64, reason string) event.Event {
 	e := closeEvent(conn, ts)
-	e.BytesOut, e.Role = out, event.RoleServer
+	e.BytesOut, e.Role, e.Reason = out, event.RoleServer, reason
 	return *e.Set(event.FieldBytesOut, event.FieldRole)
 }
 

@@ -55,10 +55,11 @@ func (c *Collector) endFlow(x *conn) {
 	f.asks = nil
 }
 
-// cut reports whether a server's connection sent more than was seen of its answers: the last ones were missed.
+// cut reports whether a server's connection that ended in order sent more than was seen of its answers: the last ones were
+// missed. A reset may come while an answer is being written.
 func (f *flow) cut(x *conn) bool {
 	h := &f.dirs[lens.Response]
-	return x.role == event.RoleServer && x.knows(event.FieldBytesOut) && x.bytesOut > h.next && (h.known || len(f.asks) > 0)
+	return x.role == event.RoleServer && x.reason == event.ReasonFIN && x.knows(event.FieldBytesOut) && x.bytesOut > h.next && (h.known || len(f.asks) > 0)
 }
 
 // endAsk makes an exchange of a request and its response, or of a request alone.
