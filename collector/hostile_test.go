@@ -15,6 +15,9 @@ import (
 // TestHostileMemory feeds 10,000 connections of what no honest client says, each in calls as they come of a connection in
 // detail, and bounds what is kept of each of them while it is open, and of all when they have ended.
 func TestHostileMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("feeds five million events")
+	}
 	const conns = 10_000
 	r := rand.New(rand.NewPCG(5, 6))
 	garbage := make([]byte, 4096)
