@@ -4,10 +4,11 @@ package collector
 
 import "beltrace/collector/model"
 
-// momentsOf returns the events by which an exchange's time was cut.
-func momentsOf(x *conn, a *ask, p *partition) model.Moments {
-	m := p.conn
-	m.In, m.Out = a.in.show(), a.out.show()
+// momentsOf fills in the events by which an exchange's time was cut.
+func momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
+	m.Connect, m.SYN, m.Established, m.Accepted = p.conn.connect, p.conn.syn, p.conn.established, p.conn.accepted
+	a.in.show(&m.In)
+	a.out.show(&m.Out)
 	m.In.Last, m.In.LastTID, m.In.Bytes = a.read, a.in.lastTID, a.size
 	if a.done {
 		m.Out.Bytes = a.to - a.from
@@ -18,16 +19,14 @@ func momentsOf(x *conn, a *ask, p *partition) model.Moments {
 	for _, s := range p.sleeps {
 		m.Sleeps = append(m.Sleeps, model.Sleep{From: s.from, Runnable: s.runnable, To: s.to, On: s.on})
 	}
-	return m
 }
 
-func (m *moves) show() model.Moves {
-	out := model.Moves{
+func (m *moves) show(out *model.Moves) {
+	*out = model.Moves{
 		Readable: m.readable, Waking: m.waking, Runnable: m.runnable, Oncpu: m.oncpu, Other: m.other,
 		First: m.first, Last: m.last, Sent: m.sent, Acked: m.acked, TID: m.tid, LastTID: m.lastTID,
 	}
 	if m.latency > 0 {
 		out.Called = m.first - m.latency
 	}
-	return out
 }

@@ -97,7 +97,7 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 	if r.Marks, r.Spans = x.flow.marked(a, end); r.Marks != nil {
 		e.Set(event.FieldMarks)
 	}
-	c.exchanged(x, a, &e, momentsOf(x, a, p), start)
+	c.exchanged(x, a, &e, p, start)
 }
 
 // setOwner names the thread that answered, or else the one that read.
@@ -188,14 +188,14 @@ func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
 		start, connect = y.asked, y.asked
 	}
 	p := newPartition(start, end)
-	p.conn = model.Moments{Connect: connect, Established: x.queued()}
+	p.conn = arrived{connect: connect, established: x.queued()}
 	p.until(syn, phaseSYN)
 	p.until(x.queued(), phaseHandshake)
 	if x.knows(event.FieldHandshakeNS) {
-		p.conn.SYN = syn
+		p.conn.syn = syn
 	}
 	if x.saw.accept {
-		p.conn.Accepted = x.taken
+		p.conn.accepted = x.taken
 		p.until(x.taken, phaseAcceptQueue)
 		p.until(a.start, phaseClientIdle)
 	} else { // how long it waited for accept, and accept for its bytes, nobody knows
@@ -214,7 +214,7 @@ func (x *conn) queued() int64 {
 }
 
 // exchanged counts an exchange and hands its event on.
-func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, when model.Moments, start int64) {
+func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, p *partition, start int64) {
 	x.exchanges++
 	if x.role == event.RoleServer {
 		if w := c.workerOf(e); w != nil {
@@ -224,8 +224,8 @@ func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, when model.Moment
 	c.derived = append(c.derived, *e)
 	c.log.add(e)
 	m := showExchange(x, a, e, start)
-	m.Moments = when
-	c.exchanges.add(m, c.budget.Exchanges)
+	momentsOf(&m.Moments, x, a, p)
+	c.exchanges.add(&m, c.budget.Exchanges)
 	c.routes.add(&m, c.budget)
 	c.served.add(&m, c.budget.Reservoir)
 	c.worked(x, &m)

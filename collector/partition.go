@@ -2,11 +2,7 @@
 
 package collector
 
-import (
-	"time"
-
-	"beltrace/collector/model"
-)
+import "time"
 
 // Phases of an exchange (docs/events.md). They cut the time from its start to the last byte first sent: they do not
 // overlap, are not negative, and add up to the total. What was not seen is phaseUnobserved.
@@ -34,8 +30,8 @@ type partition struct {
 	at, end int64
 	phases  map[string]int64
 
-	conn   model.Moments // those of the connection, where its time is the exchange's
-	sleeps []sleep       // by which the application's time was shared
+	conn   arrived // those of the connection, where its time is the exchange's
+	sleeps []sleep // by which the application's time was shared
 
 	stacks map[string][]string // where the thread was in its longest sleep, by phase
 	slept  map[string]int64    // how long that was; of phaseAppRunning: how many samples
@@ -129,6 +125,9 @@ func (p *partition) add(phase string, ns int64) {
 		p.phases[phase] += ns
 	}
 }
+
+// arrived are the moments of a connection's beginning.
+type arrived struct{ connect, syn, established, accepted int64 }
 
 // stretch is a phase and how long it took.
 type stretch struct {

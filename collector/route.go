@@ -16,12 +16,12 @@ type exchangeLog struct {
 	next int
 }
 
-func (l *exchangeLog) add(m model.Exchange, size int) {
+func (l *exchangeLog) add(m *model.Exchange, size int) {
 	if len(l.all) < size {
-		l.all = append(l.all, m)
+		l.all = append(l.all, *m)
 		return
 	}
-	l.all[l.next] = m
+	l.all[l.next] = *m
 	l.next = (l.next + 1) % size
 }
 
