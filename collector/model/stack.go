@@ -40,12 +40,12 @@ func (s Stack) Callers(n int) string {
 	return strings.Join(out, " ← ")
 }
 
-// Idle reports whether it is of a thread of Go's that had nothing to run: it parks in the scheduler (runtime.stopm), and no
-// goroutine waits with it. One that is locked to its goroutine (stoplockedm) is not.
+// Idle reports whether it is of a thread of Go's that had nothing to run: it parks in the scheduler (runtime.stopm), or is the
+// one that watches the others (sysmon), and no goroutine waits with it. One that is locked to its goroutine (stoplockedm) is not.
 func (s Stack) Idle() bool {
 	return slices.ContainsFunc(s, func(frame string) bool {
 		function, _ := CutFrame(frame)
-		return function == "runtime.stopm" || function == "runtime.findRunnable"
+		return function == "runtime.stopm" || function == "runtime.findRunnable" || function == "runtime.sysmon"
 	})
 }
 
