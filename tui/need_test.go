@@ -38,6 +38,21 @@ func TestNeed(t *testing.T) {
 	}
 }
 
+// TestReadinessAsked: what becomes ready is watched while a loop is open, and no longer.
+func TestReadinessAsked(t *testing.T) {
+	for keys, want := range map[string]bool{"5": false, "5<Enter>": true, "5<Enter><Esc>": false, "4<Enter>": false} {
+		o := showing(viewtest.Busy())
+		var asked []string
+		o.Need = func(set string) { asked = append(asked, set) }
+		u := pressed(t, o, keys)
+		asked = nil
+		u.refresh()
+		if got := slices.Contains(asked, "ready"); got != want {
+			t.Errorf("keys %q: asked for %v", keys, asked)
+		}
+	}
+}
+
 // TestStacksAsked: while a request is open its server's stacks are asked for, and then no longer.
 func TestStacksAsked(t *testing.T) {
 	for keys, want := range map[string]bool{"4": false, "4<Enter>": true, "4<Enter><Esc>": false, "2<Enter>": false} {

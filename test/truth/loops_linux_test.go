@@ -212,7 +212,11 @@ func TestLoopsThatWait(t *testing.T) {
 				if slices.Contains(w.session.Sets(), string(probes.Loops)) {
 					t.Error("loops are watched, and nobody has asked")
 				}
-				w.session.Need(probes.Loops)
+			}
+			w.session.Need(probes.Readiness)
+			w.session.Need(probes.Loops)
+			if w.knows(knowsReadied) && !testkit.Until(settleTime, func() bool { return slices.Contains(w.session.Sets(), string(probes.Readiness)) }) {
+				t.Error("what becomes ready is not watched although it is needed")
 			}
 			e := w.until("the loop that waits", func(e *event.Event) bool { return e.Kind == event.Loop && e.TID == tid && e.Loop.Waits == 0 })
 			if e.PID != p.server.PID || e.Loop.LoopKind != event.LoopEpoll || e.Loop.FDs != 1 || e.Loop.Sockets != 1 || e.Loop.InsideNS <= 0 || e.Loop.BusyNS != 0 {
@@ -221,6 +225,13 @@ func TestLoopsThatWait(t *testing.T) {
 			do[bool](p.client, "send", sendArgs{FD: kept.FD, Text: "GET / HTTP/1.1\r\n\r\n"})
 			if did := serving.result(); did.TID != tid {
 				t.Errorf("thread %d served", did.TID)
+			}
+			if w.knows(knowsReadied) {
+				fd := slices.Collect(maps.Keys(e.Loop.Interest))[0]
+				e := w.until("that it became ready", func(e *event.Event) bool { return e.Kind == event.Loop && e.TID == tid && e.Loop.Readied[fd] > 0 })
+				if e.Loop.Readied[fd] != 1 || e.Loop.ReadiedFDs != 1 || e.Loop.Added != 0 || !e.Known(event.FieldAdded) {
+					t.Errorf("what was there before became ready once; told is %s", e.AppendJSON(nil))
+				}
 			}
 			for _, e := range w.seen() {
 				if e.Kind == event.Loop && e.PID != p.server.PID && (len(c.Ports) > 0 || e.PID == uint32(os.Getpid())) {
