@@ -339,9 +339,10 @@ static __always_inline bool take_child(struct sock *child, struct sock_info *inf
 	__u64 key = (__u64)child;
 	bool waited = info->watched;
 
-	info->accepted = 1;
 	take_owner(info);
-	info->watched = process_wanted(info->pid, info->comm);
+	/* In this order: with TCP Fast Open the handshake may end on another CPU just now (established). */
+	WRITE_NOW(info->watched, process_wanted(info->pid, info->comm));
+	WRITE_NOW(info->accepted, 1);
 	if (info->watched) {
 		thread_serves();
 		return true;

@@ -140,7 +140,7 @@ func explainEnd(c *model.Connection) string {
 var eventTexts = map[string]string{
 	event.Connect.String():       "A client called connect(): the kernel chose a local port and sent a SYN (tcp_v4_connect or tcp_v6_connect, then tcp_connect).",
 	event.SYN.String():           "A SYN reached a listener and became a request in its SYN queue (tcp_conn_request, inet_csk_reqsk_queue_hash_add). The kernel answered with a SYN-ACK; no application code ran.",
-	event.Established.String():   "The handshake is complete. At a server this is the final ACK (tcp_rcv_state_process), and the connection now waits in the accept queue; at a client it is the SYN-ACK (tcp_finish_connect).",
+	event.Established.String():   "The handshake is complete. At a server this is the final ACK (tcp_rcv_state_process), and the connection now waits in the accept queue; at a client it is the SYN-ACK (tcp_finish_connect). With TCP Fast Open the server may close before that, and has none.",
 	event.Accept.String():        "accept() returned this connection to the application (inet_csk_accept took it out of the queue). The time that it waited there is the application's delay, not the network's.",
 	event.Retransmit.String():    "A segment was sent again, because no acknowledgement came in time or the peer reported a gap (tcp_retransmit_skb); for a listener, its SYN-ACK (tcp_rtx_synack).",
 	event.Reset.String():         "A RST was sent (tcp_send_active_reset, tcp_v4_send_reset) or received (tcp_reset): the connection ends at once and what was queued is dropped.",
