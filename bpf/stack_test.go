@@ -40,7 +40,7 @@ func functionsOf(p *ebpf.ProgramSpec) functions {
 	all := functions{}
 	var f *function
 	for _, ins := range p.Instructions {
-		if s := ins.Symbol(); s != "" && (f == nil || !localLabel(s)) {
+		if s := ins.Symbol(); s != "" {
 			f = &function{stack: 1}
 			all[s] = f
 		}
@@ -51,9 +51,6 @@ func functionsOf(p *ebpf.ProgramSpec) functions {
 	}
 	return all
 }
-
-// localLabel reports whether a symbol is only a place to jump to.
-func localLabel(s string) bool { return len(s) > 3 && s[:3] == "LBB" }
 
 // stackUsed is how far down the instruction reaches: it reads or writes below the frame pointer, or makes an address there.
 func stackUsed(ins asm.Instruction) int {
