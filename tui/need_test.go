@@ -23,32 +23,23 @@ func pressed(t *testing.T, o Options, keys string) *ui {
 	return u
 }
 
-// TestNeed: a page asks for what it shows while it is shown, and a listener for what its acceptors do while it is open.
+// TestNeed: a page asks for what it shows while it is shown, a listener for what its acceptors do while it is open, and an
+// open loop for what becomes ready.
 func TestNeed(t *testing.T) {
-	for keys, want := range map[string]bool{"1": true, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "73": false} {
-		o := showing(viewtest.Busy())
-		var asked []string
-		o.Need = func(set string) { asked = append(asked, set) }
-		u := pressed(t, o, keys)
-		asked = nil
-		u.refresh()
-		if got := slices.Contains(asked, "sched"); got != want {
-			t.Errorf("keys %q: asked for %v", keys, asked)
-		}
-	}
-}
-
-// TestReadinessAsked: what becomes ready is watched while a loop is open, and no longer.
-func TestReadinessAsked(t *testing.T) {
-	for keys, want := range map[string]bool{"5": false, "5<Enter>": true, "5<Enter><Esc>": false, "4<Enter>": false} {
-		o := showing(viewtest.Busy())
-		var asked []string
-		o.Need = func(set string) { asked = append(asked, set) }
-		u := pressed(t, o, keys)
-		asked = nil
-		u.refresh()
-		if got := slices.Contains(asked, "ready"); got != want {
-			t.Errorf("keys %q: asked for %v", keys, asked)
+	for set, all := range map[string]map[string]bool{
+		"sched": {"1": true, "2": false, "3": false, "7": true, "2<Enter>": true, "2<Enter><Esc>": false, "73": false},
+		"ready": {"5": false, "5<Enter>": true, "5<Enter><Esc>": false, "4<Enter>": false},
+	} {
+		for keys, want := range all {
+			o := showing(viewtest.Busy())
+			var asked []string
+			o.Need = func(set string) { asked = append(asked, set) }
+			u := pressed(t, o, keys)
+			asked = nil
+			u.refresh()
+			if got := slices.Contains(asked, set); got != want {
+				t.Errorf("keys %q: asked for %v", keys, asked)
+			}
 		}
 	}
 }
