@@ -25,6 +25,11 @@ import (
 func main() {
 	var o options
 	flag.DurationVar(&o.Fuzz, "fuzz", 0, "how `long` each fuzz test runs; 0 leaves them out")
+	flag.StringVar(&o.Run, "run", "", "only the tests that match this `regexp`")
+	flag.Func("packages", "only the tests of these `packages`", func(s string) error {
+		o.Packages = strings.Fields(s)
+		return nil
+	})
 	flag.BoolVar(&o.Guests, "guests", true, "run the kernel tests in guests too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,6 +43,9 @@ func main() {
 	if ctx.Err() != nil {
 		s.fail("stopped before the end")
 	}
+	if o.some() && s.total == (result.Counts{}) {
+		s.fail("there is no such test")
+	}
 	s.close()
 	if s.total.Failed > 0 {
 		os.Exit(1)
@@ -46,8 +54,15 @@ func main() {
 
 // options are the command's flags.
 type options struct {
-	Fuzz   time.Duration
-	Guests bool
+	Fuzz     time.Duration
+	Guests   bool
+	Run      string   // a regexp as of go test; empty: all tests
+	Packages []string // as of go list; empty: all
+}
+
+// some reports whether only some tests were asked for.
+func (o options) some() bool {
+	return o.Run != "" || len(o.Packages) > 0
 }
 
 // stage is a part of the suite: commands that print events of `go test -json`, or the reason why it is left out.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -100,7 +101,7 @@ func TestJobs(t *testing.T) {
 
 // TestKernelTestsAgain: the second try runs those tests alone.
 func TestKernelTestsAgain(t *testing.T) {
-	argv, _ := kernelTests(context.Background())
+	argv, _ := kernelTests(options{})(context.Background())
 	first := result.Run{{Package: "p", Test: "TestA/x", Action: "fail"}, {Package: "p", Action: "output", Output: "FAIL\n"}, {Package: "p", Action: "fail"}}
 	if got := strings.Join(kernelTestsAgain(argv[0], first), " "); !strings.HasPrefix(got, "go test -json -run=^(TestA)$ -count=1 ") {
 		t.Errorf("the second try is %q", got)
@@ -120,5 +121,45 @@ func TestStagesSayWhy(t *testing.T) {
 		if st.Commands == nil && st.LeftOut == "" {
 			t.Errorf("stage %q neither runs nor says why", st.Name)
 		}
+	}
+}
+
+// TestSome: with -run and -packages only those tests run, in the stage that they belong to, and no guest.
+func TestSome(t *testing.T) {
+	t.Chdir("../..") // where make runs it
+	for name, tt := range map[string]struct {
+		o            options
+		unit, kernel string // the ends of the commands; empty: none runs
+	}{
+		"a unit test":   {options{Run: "^TestA$", Packages: []string{"beltrace/test/result"}, Guests: true}, "-run=^TestA$ beltrace/test/result", ""},
+		"a kernel test": {options{Run: "^TestA$", Packages: []string{"beltrace/collector/live"}}, "", "-run=^TestA$ beltrace/collector/live"},
+		"by name":       {options{Run: "^TestA$"}, " beltrace/tui", "-run=^TestA$ beltrace/collector/live beltrace/test/truth"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := stages(tt.o)
+			if len(all) != 2 {
+				t.Fatalf("%d stages, want those of unit and kernel tests", len(all))
+			}
+			for i, want := range []string{tt.unit, tt.kernel} {
+				if os.Geteuid() != 0 && (i == 1 || want == "") {
+					continue // without privileges all are unit tests
+				}
+				argv, err := all[i].Commands(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want == "" && len(argv) == 0 {
+					continue
+				}
+				if len(argv) != 1 || want == "" || !strings.HasSuffix(strings.Join(argv[0], " "), want) {
+					t.Errorf("%s: %q, want %q", all[i].Name, argv, want)
+				}
+			}
+		})
+	}
+	argv := []string{"go", "test", "-json", "-count=1", "-run=^TestA", "p"}
+	failed := result.Run{{Package: "p", Test: "TestA1", Action: "fail"}}
+	if got := strings.Join(kernelTestsAgain(argv, failed), " "); got != "go test -json -run=^(TestA1)$ -count=1 p" {
+		t.Errorf("the second try is %q", got)
 	}
 }

@@ -22,9 +22,12 @@ var kernelPackages = []string{"beltrace/collector/live", "beltrace/test/truth"}
 // stages are the parts of the suite in the order in which they run: the quick ones first.
 func stages(o options) []stage {
 	all := []stage{
-		{Name: "unit tests", Commands: unitTests},
-		{Name: "kernel tests on this machine", Commands: kernelTests, LeftOut: notRoot(), Again: kernelTestsAgain},
+		{Name: "unit tests", Commands: unitTests(o)},
+		{Name: "kernel tests on this machine", Commands: kernelTests(o), LeftOut: notRoot(), Again: kernelTestsAgain},
 		{Name: "fuzz tests", Commands: fuzzTests(o.Fuzz), LeftOut: noFuzz(o.Fuzz), Jobs: fuzzJobs, Again: fuzzAgain},
+	}
+	if o.some() {
+		return all[:2]
 	}
 	all = append(all, guests(o)...)
 	return append(all, stage{Name: "other guests", LeftOut: "forced tiers on 5.10 and 7.x, and arm64 beyond 6.12 full: `make test-vm` runs them"})
@@ -72,19 +75,43 @@ func guests(o options) []stage {
 	return all
 }
 
-func unitTests(ctx context.Context) ([][]string, error) {
-	all, err := packages(ctx)
-	if err != nil {
-		return nil, err
+func unitTests(o options) func(context.Context) ([][]string, error) {
+	return func(ctx context.Context) ([][]string, error) {
+		all, err := packages(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		if notRoot() == "" {
+			all = slices.DeleteFunc(all, func(p string) bool { return slices.Contains(kernelPackages, p) })
+		}
+		return goTest(o, all), nil
 	}
-	if notRoot() == "" {
-		all = slices.DeleteFunc(all, func(p string) bool { return slices.Contains(kernelPackages, p) })
-	}
-	return [][]string{append([]string{"go", "test", "-json"}, all...)}, nil
 }
 
-func kernelTests(context.Context) ([][]string, error) {
-	return [][]string{append([]string{"go", "test", "-json", "-count=1", "-p=1", "-timeout=15m"}, kernelPackages...)}, nil
+func kernelTests(o options) func(context.Context) ([][]string, error) {
+	return func(ctx context.Context) ([][]string, error) {
+		asked := kernelPackages
+		if o.some() {
+			all, err := packages(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			asked = slices.DeleteFunc(all, func(p string) bool { return !slices.Contains(kernelPackages, p) })
+		}
+		return goTest(o, asked, "-count=1", "-p=1", "-timeout=15m"), nil
+	}
+}
+
+// goTest is the command that tests these packages, or none if there are none.
+func goTest(o options, packages []string, flags ...string) [][]string {
+	if len(packages) == 0 {
+		return nil
+	}
+	argv := append([]string{"go", "test", "-json"}, flags...)
+	if o.Run != "" {
+		argv = append(argv, "-run="+o.Run)
+	}
+	return [][]string{append(argv, packages...)}
 }
 
 // kernelTestsAgain runs what failed alone: other work of this machine may have broken a bound on times. What passes
@@ -94,7 +121,8 @@ func kernelTestsAgain(argv []string, first result.Run) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return slices.Insert(slices.Clone(argv), 3, "-run="+result.Pattern(names))
+	again := slices.DeleteFunc(slices.Clone(argv), func(arg string) bool { return strings.HasPrefix(arg, "-run=") })
+	return slices.Insert(again, 3, "-run="+result.Pattern(names))
 }
 
 // guestTests runs the guests of these architectures: by one command, so that none waits for the other's last one.
@@ -150,9 +178,13 @@ func fuzzTests(d time.Duration) func(context.Context) ([][]string, error) {
 	}
 }
 
-// packages lists the module's packages.
-func packages(ctx context.Context) ([]string, error) {
-	out, err := goOutput(ctx, "list", "./...")
+// packages lists the packages that were asked for: the module's.
+func packages(ctx context.Context, o options) ([]string, error) {
+	asked := o.Packages
+	if len(asked) == 0 {
+		asked = []string{"./..."}
+	}
+	out, err := goOutput(ctx, append([]string{"list"}, asked...)...)
 	return strings.Fields(out), err
 }
 
