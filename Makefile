@@ -39,8 +39,8 @@ vm: ## a Linux VM (macOS too) with the dashboard on a demo in this terminal; DEM
 vm-top: ## the dashboard of the whole VM; FLAGS='--port 8080'
 	@vagrant/vm.sh top $(FLAGS)
 
-vm-test: ## the whole test suite in the VM
-	@vagrant/vm.sh test
+vm-test: ## the whole test suite in the VM; or RUN=regexp PKG=./collector/live
+	@vagrant/vm.sh test $(if $(RUN),'RUN=$(RUN)') $(if $(PKG),'PKG=$(PKG)')
 
 vm-record: ## record in the VM for 10 s and bring the file home; FLAGS='--port 8080 --for 30s'
 	@vagrant/vm.sh record $(FLAGS)
@@ -65,8 +65,8 @@ print-version print-commit print-commit-time:
 demo: build ## run the first demo: a backend, its clients, and what the kernel saw
 	$(SUDO) bin/beltrace demo request-response
 
-test: ## run all tests that this machine can run, and say which it cannot
-	go run ./test/suite -fuzz $(FUZZ)
+test: ## run all tests that this machine can run, and say which it cannot; or RUN=regexp PKG=./collector/live
+	go run ./test/suite -fuzz $(FUZZ) $(if $(RUN),-run '$(RUN)') $(if $(PKG),-packages '$(PKG)')
 
 test-root: ## run the kernel tests on this machine's kernel (as root, with sudo)
 	go test -count=1 -p=1 -exec '$(if $(SUDO),sudo -E)' ./collector/live ./test/truth

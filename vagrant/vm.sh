@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The VM from the outside: what `make vm` and its sisters do. Each verb but halt and destroy first sees to it that the VM
-# runs with the sources as they are here.
+# runs with the sources as they are here. Each says what it does, or what is missing, with the command that mends it.
 #
 #   vm.sh demo [NAME [FLAGS]]  a demo in the dashboard (request-response)
 #   vm.sh top [FLAGS]     the dashboard of the whole VM
-#   vm.sh test            the whole test suite, as root, on the VM's kernel
+#   vm.sh test [RUN=REGEXP] [PKG=PACKAGES]   the whole test suite, or some of it, as root on the VM's kernel
 #   vm.sh record [FLAGS]  a recording of 10 s, or as long as --for says, brought home
 #   vm.sh halt | destroy
 #
@@ -25,17 +25,26 @@ either() { if mac; then echo "$1"; else echo "$2"; fi; }
 need_vagrant() {
 	has vagrant || die "there is no Vagrant: $(either 'brew install hashicorp/tap/hashicorp-vagrant' \
 		'sudo apt-get install -y vagrant vagrant-libvirt libvirt-daemon-system qemu-utils rsync')"
+}
+
+need_rsync() {
 	has rsync || die "there is no rsync: $(either 'brew install rsync' 'sudo apt-get install -y rsync')"
 }
 
 plugin() { vagrant plugin list 2>/dev/null | grep -q "^$1 "; }
 
-# The provider of the VM that is there, or else the one that is asked for, or else the best one here.
-provider() {
+# The provider of the VM that is there, running or not.
+made() {
 	local id
 	for id in "${VAGRANT_DOTFILE_PATH:-.vagrant}"/machines/default/*/id; do
 		[ -s "$id" ] && basename "$(dirname "$id")" && return
 	done
+	return 1
+}
+
+# That one, or else the one that is asked for, or else the best one here.
+provider() {
+	made && return
 	if [ -n "${VAGRANT_DEFAULT_PROVIDER:-}" ]; then
 		echo "$VAGRANT_DEFAULT_PROVIDER"
 	elif mac; then
@@ -85,6 +94,7 @@ state() { vagrant status --machine-readable | awk -F, '$3 == "state" { print $4 
 
 up() {
 	need_vagrant
+	need_rsync
 	provider=$(provider)
 	need_provider
 	[ -n "${BELTRACE_BOX:-}" ] || ./image.sh "$provider"
@@ -107,25 +117,61 @@ guest() {
 	ssh -F "$work/ssh" $tty default -- "bash -lc $(printf %q "$*")"
 }
 
+goes_on="q leaves it, and the VM goes on until make vm-halt"
+
 record() {
 	local name
 	name=beltrace-$(date +%Y%m%d-%H%M%S).ndjson.zst
 	case " $* " in *" --for "* | *" --for="*) ;; *) set -- "$@" --for 10s ;; esac
+	say "recording in the VM ($*), then it comes to $from"
 	guest "sudo beltrace record /tmp/$name $*"
 	ssh -F "$work/ssh" -T default -- "sudo cat /tmp/$name && sudo rm /tmp/$name" >"$from/$name"
 	say "look at it: beltrace replay $name"
 	echo "$name"
 }
 
+suite() {
+	say "running ${*:-the whole test suite} as root on the VM's kernel; the first time Go fetches and compiles everything"
+	guest "cd /vagrant && sudo make test $([ $# -eq 0 ] || printf '%q ' "$@")"
+}
+
+# existing VERB ends here if there is no VM.
+existing() {
+	if ! provider=$(made); then
+		say "there is no VM to $1: make vm makes one"
+		exit
+	fi
+	need_vagrant
+	need_provider
+}
+
+halt() {
+	existing stop
+	case $(state) in
+	shutoff | poweroff | stopped | not_running) say "the VM ($provider) is stopped already: make vm starts it, make vm-destroy removes it" ;;
+	not_created) say "the VM ($provider) was removed by something else: make vm makes another, make vm-destroy clears up" ;;
+	*)
+		say "stopping the VM ($provider): make vm starts it again, make vm-destroy removes it"
+		vagrant halt
+		;;
+	esac
+}
+
+destroy() {
+	existing remove
+	say "removing the VM ($provider): make vm makes another, of the image that stays in ${BELTRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/beltrace}"
+	vagrant destroy -f
+}
+
 from=${BELTRACE_FROM:-$OLDPWD}
 verb=${1:-demo}
 [ $# -gt 0 ] && shift
 case $verb in
-demo) up; guest "sudo beltrace demo ${*:-request-response}" ;;
-top) up; guest "sudo beltrace top $*" ;;
-test) up; guest "cd /vagrant && sudo make test" ;;
+demo) up; say "demo ${*:-request-response}: $goes_on"; guest "sudo beltrace demo ${*:-request-response}" ;;
+top) up; say "the dashboard of the whole VM: $goes_on"; guest "sudo beltrace top $*" ;;
+test) up; suite "$@" ;;
 record) up; record "$@" ;;
-halt) need_vagrant; vagrant halt ;;
-destroy) need_vagrant; vagrant destroy -f ;;
+halt) halt ;;
+destroy) destroy ;;
 *) die "no verb $verb: demo, top, test, record, halt, destroy" ;;
 esac
