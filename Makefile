@@ -40,7 +40,7 @@ vm-top: ## the dashboard of the whole VM; FLAGS='--port 8080'
 	@vagrant/vm.sh top $(FLAGS)
 
 vm-test: ## the whole test suite in the VM; or RUN=regexp PKG=./collector/live
-	@vagrant/vm.sh test $(if $(RUN),'RUN=$(RUN)') $(if $(PKG),'PKG=$(PKG)')
+	@vagrant/vm.sh test $(if $(RUN),'RUN=$(value RUN)') $(if $(PKG),'PKG=$(PKG)')
 
 vm-record: ## record in the VM for 10 s and bring the file home; FLAGS='--port 8080 --for 30s'
 	@vagrant/vm.sh record $(FLAGS)
@@ -66,14 +66,14 @@ demo: build ## run the first demo: a backend, its clients, and what the kernel s
 	$(SUDO) bin/beltrace demo request-response
 
 test: ## run all tests that this machine can run, and say which it cannot; or RUN=regexp PKG=./collector/live
-	go run ./test/suite -fuzz $(FUZZ) $(if $(RUN),-run '$(RUN)') $(if $(PKG),-packages '$(PKG)')
+	go run ./test/suite -fuzz $(FUZZ) $(if $(RUN),-run '$(value RUN)') $(if $(PKG),-packages '$(PKG)')
 
 test-root: ## run the kernel tests on this machine's kernel (as root, with sudo)
 	go test -count=1 -p=1 -exec '$(if $(SUDO),sudo -E)' ./collector/live ./test/truth
 
 test-vm: ## run the kernel tests in guests: all, or KERNEL=6.1 ARCH=arm64 TIER=kprobe RUN=regexp PKG=./demos/demotest V=1
 	$(call need,$(VM_TOOLS))
-	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(RUN)') $(if $(PKG),-packages $(PKG)) $(if $(V),-v)
+	go run ./test/vm $(if $(KERNEL),-kernel $(KERNEL)) $(if $(ARCH),-arch $(ARCH)) $(if $(TIER),-tier $(TIER)) $(if $(RUN),-run '$(value RUN)') $(if $(PKG),-packages $(PKG)) $(if $(V),-v)
 
 recordings: ## record the demos in a guest for demo:NAME: all, or DEMO=name
 	$(call need,$(VM_TOOLS))

@@ -136,3 +136,17 @@ func TestVMVerbs(t *testing.T) {
 		})
 	}
 }
+
+// TestPatterns tests that make hands a pattern on as it was given: $ is nothing special to it.
+func TestPatterns(t *testing.T) {
+	reads(t, "../../Makefile")
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("needs make")
+	}
+	const pattern = "^TestA$|^TestB$/x"
+	for _, target := range []string{"test", "test-vm", "vm-test"} {
+		if said := run(t, "make", "-C", "../..", "-n", target, "RUN="+pattern); !strings.Contains(said, pattern+"'") {
+			t.Errorf("make %s would run %s, want the pattern %s", target, said, pattern)
+		}
+	}
+}
