@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"beltrace/collector/event"
+	"beltrace/collector/live"
+	"beltrace/collector/probes"
 	"beltrace/collector/record"
 	"beltrace/internal/view"
 )
@@ -96,15 +98,24 @@ func (a *app) openRecord(ctx context.Context, f *watchFlags, path string, args [
 		return nil, nil, err
 	}
 	if len(args) > 0 {
-		return a.openCommand(ctx, f, args, a.err, true)
+		return a.openCommand(ctx, f, args, a.err, forReplay)
 	}
 	c, err := f.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	c.SYN = true
+	forReplay(&c)
 	s, err := a.open(ctx, c, f.verbose)
 	return s, nil, err
+}
+
+// forReplay asks for what a page of a recording's replay may show and nobody can ask for later: of what a filter selects, also
+// what becomes ready in event loops, which runs for each packet of the host.
+func forReplay(c *live.Config) {
+	c.SYN = true
+	if c.Filtered() {
+		c.Want = append(c.Want, probes.Readiness)
+	}
 }
 
 // checkOutput refuses a path where no recording can be created, before anything is attached.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"beltrace/collector/live"
 )
 
 func (a *app) runCmd() *cobra.Command {
@@ -44,7 +46,7 @@ func (a *app) runCommand(ctx context.Context, f *watchFlags, out *outFlags, args
 		lines = &tail{}
 		output = lines
 	}
-	s, cmd, err := a.openCommand(ctx, f, args, output, false)
+	s, cmd, err := a.openCommand(ctx, f, args, output, nil)
 	if err != nil {
 		return err
 	}
@@ -70,8 +72,8 @@ func endLine(name string, err error) string {
 	return fmt.Sprintf("[%s has ended with status %d]", name, code)
 }
 
-// openCommand holds the command and attaches to it.
-func (a *app) openCommand(ctx context.Context, f *watchFlags, args []string, output io.Writer, syn bool) (*session, *command, error) {
+// openCommand holds the command and attaches to it. more, if it is not nil, changes what is asked for.
+func (a *app) openCommand(ctx context.Context, f *watchFlags, args []string, output io.Writer, more func(*live.Config)) (*session, *command, error) {
 	c, err := f.config()
 	if err != nil {
 		return nil, nil, err
@@ -86,7 +88,9 @@ func (a *app) openCommand(ctx context.Context, f *watchFlags, args []string, out
 	}
 	c.Held = uint32(cmd.PID)
 	c.PIDs = append(c.PIDs, c.Held)
-	c.SYN = syn
+	if more != nil {
+		more(&c)
+	}
 	s, err := a.open(ctx, c, f.verbose)
 	if err != nil {
 		cmd.Abandon()

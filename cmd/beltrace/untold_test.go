@@ -51,3 +51,22 @@ func TestSetsFor(t *testing.T) {
 		}
 	}
 }
+
+// TestForReplay: a recording of what a filter selects carries what becomes ready in event loops, one of the whole host does not: it
+// would cost each packet.
+func TestForReplay(t *testing.T) {
+	for name, f := range map[string]struct {
+		config live.Config
+		ready  bool
+	}{
+		"whole host": {live.Config{}, false},
+		"--port":     {live.Config{Ports: []uint16{80}}, true},
+		"--pid":      {live.Config{PIDs: []uint32{1}}, true},
+		"--comm":     {live.Config{Comm: "nginx"}, true},
+	} {
+		forReplay(&f.config)
+		if got := slices.Contains(f.config.Want, probes.Readiness); got != f.ready || !f.config.SYN {
+			t.Errorf("%s: %+v", name, f.config)
+		}
+	}
+}

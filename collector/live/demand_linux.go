@@ -33,7 +33,7 @@ func (c *Config) alwaysOn(set probes.Set) bool {
 	if set == probes.Samples || set == probes.Readiness {
 		return slices.Contains(c.Want, set)
 	}
-	return !set.OnDemand() || slices.Contains(c.Want, set) || !c.Cheap && (c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0)
+	return !set.OnDemand() || slices.Contains(c.Want, set) || !c.Cheap && c.Filtered()
 }
 
 // Need says that somebody looks at what the probes of a set tell: they are attached within a moment, and stay so for some

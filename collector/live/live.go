@@ -106,6 +106,11 @@ func (c *Config) filters() []string {
 	return out
 }
 
+// Filtered reports whether only some sockets or processes are watched.
+func (c *Config) Filtered() bool {
+	return c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0
+}
+
 // byProcess reports whether only some processes are watched by their pid.
 func (c *Config) byProcess() bool { return c.PIDs != nil || c.Members != nil }
 
