@@ -61,7 +61,7 @@ const quotaPeriod = 100 * time.Millisecond
 // TestThrottledThread: a thread whose cgroup has used up its quota would run: that is neither sleep nor a crowded CPU.
 func TestThrottledThread(t *testing.T) {
 	onceAKernel(t, probes.Sched)
-	p, w, _ := workers(t)
+	p, w := idlers(t)
 	kernel := testkit.Quota(t, p.server.PID, 20*time.Millisecond)
 	const need = 200 * time.Millisecond // ten periods, if nobody else wants the CPU
 	done := do[worked](p.server, "work", workArgs{N: 1, How: worksBySpin, For: need})

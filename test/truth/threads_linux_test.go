@@ -141,6 +141,13 @@ func workers(t *testing.T, want ...probes.Set) (*pair, *watch, socket) {
 	return p, w, w.listen(p, listenArgs{Addr: loopback4, Backlog: 64})
 }
 
+// idlers returns a watched server that has told of its threads: those that were there before it listened are found a moment later.
+func idlers(t *testing.T) (*pair, *watch) {
+	p, w, _ := workers(t)
+	w.until("an event of the server's first thread", func(e *event.Event) bool { return e.Kind == event.Thread && e.TID == p.server.PID })
+	return p, w
+}
+
 // onCPU is how long the thread had a CPU or waited for one, at most: by its own clocks, as far as this kernel has them.
 func (r *report) onCPU() int64 {
 	if r.worked.Untold {
@@ -241,13 +248,16 @@ func callers(t testing.TB, pid uint32, call int) []uint32 {
 // TestTwoOnOneCPU: of two threads that compute on the same CPU, one waits for it while the other has it.
 func TestTwoOnOneCPU(t *testing.T) {
 	onceAKernel(t, probes.Sched)
-	p, w, _ := workers(t)
+	p, w := idlers(t)
 	spin := workArgs{N: 1, How: worksBySpin, For: 300 * time.Millisecond, CPU: 1}
 	one, two := begin[worked](p.server, "work", spin), begin[worked](p.server, "work", spin)
 	first, second := one.result(), two.result()
 	queued := time.Duration(0)
 	for _, done := range []worked{first, second} {
 		last := w.after(done)
+		if begun := last.TS - last.Thread.WatchedNS; begun > done.Began {
+			t.Errorf("thread %d is watched since %v after it began", done.TID, time.Duration(begun-done.Began))
+		}
 		queued += time.Duration(last.Thread.RunqueueNS)
 		if got := time.Duration(last.Thread.RunningNS); got < 285*time.Millisecond {
 			t.Errorf("thread %d ran for %v, want 300 ms", done.TID, got)
