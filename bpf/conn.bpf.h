@@ -287,7 +287,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int new)
 	return on_set_state(sk, old, new, true, false);
 }
 
-/* Further copies, for kernels that leave out runs of the first. */
+/* Further copies: while the first runs, the kernel leaves out what a softirq, and from 7.0 on another task, brings to it. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_again, struct sock *sk, int old, int new)
 {
@@ -298,6 +298,12 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state_old, struct sock *sk, int old, int new)
 {
 	return on_set_state(sk, old, new, false, false);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state_old_again, struct sock *sk, int old, int new)
+{
+	return on_set_state(sk, old, new, false, true);
 }
 
 /* The state that a socket was in before a change that was missed; 0: not known. */

@@ -1034,6 +1034,7 @@ const (
 	KernelProgSetState             = "set_state"
 	KernelProgSetStateAgain        = "set_state_again"
 	KernelProgSetStateOld          = "set_state_old"
+	KernelProgSetStateOldAgain     = "set_state_old_again"
 	KernelProgSpliceFexit          = "splice_fexit"
 	KernelProgSpliceFexitOld       = "splice_fexit_old"
 	KernelProgSynFentry            = "syn_fentry"
@@ -1290,6 +1291,7 @@ type KernelProgramSpecs struct {
 	SetState             *ebpf.ProgramSpec `ebpf:"set_state"`
 	SetStateAgain        *ebpf.ProgramSpec `ebpf:"set_state_again"`
 	SetStateOld          *ebpf.ProgramSpec `ebpf:"set_state_old"`
+	SetStateOldAgain     *ebpf.ProgramSpec `ebpf:"set_state_old_again"`
 	SpliceFexit          *ebpf.ProgramSpec `ebpf:"splice_fexit"`
 	SpliceFexitOld       *ebpf.ProgramSpec `ebpf:"splice_fexit_old"`
 	SynFentry            *ebpf.ProgramSpec `ebpf:"syn_fentry"`
@@ -1716,6 +1718,7 @@ type KernelPrograms struct {
 	SetState             *ebpf.Program `ebpf:"set_state"`
 	SetStateAgain        *ebpf.Program `ebpf:"set_state_again"`
 	SetStateOld          *ebpf.Program `ebpf:"set_state_old"`
+	SetStateOldAgain     *ebpf.Program `ebpf:"set_state_old_again"`
 	SpliceFexit          *ebpf.Program `ebpf:"splice_fexit"`
 	SpliceFexitOld       *ebpf.Program `ebpf:"splice_fexit_old"`
 	SynFentry            *ebpf.Program `ebpf:"syn_fentry"`
@@ -1895,6 +1898,7 @@ func (p *KernelPrograms) Close() error {
 		p.SetState,
 		p.SetStateAgain,
 		p.SetStateOld,
+		p.SetStateOldAgain,
 		p.SpliceFexit,
 		p.SpliceFexitOld,
 		p.SynFentry,

@@ -24,8 +24,8 @@ const furtherCopies = 2
 // be written again.
 func copyOf(name string) string {
 	switch name {
-	case "set_state":
-		return "set_state_again"
+	case "set_state", "set_state_old":
+		return name + "_again"
 	case "destroy_sock", "connect4_fexit", "connect6_fexit", "connect4_fentry", "connect6_fentry",
 		"queued_fentry", "queue_add_fentry", "accept_fexit", "taken_fexit", "accept_fentry",
 		"bytes_in_tp", "bytes_out_tp", "bytes_ready_tp", "segment_tp": // positions that have not moved say nothing new
@@ -34,17 +34,25 @@ func copyOf(name string) string {
 	return ""
 }
 
+// copiesOf is how many times more a program is attached: further copies on the kernels above. Of the state program there is one
+// on each kernel, for a softirq that comes while it runs: the timer of a SYN that is sent again ends a handshake so.
+func (s *Session) copiesOf(name string) int {
+	switch again := copyOf(name); {
+	case again == "":
+		return 0
+	case s.copies:
+		return furtherCopies
+	case again != name:
+		return 1
+	}
+	return 0
+}
+
 // loadCopies loads the further copies of a hook's programs: an event is then missed only if all of them were running.
 func (s *Session) loadCopies(a *attached) error {
-	if !s.copies {
-		return nil
-	}
 	a.copies = make([][]*ebpf.Program, len(a.progs))
 	for i, name := range a.hook.Progs {
-		if copyOf(name) == "" {
-			continue
-		}
-		for range furtherCopies {
+		for range s.copiesOf(name) {
 			progs, err := s.loader.load([]string{copyOf(name)})
 			if err != nil {
 				a.close()
@@ -69,7 +77,7 @@ func (s *Session) missed() uint64 {
 			n := leftOut(p)
 			if name == probes.State {
 				n -= min(n, s.lost(bpf.KernelLostWhereSAVED))
-			} else if a.copies != nil {
+			} else {
 				for _, further := range a.copies[i] {
 					n = min(n, leftOut(further))
 				}
