@@ -19,12 +19,8 @@ func TestHeldBytes(t *testing.T) {
 	w := p.watchPrograms(t)
 	l := do[socket](p.server, "listen", listenArgs{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Backlog: 8})
 
-	small := talk{Write: 1, Read: 1, End: endKeep} // the server answers: from now on it delays its acknowledgements
-	served := begin[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: small})
-	held := do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: small})[0]
-	other := served.result()[0]
 	from := testkit.Mono()
-	do[[]socket](p.client, "finish", finishArgs{Sockets: []socket{held, held}, Talk: talk{Write: 1, End: endKeep}})
+	held, other := w.writesTwice(p, l)
 	nagle := w.holds(held, func(c *model.Connection) model.Opt[int64] { return c.NagleNS })
 
 	const large, late = 8 << 20, 300 * time.Millisecond
@@ -53,6 +49,24 @@ func TestHeldBytes(t *testing.T) {
 			t.Errorf("held for another reason: %+v", c)
 		}
 	}
+}
+
+// writesTwice returns the ends of a connection of which the client's second byte was written before the server's delayed
+// acknowledgement of the first was due, which takes 40 ms: on a CPU that stands still in between nothing is held.
+func (w *watch) writesTwice(p *pair, l socket) (client, server socket) {
+	w.t.Helper()
+	small := talk{Write: 1, Read: 1, End: endKeep} // the server answers: from now on it delays its acknowledgements
+	for range 5 {
+		served := begin[[]socket](p.server, "serve", serveArgs{Listener: l, N: 1, Talk: small})
+		client = do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: small})[0]
+		server = served.result()[0]
+		wrote := do[[]socket](p.client, "finish", finishArgs{Sockets: []socket{client, client}, Talk: talk{Write: 1, End: endKeep}})
+		if time.Duration(wrote[1].Written-wrote[0].Written) < 20*time.Millisecond {
+			return client, server
+		}
+	}
+	w.t.Fatal("the client never wrote twice within 20 ms")
+	return
 }
 
 // holds waits until it is told how long a socket's bytes were held.
