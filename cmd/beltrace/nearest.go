@@ -5,16 +5,17 @@ package main
 import "strings"
 
 // nearest returns the candidate that takes the fewest edits to become name, and false if all are far from it: more
-// than half of the name's letters are wrong. A beginning of a candidate is near to it. Case does not count.
+// than a third of the letters (of the longer one's) are wrong. A beginning of a candidate is near to it. Case does not
+// count.
 func nearest(name string, candidates []string) (string, bool) {
 	name = strings.ToLower(name)
-	best, least := "", len(name)/2+1
+	best, least := "", len(name)+1
 	for _, c := range candidates {
 		d := distance(name, strings.ToLower(c))
 		if len(name) > 1 && strings.HasPrefix(strings.ToLower(c), name) {
 			d = min(d, 1)
 		}
-		if d < least {
+		if d < least && d <= max(len(name), len(c))/3 {
 			best, least = c, d
 		}
 	}

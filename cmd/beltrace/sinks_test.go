@@ -66,6 +66,8 @@ func TestTracer(t *testing.T) {
 		{"lifecycle", nil, true, 0, "lost listen" + strings.Repeat(" connect established established accept close close", 3) + " unlisten", nil},
 		{"named", []string{"accept,listen"}, true, 0, "lost listen accept accept accept", nil},
 		{"separate words", []string{"accept", "listen"}, true, 0, "lost listen accept accept accept", nil},
+		{"a comma and a space", []string{"accept,", "listen"}, true, 0, "lost listen accept accept accept", nil},
+		{"one word", []string{"accept, listen"}, true, 0, "lost listen accept accept accept", nil},
 		{"count", []string{"accept"}, true, 2, "lost accept accept", errEnough},
 		{"text", []string{"accept"}, false, 2, "EVENT lost accept accept", errEnough},
 	} {

@@ -117,10 +117,9 @@ func (s kindSet) has(k event.Kind) bool { return s&(1<<k) != 0 }
 // parseKinds reads the names on trace's command line.
 func parseKinds(args []string) (kindSet, error) {
 	var set kindSet
-	text := strings.Join(args, ",")
-	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-	if len(args) > 0 && len(names) == 0 {
-		return 0, usagef("no event is named in %q (see beltrace trace --help)", text)
+	names, err := splitKinds(args)
+	if err != nil {
+		return 0, err
 	}
 	for _, name := range names {
 		k, ok := event.ParseKind(name)
@@ -141,6 +140,25 @@ func parseKinds(args []string) (kindSet, error) {
 		}
 	}
 	return set, nil
+}
+
+// splitKinds returns the names, which commas or spaces part. One that is missing is refused: an empty variable stood there.
+func splitKinds(args []string) ([]string, error) {
+	for _, arg := range args {
+		if strings.TrimSpace(arg) == "" {
+			return nil, usagef("no event is named in %q (see beltrace trace --help)", arg)
+		}
+	}
+	var names []string
+	text := strings.Join(args, " ") // "accept, close" is one list, typed as one word or as two
+	for part := range strings.SplitSeq(text, ",") {
+		words := strings.Fields(part)
+		if len(words) == 0 && text != "" {
+			return nil, usagef("there is an empty name in %q (see beltrace trace --help)", text)
+		}
+		names = append(names, words...)
+	}
+	return names, nil
 }
 
 // kindNames returns what can be named on trace's command line.

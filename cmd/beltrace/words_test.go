@@ -88,7 +88,7 @@ func TestNearest(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"conect", "connect"}, {"acept", "accept"}, {"clsoe", "close"}, {"unlisten", "listen"},
 		{"CONNECT", "connect"}, {"con", "connect"}, {"tpo", "top"}, {"tops", "top"},
-		{"xyzxyz", ""}, {"foo", ""}, {"q", ""}, {"", ""},
+		{"acpt", "accept"}, {"nope", ""}, {"xyzxyz", ""}, {"foo", ""}, {"q", ""}, {"", ""},
 	} {
 		got, ok := nearest(c.name, names)
 		if got != c.want || ok != (c.want != "") {
