@@ -47,15 +47,22 @@ sha512() {
 
 # fetch URL PART: appends to PART what is missing.
 fetch() {
-	local how=(-f -L -C - --retry 3 --connect-timeout 30 -o "$2" -w '%{http_code}') rc=0 status
+	local how=(-f -L -C - --retry 3 --connect-timeout 30 -o "$2" -w '%{http_code}') rc=0 status host
+	host=${1#*://}
+	host=${host%%/*}
 	case $1 in https://*) how+=(--proto '=https' --proto-redir '=https') ;; esac
-	if [ -t 2 ]; then how+=(--progress-bar); else how+=(-sS); fi
+	if [ -t 2 ]; then how+=(--progress-bar); else how+=(-s); fi
 	status=$(curl "${how[@]}" "$1") || rc=$?
 	case $rc:$status in
 	0:*) ;;
 	33:*) rm -f "$2"; die "this server cannot go on with a download: start it again" ;;
 	22:416) ;; # there is no rest: the sum will say what it is
 	22:404) die "$1 is no longer there: write a newer version into vagrant/image.txt, with its sums" ;;
+	5:*) die "there is no such proxy as http_proxy or https_proxy names" ;;
+	6:*) die "there is no host $host here: is this machine on the network? Run this again when it is" ;;
+	7:* | 28:*) die "no connection to $host: is there a firewall, or a proxy to name (https_proxy=http://HOST:PORT)?" ;;
+	23:*) die "the image cannot be written to $2: is the disk full? Make room and run this again, or BELTRACE_CACHE=FOLDER" ;;
+	60:*) die "the certificate of $host is not trusted here: is the clock right, or does a proxy stand between?" ;;
 	22:*) die "the server refuses $1 (HTTP $status): try again later" ;;
 	*) die "the download of $1 broke off (curl: $rc): run this again and it goes on" ;;
 	esac
@@ -203,7 +210,8 @@ esac
 
 need curl curl curl
 need qemu-img qemu qemu-utils
-mkdir -p "$cache"
+why=$(mkdir -p "$cache" 2>&1) || die "the image cannot be kept: $why (BELTRACE_CACHE=FOLDER takes another)"
+[ -w "$cache" ] || die "the image cannot be kept: $cache is not yours to write (BELTRACE_CACHE=FOLDER takes another)"
 get_image
 get_seed
 ln -sf "$image" "$cache/debian-13.qcow2" # for lima.yaml
