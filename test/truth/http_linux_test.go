@@ -70,6 +70,7 @@ type fetched struct {
 	Status       int
 	Begun, Ended int64 // CLOCK_MONOTONIC: before it was sent, when all of the response was read
 	First        int64 // when its first byte was read
+	Sent         int64 // after it was sent, of one that asked
 }
 
 // opFetch makes the requests.

@@ -35,6 +35,7 @@ type looped struct {
 	PID, TID uint32
 	EpFD     int
 	Waits    []waited
+	Served   []served
 	OnCPU    int64 // ns that it had a CPU or, as far as this kernel tells, waited for one
 }
 

@@ -133,6 +133,7 @@ func (a *asker) ask(path string) (f fetched, err error) {
 	if _, err := unix.Write(a.fd, text); err != nil {
 		return f, err
 	}
+	f.Sent = testkit.Mono()
 	for got := 0; !bytes.HasSuffix(a.buf[:got], []byte("done")); {
 		n, _, err := unix.Recvfrom(a.fd, a.buf[got:], 0)
 		if errors.Is(err, unix.EINTR) {
