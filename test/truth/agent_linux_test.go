@@ -57,6 +57,7 @@ func operations() map[string]operation {
 		"starve":     op(opStarve),
 		"deafen":     op(opDeafen),
 		"finish":     op(opFinish),
+		"hold":       op(opHold),
 		"share":      op(opShare),
 		"goserve":    op(opGoServe),
 		"bequest":    op(opBequest),
