@@ -17,6 +17,7 @@ type sleep struct {
 	on                 string
 	stack              []string
 	conn               uint64 // the one whose request it had to answer, and read last; 0: it had several, or it is not known
+	cut                bool   // of a partition: its time was cut by it
 }
 
 // sleeps are the last ones of each thread that has requests to answer. A turn is told after those that happened before it.
@@ -79,14 +80,14 @@ func (t *threadSleeps) add(s sleep) {
 	t.next = (t.next + 1) % maxSleeps
 }
 
-// in returns the sleeps that overlap a time, the first one first, and whether there may have been more.
-func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, more bool) {
+// in returns the sleeps that overlap a time, the first one first, and since when they are all there; 0: always.
+func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, since int64) {
 	t := s.young[tid]
 	if t == nil {
 		t = s.old[tid]
 	}
 	if t == nil {
-		return nil, false
+		return nil, 0
 	}
 	for i := range t.all {
 		x := t.all[(t.next+i)%len(t.all)]
@@ -94,24 +95,17 @@ func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, more bool) {
 			out = append(out, x)
 		}
 	}
-	return out, len(t.all) == maxSleeps && t.all[t.next].from > from
-}
-
-// first returns the first sleep that began within a time; nil: none is known.
-func (s *sleeps) first(tid uint32, from, to int64) *sleep {
-	all, _ := s.in(tid, from, to)
-	for i := range all {
-		if all[i].from >= from {
-			return &all[i]
-		}
+	if len(t.all) == maxSleeps && t.all[t.next].from > from {
+		since = t.all[t.next].from
 	}
-	return nil
+	return out, since
 }
 
 // application shares the time between the last byte read and the first one written among what the threads did. It
 // returns the confidence that this has, or nothing if the time stays unobserved.
 func (c *Collector) application(p *partition, conn uint64, a *ask) string {
 	until := a.out.first - a.out.latency
+	c.slept(p, a)
 	switch {
 	case a.in.oncpu == 0: // threads are not watched
 		p.until(until, phaseUnobserved)
@@ -122,18 +116,28 @@ func (c *Collector) application(p *partition, conn uint64, a *ask) string {
 	return c.handedOver(p, conn, a, until)
 }
 
+// slept finds the sleeps of the thread that read, if threads are watched.
+func (c *Collector) slept(p *partition, a *ask) {
+	if a.in.oncpu != 0 {
+		p.sleeps, p.since = c.sleeps.in(a.in.lastTID, a.in.first, a.out.first)
+	}
+}
+
 // ownWork is the application's time when the thread answers that has read: its sums say how much of what, its sleeps in
 // what it slept.
 func (c *Collector) ownWork(p *partition, a *ask, until int64) string {
-	all, more := c.sleeps.in(a.in.lastTID, p.at, until)
-	if more && !a.out.ran {
+	if p.since > p.at && !a.out.ran {
 		p.until(until, phaseUnobserved)
 		return ""
 	}
-	p.sleeps = all
 	asleep := until - p.at - a.out.running - a.out.runqueue
 	var parts []stretch
-	for _, s := range all {
+	for i := range p.sleeps {
+		s := &p.sleeps[i]
+		if s.to <= p.at || s.from >= until {
+			continue
+		}
+		s.cut = true
 		ns := within(s.from, s.runnable, p.at, until)
 		asleep -= ns
 		parts = append(parts, stretch{phaseAppBlocked + s.on, ns})
@@ -162,8 +166,8 @@ func (c *Collector) handedOver(p *partition, conn uint64, a *ask, until int64) s
 	}
 	begins := min(max(a.out.runnable, a.out.other), until)
 	left, on := begins, phaseUnobserved
-	if s := c.sleeps.first(a.in.lastTID, a.read, begins); s != nil && (a.out.ran || s.conn == conn) {
-		left, p.sleeps = s.from, []sleep{*s}
+	if s := p.firstSleep(a.read, begins); s != nil && (a.out.ran || s.conn == conn) {
+		left, s.cut = s.from, true
 		if a.out.runnable >= a.out.other {
 			on = phaseAppBlocked + s.on
 			p.sleptAt(on, begins-s.from, s.stack)

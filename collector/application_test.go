@@ -45,7 +45,7 @@ func TestApplication(t *testing.T) {
 		c := New(Options{})
 		for tid, all := range tt.sleeps {
 			for _, s := range all {
-				c.sleeps.thread(tid).add(sleep{s.from, s.from + 1, s.from + 1, s.on, nil, s.conn}) // told before it ended
+				c.sleeps.thread(tid).add(sleep{from: s.from, runnable: s.from + 1, to: s.from + 1, on: s.on, conn: s.conn}) // told before it ended
 				c.sleeps.thread(tid).add(s)
 			}
 		}
@@ -79,11 +79,11 @@ func TestSleepsAreBounded(t *testing.T) {
 	for i := range int64(2 * maxSleeps) {
 		s.thread(last).add(sleep{from: 10 * i, to: 10*i + 5})
 	}
-	all, more := s.in(last, 0, 1<<40)
-	if len(all) != maxSleeps || !more || all[0].from != 10*maxSleeps {
-		t.Errorf("%d sleeps, more: %v, first %+v", len(all), more, all[0])
+	all, since := s.in(last, 0, 1<<40)
+	if len(all) != maxSleeps || since != 10*maxSleeps || all[0].from != 10*maxSleeps {
+		t.Errorf("%d sleeps, all since %v, first %+v", len(all), since, all[0])
 	}
-	if _, more := s.in(last, 10*maxSleeps, 1<<40); more {
+	if _, since := s.in(last, 10*maxSleeps, 1<<40); since != 0 {
 		t.Error("more sleeps than there were since the first one that is kept")
 	}
 }

@@ -16,8 +16,14 @@ func momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
 	if a.answered && x.flow.ended-a.read > overlap {
 		m.Earlier = x.flow.ended
 	}
-	for _, s := range p.sleeps {
-		m.Sleeps = append(m.Sleeps, model.Sleep{From: s.from, Runnable: s.runnable, To: s.to, On: s.on})
+	m.Running = opt(a.out.ran, a.out.running)
+	m.Runqueue = opt(a.out.oncpu > 0, a.out.runqueue)
+	m.SleepsSince = p.since
+	if len(p.sleeps) > 0 {
+		m.Sleeps = make([]model.Sleep, len(p.sleeps))
+	}
+	for i, s := range p.sleeps {
+		m.Sleeps[i] = model.Sleep{From: s.from, Runnable: s.runnable, To: s.to, On: s.on, Cut: s.cut}
 	}
 }
 

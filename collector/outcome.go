@@ -152,6 +152,7 @@ func (c *Collector) phases(x *conn, a *ask, end int64) (*partition, string) {
 		return p, confidence
 	}
 	if x.flow.ended-a.read > overlap {
+		c.slept(p, a)
 		behind(p, x.flow, a)
 	} else if by := c.application(p, x.id, a); by != "" {
 		confidence = by

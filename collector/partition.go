@@ -31,7 +31,8 @@ type partition struct {
 	phases  map[string]int64
 
 	conn   arrived // those of the connection, where its time is the exchange's
-	sleeps []sleep // by which the application's time was shared
+	sleeps []sleep // of the thread that read, until the answer began
+	since  int64   // since when they are all there; 0: always
 
 	stacks map[string][]string // where the thread was in its longest sleep, by phase
 	slept  map[string]int64    // how long that was; of phaseAppRunning: how many samples
@@ -101,6 +102,16 @@ func (p *partition) share(ts int64, parts []stretch, rest string) {
 	}
 	p.add(rest, left)
 	p.at = ts
+}
+
+// firstSleep returns the first sleep that began within a time; nil: none is known.
+func (p *partition) firstSleep(from, to int64) *sleep {
+	for i := range p.sleeps {
+		if s := &p.sleeps[i]; s.from >= from && s.from < to {
+			return s
+		}
+	}
+	return nil
 }
 
 // sleptAt keeps where a thread was in a sleep, if it is the longest one of its phase.

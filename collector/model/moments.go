@@ -10,8 +10,13 @@ type Moments struct {
 	Accepted    int64 // accept returned
 	In, Out     Moves // of the request and of the response
 	Earlier     int64 // the last byte of the answer before was written (pipelining)
-	// Sleeps are those that the time between request and response was shared by, of the thread that read, the first one first.
-	Sleeps []Sleep
+	// Sleeps are those of the thread that read, from its first call to the first of the answer, the first one first. They are
+	// all there since SleepsSince; 0: always.
+	Sleeps      []Sleep
+	SleepsSince int64
+	// Running is how long, ns, the thread that read was on a CPU from the request's last byte to the answer's first. Runqueue is
+	// how long the thread that answered waited for one meanwhile, or, if it is another one, since it was woken.
+	Running, Runqueue Opt[int64]
 }
 
 // Moves are the moments of a request's or a response's bytes.
@@ -32,4 +37,5 @@ type Moves struct {
 type Sleep struct {
 	From, Runnable, To int64 // asleep, on a run queue, on a CPU again
 	On                 string
+	Cut                bool // the time between request and response was cut by it
 }
