@@ -88,6 +88,8 @@ func TestFrames(t *testing.T) {
 		{"findings_none", showing(viewtest.Empty()), "8"},
 		{"requests", showing(viewtest.Busy()), "4"},
 		{"request", showing(viewtest.Busy()), "4<Enter>"},
+		{"request_threads", showing(viewtest.Relayed()), "4<Enter>"},
+		{"lane", showing(viewtest.Relayed()), "4<Enter>jjjjjjj<Enter>"},
 		{"phase", showing(viewtest.Busy()), "4<Enter>jjjjjj<Enter>"},
 		{"phase_blocked", showing(viewtest.Busy()), "4jj<Enter>jjj<Enter>"},
 		{"request_code", showing(viewtest.Busy()), "4jj<Enter>"},

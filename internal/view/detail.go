@@ -58,6 +58,10 @@ func Open(in Input, key Key, width int) (*Detail, bool) {
 		if x, phase := findPhase(in.Snap, key); x != nil && x.Phases[phase] > 0 {
 			return openPhase(in, x, phase, width), true
 		}
+	case LaneRecord:
+		if x, l := findLane(in.Snap, key); l != nil {
+			return openLane(in, x, l, width), true
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return openListener(in, l, width), true

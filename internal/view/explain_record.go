@@ -27,6 +27,10 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if x, phase := findPhase(in.Snap, key); x != nil {
 			return phaseText(phase), strings.TrimSpace(phaseWords[phase][1] + ". " + phaseCause(phase))
 		}
+	case LaneRecord:
+		if x, l := findLane(in.Snap, key); l != nil {
+			return l.name(), strings.TrimPrefix(l.words(x.TotalNS/1000)+". "+laneWords, ". ")
+		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {
 			return comm(l.Process) + " " + l.Local, explainListenerNow(in.Snap, l)

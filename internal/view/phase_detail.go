@@ -44,6 +44,9 @@ func momentsOf(x *model.Exchange) []moment {
 	}
 	out = append(out, callMoments(x, in, "read", sizeOf(in.Bytes), before, []string{"read", applicationPhases, "unobserved"})...)
 	for _, s := range m.Sleeps {
+		if !s.Cut {
+			continue
+		}
 		blocked := "app.blocked:" + s.On
 		add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread slept in "+Clean(s.On), blocked, "app.running", "unobserved")
 		add(s.Runnable, "runnable", in.LastTID, "the thread was put on a run queue", blocked, "app.runqueue")

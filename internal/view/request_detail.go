@@ -28,6 +28,7 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	title = append(title, Span{Dur(x.TotalNS), Strong}, Span{"  " + address(x.Remote) + " → " + address(x.Local), Normal})
 	d := &Detail{Title: title}
 	timeline(d, x, width)
+	laneSection(d, x, width)
 	d.add(nil)
 	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{ackLater(x), Normal})
 	served := owner(x.Process)
@@ -65,8 +66,8 @@ func rulerOf(x *model.Exchange, width int) ruler {
 }
 
 // add adds a part of a timeline: its name, its time, its bar, and in words what it is.
-func (r ruler) add(d *Detail, name string, ns int64, bar string, style Style, words string, to Key) {
-	line := Line{{pad(head(name, rulerName-1), rulerName), style}, {fmt.Sprintf("%*s  ", rulerNumber, Dur(ns)), style}, {pad(head(bar, r.bars), r.bars), style}}
+func (r ruler) add(d *Detail, name, number, bar string, style Style, words string, to Key) {
+	line := Line{{pad(head(name, rulerName-1), rulerName), style}, {fmt.Sprintf("%*s  ", rulerNumber, number), style}, {pad(head(bar, r.bars), r.bars), style}}
 	d.link(line, to)
 	if r.words < 20 || words == "" {
 		return
@@ -107,7 +108,7 @@ func timeline(d *Detail, x *model.Exchange, width int) {
 		if long == 0 {
 			bar = strings.Repeat(" ", min(from, r.bars-1)) + "▏"
 		}
-		r.add(d, phaseText(p.name), p.ns, bar, style, phaseWords[p.name][1], phaseKey(x, p.name))
+		r.add(d, phaseText(p.name), Dur(p.ns), bar, style, phaseWords[p.name][1], phaseKey(x, p.name))
 	}
 	if !marks {
 		r.marks(d, x)
@@ -142,7 +143,7 @@ func (r ruler) marks(d *Detail, x *model.Exchange) {
 				bar[i] = '─'
 			}
 		}
-		r.add(d, "  mark "+Clean(name), x.Marks[name], string(bar), Accent, "said by the server itself", Key{})
+		r.add(d, "  mark "+Clean(name), Dur(x.Marks[name]), string(bar), Accent, "said by the server itself", Key{})
 	}
 }
 

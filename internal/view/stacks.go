@@ -22,7 +22,7 @@ func StackPIDs(s *model.Snapshot, key Key) []uint32 {
 	switch key.Kind {
 	case ExchangeRecord:
 		x = findExchange(s, key)
-	case PhaseRecord:
+	case PhaseRecord, LaneRecord:
 		x, _ = findPhase(s, key)
 	}
 	if x == nil {

@@ -63,6 +63,7 @@ const (
 	WorkerRecord
 	ExchangeRecord
 	PhaseRecord
+	LaneRecord
 	LoopRecord
 	RingRecord
 )

@@ -68,6 +68,7 @@ func operations() map[string]operation {
 		"http":       op(opHTTP),
 		"fetch":      op(opFetch),
 		"plain":      op(opPlain),
+		"relay":      op(opRelay),
 		"ask":        op(opAsk),
 		"together":   op(opTogether),
 		"loop":       op(opLoop),

@@ -37,11 +37,32 @@ func exchanges() []model.Exchange {
 	out[0].Moments, out[2].Moments = moments(out[0].Start), model.Moments{
 		In:     model.Moves{Readable: out[2].Start, First: out[2].Start + 9*us, Last: out[2].Start + 9*us, TID: 4712, LastTID: 4712, Bytes: 120},
 		Out:    model.Moves{First: out[2].TS - 40*ms - 12*us, Last: out[2].TS - 40*ms, Sent: out[2].TS, TID: 4712, LastTID: 4712, Bytes: 98_000},
-		Sleeps: []model.Sleep{{From: out[2].Start + ms, Runnable: out[2].Start + ms + 2*sec, To: out[2].Start + 31*ms + 2*sec, On: "recvfrom 172.17.0.9:5432"}}}
+		Sleeps: []model.Sleep{{From: out[2].Start + ms, Runnable: out[2].Start + ms + 2*sec, To: out[2].Start + 31*ms + 2*sec, On: "recvfrom 172.17.0.9:5432", Cut: true}}}
 	out[0].Marks = map[string]int64{"parse": 90 * us, "handle": 1_500 * us}
 	out[0].MarkSpans = []model.MarkSpan{{Name: "parse", FromNS: 49_400 * us, NS: 90 * us}, {Name: "handle", FromNS: 49_500 * us, NS: 1_500 * us}}
 	out[0].Route, out[0].Listener = "/orders/{id}", model.Some(uint64(256))
 	return out
+}
+
+// Relayed is a snapshot whose newest request passed through two threads: the first one read it, computed, waited for a lock and
+// handed over; the second one had served another connection.
+func Relayed() *model.Snapshot {
+	s := Busy()
+	x := &s.Exchanges[0]
+	x.TotalNS = 60 * ms
+	x.Start, x.Confidence, x.Marks, x.MarkSpans = x.TS-x.TotalNS, "guess", nil, nil
+	x.Phases = map[string]int64{"runqueue": ms, "read": 10 * us, "app.running": 32*ms + 890*us, "app.blocked:futex": 25*ms + 900*us, "app.runqueue": 100 * us, "write": 100 * us}
+	x.TTFBNS = model.Some(int64(59*ms + 900*us))
+	at := func(us0 int64) int64 { return x.Start + us0*us }
+	x.Moments = model.Moments{
+		In: model.Moves{Readable: at(0), Waking: at(1), Runnable: at(2), Oncpu: at(1_002), Called: at(1_004), First: at(1_012), Last: at(1_012), TID: 4712, LastTID: 4712, Bytes: 79},
+		Out: model.Moves{Waking: at(46_900), Runnable: at(46_910), Oncpu: at(47_010), Called: at(59_890), First: at(59_900), Last: at(60_000), Sent: at(60_000),
+			Other: at(21_000), TID: 4713, LastTID: 4713, Bytes: 1_200},
+		Sleeps: []model.Sleep{{From: at(21_000), Runnable: at(46_500), To: at(46_850), On: "futex", Cut: true},
+			{From: at(46_990), Runnable: at(59_900), To: at(59_900), On: "recvfrom 172.17.0.4:51234"}},
+		Running: model.Some(int64(20 * ms)), Runqueue: model.Some(int64(100 * us)),
+	}
+	return s
 }
 
 // moments are those of the first one's phases.
@@ -50,7 +71,7 @@ func moments(start int64) model.Moments {
 	return model.Moments{Connect: start, SYN: at(20), Established: at(44), Accepted: at(48_944),
 		In:     model.Moves{Readable: at(40_000), Waking: at(48_974), Runnable: at(48_984), Oncpu: at(49_384), Called: at(49_390), First: at(49_394), Last: at(49_394), TID: 4712, LastTID: 4712, Bytes: 79},
 		Out:    model.Moves{Oncpu: at(51_000), Called: at(51_194), First: at(51_200), Last: at(51_214), Sent: at(51_214), Acked: at(51_264), TID: 4712, LastTID: 4712, Bytes: 1_200},
-		Sleeps: []model.Sleep{{From: at(50_900), Runnable: at(51_000), To: at(51_000), On: "futex"}}}
+		Sleeps: []model.Sleep{{From: at(50_900), Runnable: at(51_000), To: at(51_000), On: "futex", Cut: true}}, Running: model.Some(int64(1_706 * us)), Runqueue: model.Some(int64(0))}
 }
 
 func routes() []model.Route {
