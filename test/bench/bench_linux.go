@@ -57,6 +57,9 @@ func (s *session) part(ctx context.Context, part string) (string, error) {
 	case partFlood:
 		err := s.floods(ctx)
 		return s.report.floods(), err
+	case partReady:
+		err := s.ready()
+		return s.report.ready(), err
 	case partFunctions:
 		err := s.functions(ctx)
 		return s.report.functions(), err

@@ -16,11 +16,12 @@ const (
 	partGo          = goServer
 	partRedis       = redis
 	partRing        = ringLoad
+	partReady       = "ready"
 	partFunctions   = "functions"
 )
 
 // parts lists them in the order of the document.
-var parts = []string{partConnections, partFlood, partNginx, partGo, partRedis, partRing, partFunctions}
+var parts = []string{partConnections, partFlood, partNginx, partGo, partRedis, partRing, partReady, partFunctions}
 
 const title = `# Performance
 

@@ -30,6 +30,7 @@ type report struct {
 	Off       []sample      // without a tool
 	Tools     []result
 	Floods    []floodSample
+	Ready     []readySample
 	LeftOut   []string // tools that are missing, with the reason
 	Functions []string // lines of go test -bench
 }
@@ -41,7 +42,12 @@ func describe(processor, kernel string) string {
 
 // head says where, when and how something was measured.
 func (r *report) head(repetitions int, length time.Duration) string {
-	return fmt.Sprintf("Measured on %s (beltrace's tier there: %s), on %s: %d repetitions of %v.", r.Machine, r.Tier, time.Now().Format("2006-01-02"), repetitions, length)
+	return fmt.Sprintf("%s: %d repetitions of %v.", r.where(), repetitions, length)
+}
+
+// where says where and when it was.
+func (r *report) where() string {
+	return fmt.Sprintf("Measured on %s (beltrace's tier there: %s), on %s", r.Machine, r.Tier, time.Now().Format("2006-01-02"))
 }
 
 const intro = `## Short connections

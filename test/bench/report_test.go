@@ -130,3 +130,17 @@ func TestMarkdownNamesWhatWasMeasured(t *testing.T) {
 		}
 	}
 }
+
+// What the statistics themselves take is told, and taken off.
+func TestReady(t *testing.T) {
+	r := report{Ready: []readySample{{50, 120, 160, 250}, {60, 140, 180, 280}, {52, 130, 165, 262}}}
+	for _, want := range []string{
+		"| a program that does nothing | 52 (50 to 60) | 0 (0 to 0) |",
+		"no watched loop waits | 130 (120 to 140) | 78 (70 to 80) |",
+		"it is counted | 262 (250 to 280) | 210 (200 to 220) |",
+	} {
+		if got := r.ready(); !strings.Contains(got, want) {
+			t.Errorf("%s\nhas no %s", got, want)
+		}
+	}
+}
