@@ -17,7 +17,7 @@ func momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
 		m.Earlier = x.flow.ended
 	}
 	m.Running = opt(a.out.ran, a.out.running)
-	m.Runqueue = opt(a.out.oncpu > 0, a.out.runqueue)
+	m.Runqueue = opt(a.out.runqueue > 0, a.out.runqueue)
 	m.SleepsSince = p.since
 	if len(p.sleeps) > 0 {
 		m.Sleeps = make([]model.Sleep, len(p.sleeps))

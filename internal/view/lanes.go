@@ -122,7 +122,7 @@ func (l *Lane) comes(in *model.Moves, waited model.Opt[int64]) {
 	}
 	l.until(in.Runnable, Unseen, "")
 	queued, ran := Queued, in.Oncpu-in.Runnable-waited.V
-	if !waited.Known || ran > slack {
+	if ran > slack {
 		queued, l.hidden = Either, ran
 		l.unsure = !waited.Known || in.Runnable < l.at
 	}
@@ -168,19 +168,20 @@ func (l *Lane) works(m *model.Moments) {
 // awake is what the thread that read did between its sleeps: it ran, if the kernel's sum agrees. Else it may have lost its CPU,
 // or slept, at moments that nobody told.
 func (l *Lane) awake(m *model.Moments) Doing {
-	from, end := max(m.In.Last, l.at), m.Out.First
+	from, end, ran := max(m.In.Last, l.at), m.Out.First, m.Running.V
+	if m.Out.TID == l.TID && m.Out.Oncpu != 0 { // it ran since then
+		ran -= max(0, end-max(m.Out.Oncpu, from))
+		end = min(m.Out.Oncpu, end)
+	}
 	left := end - from
 	for _, s := range m.Sleeps {
 		left -= max(0, min(s.To, end)-max(s.From, from))
 	}
-	if m.Running.Known && left-m.Running.V <= slack+left/100 {
+	if left <= slack || m.Running.Known && left-ran <= slack+left/100 {
 		return Running
 	}
 	l.unsure = l.unsure || !m.Running.Known
-	l.hidden += m.Running.V
-	if m.Out.TID == l.TID && m.Out.Oncpu != 0 {
-		l.hidden -= max(0, end-max(m.Out.Oncpu, from)) // of these the moment is known
-	}
+	l.hidden += ran
 	return Either
 }
 
