@@ -126,19 +126,22 @@ func word(e *event.Event, f event.Field) string {
 	case event.FieldFD:
 		return fmt.Sprintf("fd %d", e.FD)
 	case event.FieldSYNQueue:
-		return fmt.Sprintf("syn queue %s", against(e.SYNQueue, e))
+		return said(!starts(e), fmt.Sprintf("syn queue %s", against(e.SYNQueue, e)))
 	case event.FieldAcceptQueue:
-		return fmt.Sprintf("accept queue %s", against(e.AcceptQueue, e))
+		return said(!starts(e), fmt.Sprintf("accept queue %s", against(e.AcceptQueue, e)))
 	case event.FieldBacklog:
-		if e.Known(event.FieldSYNQueue) || e.Known(event.FieldAcceptQueue) {
+		if !starts(e) && (e.Known(event.FieldSYNQueue) || e.Known(event.FieldAcceptQueue)) {
 			return ""
 		}
 		return fmt.Sprintf("backlog %d", e.Backlog)
 	case event.FieldBacklogAsked:
-		return fmt.Sprintf("asked %d", e.BacklogAsked)
+		return said(e.Kind != event.Queue, fmt.Sprintf("asked %d", e.BacklogAsked))
 	}
 	return wordText(e, f)
 }
+
+// starts reports whether a socket starts to listen: its queues are empty.
+func starts(e *event.Event) bool { return e.Kind == event.Listen && !e.PreExisting }
 
 func wordText(e *event.Event, f event.Field) string {
 	switch f {

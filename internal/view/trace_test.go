@@ -45,8 +45,10 @@ func TestTraceLines(t *testing.T) {
 			e.Kind, e.Side, e.Reason, e.BytesIn, e.BytesOut, e.DurationNS, e.Retransmits = event.Close, event.SideLocal, event.ReasonFIN, 79, 12_345, 48_000_000, 2
 		}, event.FieldSide, event.FieldReason, event.FieldBytesIn, event.FieldBytesOut, event.FieldDurationNS, event.FieldRetransmits),
 		with(func(e *event.Event) { e.Kind, e.Reason, e.Errno = event.Close, event.ReasonRefused, 111 }, event.FieldReason, event.FieldErrno),
-		with(func(e *event.Event) { e.Kind, e.Backlog, e.BacklogAsked = event.Listen, 128, 1024 }, event.FieldListener, event.FieldBacklog, event.FieldBacklogAsked),
+		with(func(e *event.Event) { e.Kind, e.Backlog, e.BacklogAsked = event.Listen, 128, 1024 }, event.FieldListener, event.FieldSYNQueue, event.FieldAcceptQueue, event.FieldBacklog, event.FieldBacklogAsked),
+		with(func(e *event.Event) { e.Kind, e.Backlog, e.AcceptQueue, e.PreExisting = event.Listen, 128, 3, true }, event.FieldListener, event.FieldSYNQueue, event.FieldAcceptQueue, event.FieldBacklog, event.FieldPreExisting),
 		with(func(e *event.Event) { e.Kind, e.Comm = event.Unlisten, "a\x1b[31m" }, event.FieldListener),
+		with(func(e *event.Event) { e.Kind, e.Backlog, e.AcceptQueue = event.Unlisten, 2, 3 }, event.FieldListener, event.FieldSYNQueue, event.FieldAcceptQueue, event.FieldBacklog),
 		with(func(e *event.Event) { e.Kind, e.SYNQueue, e.Overflows, e.Drops = event.Queue, 0, 5, 7 }, event.FieldSYNQueue, event.FieldOverflows, event.FieldDrops),
 		with(func(e *event.Event) {
 			e.Kind, e.SYNQueue, e.SYNYoung, e.AcceptQueue, e.Backlog, e.CookiesSent, e.CookiesOK = event.Queue, 9, 4, 2, 8, 31, 1
