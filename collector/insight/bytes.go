@@ -143,7 +143,7 @@ var retransmits = rule{
 		if refused := grown(n.now.refused, n.ago(span).refused); refused > 0 { // that has a finding of its own
 			e.severity = model.Note
 			e.numbers["refused_10s"] = float64(refused)
-			s.add(". ", "Listeners in the same namespace refused %s meanwhile: their clients believe that they are connected, and send again until they are", timesIn(refused))
+			s.add(". ", "Listeners in the same namespace refused %s meanwhile: a client whose final ACK was refused believes that it is connected, and sends again until it is", timesIn(refused))
 		}
 		e.text = s.String()
 		return e
