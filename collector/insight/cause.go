@@ -31,6 +31,7 @@ type cause struct {
 	share  float64
 	each   int64 // ns of that between two accepts
 	failed bool  // it tries to accept, and has no descriptor left
+	early  bool  // what it does is not known yet
 }
 
 // cause looks at the acceptor that took most connections lately.
@@ -47,15 +48,30 @@ func (l *listener) cause() cause {
 	}
 	a := l.Acceptors[best]
 	c := cause{tid: a.TID, others: len(l.Acceptors) - 1, failed: l.now.fdErrors > before.fdErrors}
-	if a.Between.Known {
-		old := threadOf(before.threads, a.TID)
-		c.spend(difference(a.Between.V, old.times.V))
-		if n := grown(a.Accepts, old.accepts); n > 0 {
-			// Times are told once a second: their share of the window is known better than their sum in it.
-			c.each = int64(c.share * float64(l.now.ts-before.ts) / float64(n))
-		}
+	if !a.Between.Known {
+		return c
 	}
+	l.spent(&c, &a, before)
 	return c
+}
+
+// spent finds in what most of the acceptor's time went: that between two accepts, or all of it where it accepted nobody.
+func (l *listener) spent(c *cause, a *model.Acceptor, before mark) {
+	old := threadOf(before.threads, a.TID)
+	all, n := difference(a.Between.V, old.times.V), grown(a.Accepts, old.accepts)
+	if n == 0 {
+		c.spend(all)
+		return
+	}
+	busy := l.busy(a.TID, before)
+	if c.early = busy.WatchedNS < all.WatchedNS/enough; c.early {
+		return
+	}
+	c.spend(busy)
+	c.each = int64(c.share * float64(busy.WatchedNS) / float64(max(l.acceptsMeanwhile(a.TID, before), 1)))
+	if busy.WatchedNS*10 >= all.WatchedNS*9 { // hardly ever idle: times are told once a second, the time itself is known better
+		c.each = int64(c.share * float64(l.now.ts-before.ts) / float64(n))
+	}
 }
 
 func threadOf(all []thread, tid uint32) thread {
@@ -104,10 +120,12 @@ func (c *cause) spend(t model.Times) {
 func (c *cause) sleeps() bool { return c.way == blocked && strings.Contains(c.in, "nanosleep") }
 
 // waitsForWork reports whether it is blocked where threads wait for something to do.
-func (c *cause) waitsForWork() bool {
-	switch c.in {
+func (c *cause) waitsForWork() bool { return c.way == blocked && waitsForWork(c.in) }
+
+func waitsForWork(in string) bool {
+	switch in {
 	case "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "io_uring_enter":
-		return c.way == blocked
+		return true
 	}
 	return false
 }
@@ -129,6 +147,8 @@ func (c *cause) between() string {
 	name := c.name()
 	part := fmt.Sprintf("%s between two accepts (%.0f %% of its time)", dur(c.each), c.share*100)
 	switch {
+	case c.early:
+		return name + " accepts; what it does between two accepts is not known yet"
 	case c.way == "":
 		return name + " accepts; what it does between two accepts is not known (its scheduling is not watched)"
 	case c.sleeps():
@@ -172,7 +192,7 @@ func (l *listener) idleWho() string {
 		return fmt.Sprintf("%s calls accept, and it fails for want of a file descriptor", c.name())
 	case c.way == "":
 		return fmt.Sprintf("%s used to accept; what it does now is not known (its scheduling is not watched)", c.name())
-	case c.waitsForWork() && l.AcceptQueue.Known && l.AcceptQueue.V == 0:
+	case l.idle(c):
 		return fmt.Sprintf("%s has accepted all that waited, and waits for more in %s", c.name(), c.in)
 	case c.way == blocked:
 		return fmt.Sprintf("%s, which used to accept, %s (%.0f %% of its time)", c.name(), c.held(), c.share*100)
@@ -180,6 +200,11 @@ func (l *listener) idleWho() string {
 		return fmt.Sprintf("%s, which used to accept, waits for a CPU (%.0f %% of its time)", c.name(), c.share*100)
 	}
 	return fmt.Sprintf("%s, which used to accept, runs on a CPU (%.0f %% of its time)", c.name(), c.share*100)
+}
+
+// idle reports whether the acceptor has nobody to accept, now and for the last seconds.
+func (l *listener) idle(c cause) bool {
+	return c.waitsForWork() && l.now.empty() == 1 && l.now.accepted == l.ago(window).accepted
 }
 
 // remedy says what to change, by what keeps the acceptor.
@@ -195,9 +220,9 @@ func (l *listener) remedy() string {
 		return "Let it go on (kill -CONT), and look for who stops it: a debugger, job control, a freezer."
 	case c.way == blocked && c.in == "throttled":
 		return "Raise the cgroup's CPU quota (cpu.max, CPUQuota= of its unit, the container's CPU limit), or give it less to do." + more
-	case c.waitsForWork():
+	case c.waitsForWork() && !l.idle(c):
 		return "Accept until EAGAIN each time the listener is ready, and let more threads do so." + more
-	case c.way == blocked:
+	case c.way == blocked && !l.idle(c):
 		in := c.in
 		if in == "futex" {
 			in = "futex (a lock, a condition, or a sleep of a language's runtime)"
