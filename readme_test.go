@@ -60,6 +60,7 @@ var facts = [][2]string{
 	{probes.FactThreads, "what a thread does: running, waiting for a CPU, blocked"},
 	{probes.FactBlockedOn, "in which system call it is blocked"},
 	{probes.FactEpoll, "what an epoll loop finds at each wait, how long it waits and works"},
+	{probes.FactSpurious, "how often it wakes up within a wait and finds nothing (while the scheduler is watched)"},
 	{probes.FactEpollCtl, "what it adds to its epoll instance and removes"},
 	{probes.FactEpollReady, "how often each of its descriptors was ready, and when last"},
 	{probes.FactPoll, "the same of loops that wait in poll and select"},

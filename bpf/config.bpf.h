@@ -52,6 +52,7 @@ bool counts_refusals; /* every refusal and cookie is seen: samples say how many 
 bool counts_acks;     /* only refused final ACKs are */
 bool stacks_on;	      /* some of stack_pids are set */
 bool loops_on;	      /* the hooks at waits are: loops are added as they are met */
+bool spurious_on;     /* … where nothing else meets the sleeps of their threads */
 bool loops_seeded;    /* those that waited when they were attached are known */
 bool details_on;      /* there are connections in details */
 __u32 sample_mask;    /* of the bits of a connection's number that must be 0 for its turns to be told */

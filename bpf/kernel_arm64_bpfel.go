@@ -309,6 +309,7 @@ type KernelLoop struct {
 	Empty    uint64
 	Failed   uint64
 	Polls    uint64
+	Spurious uint64
 	Ready    [40]uint32
 	Most     uint32
 	Max      uint32
@@ -356,7 +357,8 @@ type KernelLoopThread struct {
 	Epoll     uint8
 	Polls     uint8
 	Met       uint8
-	Pad       [4]uint8
+	Slept     uint8
+	Pad       [3]uint8
 }
 
 type KernelLostWhere uint32
@@ -1093,6 +1095,7 @@ const (
 	KernelVarSampleRaised          = "sample_raised"
 	KernelVarSchedOn               = "sched_on"
 	KernelVarSelfTgid              = "self_tgid"
+	KernelVarSpuriousOn            = "spurious_on"
 	KernelVarStacksOn              = "stacks_on"
 	KernelVarUnreachedReason       = "unreached_reason"
 	KernelVarUseLineage            = "use_lineage"
@@ -1404,6 +1407,7 @@ type KernelVariableSpecs struct {
 	SampleRaised         *ebpf.VariableSpec `ebpf:"sample_raised"`
 	SchedOn              *ebpf.VariableSpec `ebpf:"sched_on"`
 	SelfTgid             *ebpf.VariableSpec `ebpf:"self_tgid"`
+	SpuriousOn           *ebpf.VariableSpec `ebpf:"spurious_on"`
 	StacksOn             *ebpf.VariableSpec `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.VariableSpec `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
@@ -1558,6 +1562,7 @@ type KernelVariables struct {
 	SampleRaised         *ebpf.Variable `ebpf:"sample_raised"`
 	SchedOn              *ebpf.Variable `ebpf:"sched_on"`
 	SelfTgid             *ebpf.Variable `ebpf:"self_tgid"`
+	SpuriousOn           *ebpf.Variable `ebpf:"spurious_on"`
 	StacksOn             *ebpf.Variable `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.Variable `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`

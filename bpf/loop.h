@@ -35,6 +35,7 @@ struct loop {
 	__u64 empty;	/* of them: without a ready descriptor */
 	__u64 failed;	/* with an error: a signal came */
 	__u64 polls;	/* empty ones that were not to wait: a timeout of 0 */
+	__u64 spurious; /* wake-ups after which it slept again in the same wait */
 	__u32 ready[READY_BUCKETS];
 	__u32 most; /* ready descriptors of one wait */
 	__u32 max;  /* that one may return; 0: not known */
@@ -119,7 +120,7 @@ struct loop_list {
 };
 
 _Static_assert(sizeof(struct loop_key) == 8, "struct loop_key");
-_Static_assert(sizeof(struct loop) == 288, "struct loop");
+_Static_assert(sizeof(struct loop) == 296, "struct loop");
 _Static_assert(sizeof(struct instance) == 40, "struct instance");
 _Static_assert(sizeof(struct ready_key) == 16, "struct ready_key");
 _Static_assert(sizeof(struct ready_count) == 32, "struct ready_count");

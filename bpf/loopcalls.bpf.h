@@ -7,27 +7,6 @@
 #ifndef BELTRACE_LOOPCALLS_BPF_H
 #define BELTRACE_LOOPCALLS_BPF_H
 
-#define TASK_SLEEP_MASK 0x0f
-#define TASK_INTERRUPTIBLE 0x01
-
-/* Whether that is a call in which loops wait, with these arguments. */
-static __always_inline bool waits(int nr, __u64 first, __u64 second)
-{
-	switch (nr) {
-	case NR_EPOLL_WAIT:
-	case NR_EPOLL_PWAIT:
-	case NR_EPOLL_PWAIT2:
-		return true;
-	case NR_POLL:
-	case NR_PPOLL:
-		return (__u32)second != 0;
-	case NR_SELECT:
-	case NR_PSELECT6:
-		return (__s32)first > 0;
-	}
-	return false;
-}
-
 /* The current thread waits, or did so in a call that ends: ended. False: that is no loop's wait. */
 static __always_inline bool call_waits(struct loop_thread *lt, int nr, const struct call_args *a, bool ended)
 {
@@ -68,16 +47,20 @@ static __always_inline int wait_sleeps(bool preempted, struct task_struct *task,
 	struct call_args a;
 	int nr;
 
-	if (preempted || (task_state(task) & TASK_SLEEP_MASK) != TASK_INTERRUPTIBLE)
+	if (preempted || !sleeps_for_events(task_state(task)))
 		return 0;
 	nr = task_syscall(task, modern);
 	if (!waits(nr, 1, 1) || !call_arguments(task, modern, &a) || !waits(nr, a.arg[0], a.arg[1]))
 		return 0;
 	lt = loop_thread_get();
-	if (!lt || lt->inside || lt->met)
+	if (!lt)
 		return 0;
-	lt->met = 1;
-	call_waits(lt, nr, &a, false);
+	if (!lt->inside && !lt->met) {
+		lt->met = 1;
+		call_waits(lt, nr, &a, false);
+	}
+	if (lt->inside)
+		count_sleep(lt, task->pid);
 	return 0;
 }
 

@@ -10,14 +10,6 @@
 #ifndef BELTRACE_LOOPS_BPF_H
 #define BELTRACE_LOOPS_BPF_H
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_LOOPS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct loop_key);
-	__type(value, struct loop);
-} loops SEC(".maps");
-
 /* What a poll or a select was last called with, by thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -96,6 +88,7 @@ static __always_inline int wait_begins(struct loop_thread *lt, __u32 kind, int f
 		return 0;
 	lt->fd = fd;
 	lt->inside = 1;
+	lt->slept = 0;
 	lt->timeout = timeout;
 	lt->knows = knows | KNOWS_BLOCKED;
 	l->begun += 1;

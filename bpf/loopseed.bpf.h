@@ -39,6 +39,7 @@ static __always_inline int seed_loop(struct task_struct *task, bool modern)
 	kind = task_waits(task, modern, &first);
 	if (kind == LOOP_NONE)
 		return 0;
+	lt.slept = !task_on_cpu(task);
 	lt.epoll = kind == LOOP_EPOLL;
 	lt.fd = kind == LOOP_EPOLL ? (__s32)first : -(__s32)kind;
 	key.fd = lt.fd;

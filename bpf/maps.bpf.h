@@ -122,7 +122,8 @@ struct loop_thread {
 	__u8 epoll;   /* it waits in epoll: a poll is a call that blocks */
 	__u8 polls;   /* that it made since */
 	__u8 met;     /* it slept in the call that it is in, which was looked at then */
-	__u8 pad[4];  /* a struct on the stack must be initialised to its end */
+	__u8 slept;   /* it slept in the wait that it is in, as far as that is watched */
+	__u8 pad[3];  /* a struct on the stack must be initialised to its end */
 };
 
 struct {

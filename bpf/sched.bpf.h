@@ -169,6 +169,8 @@ static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_
 	what = waits_in(task, state, modern);
 	if (emit_stacks || stacks_on || loops_on)
 		note_stack(ctx, t, task->pid, what, now);
+	if (spurious_on)
+		note_sleep(task->pid, what - 1, state);
 	thread_becomes(t, THREAD_BLOCKED, what, now);
 }
 

@@ -120,6 +120,7 @@ func (l *loop) show(how detail) model.Loop {
 	m := model.Loop{
 		PID: l.id.pid, TID: l.id.tid, Comm: l.comm, Kind: l.id.kind, State: model.StateLooping, EpFD: opt(l.id.epfd >= 0, l.id.epfd),
 		Waits: t.Waits, Empty: t.Empty, Polls: t.Polls, Failed: t.Failed, Blocked: t.InsideNS, Busy: t.BusyNS, Watched: l.since,
+		Spurious: opt(l.seen.Has(event.FieldSpurious), t.Spurious), Exclusive: t.Modes[event.ModeExclusive] > 0,
 		Max: opt(l.seen.Has(event.FieldMax), t.Max), FDs: opt(l.seen.Has(event.FieldFDs), t.FDs), Sockets: opt(l.seen.Has(event.FieldSockets), t.Sockets),
 		Stalls: l.stalls, Stall: opt(l.stalls > 0, l.worst), LastStall: opt(l.stalls > 0, l.newest), Ended: opt(l.ended, l.told),
 		Recent: l.recent,

@@ -112,6 +112,7 @@ const (
 	FieldMost
 	FieldEmpty
 	FieldPolls
+	FieldSpurious
 	FieldFailed
 	FieldFDs
 	FieldSockets
@@ -263,6 +264,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldMost:              {"most", func(e *Event) any { return &e.loop().Most }},
 	FieldEmpty:             {"empty", func(e *Event) any { return &e.loop().Empty }},
 	FieldPolls:             {"polls", func(e *Event) any { return &e.loop().Polls }},
+	FieldSpurious:          {"spurious", func(e *Event) any { return &e.loop().Spurious }},
 	FieldFailed:            {"failed", func(e *Event) any { return &e.loop().Failed }},
 	FieldFDs:               {"fds", func(e *Event) any { return &e.loop().FDs }},
 	FieldSockets:           {"sockets", func(e *Event) any { return &e.loop().Sockets }},

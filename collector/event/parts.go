@@ -48,6 +48,7 @@ type LoopTimes struct {
 	Most      uint32           // the most that were ready at once
 	Empty     uint64           // waits that returned without a ready descriptor
 	Polls     uint64           // of them, those with a timeout of 0: they were not to wait
+	Spurious  uint64           // wake-ups inside waits after which it found nothing ready and slept again, without a return; as long as sleeps are watched (sched_switch)
 	Failed    uint64           // waits that ended with an error: mostly a signal (EINTR)
 	FDs       uint32           // descriptors that it waits for
 	Sockets   uint32           // of them, sockets

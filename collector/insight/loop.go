@@ -23,10 +23,11 @@ type loopMark struct {
 	ts                  int64
 	waits, empty, polls uint64
 	busy                int64
+	spurious            uint64
 }
 
 func (p *past) lookLoop(l *model.Loop, ts int64) *loop {
-	out := &loop{Loop: l, now: loopMark{ts, l.Waits, l.Empty, l.Polls, l.Busy}}
+	out := &loop{Loop: l, now: loopMark{ts, l.Waits, l.Empty, l.Polls, l.Busy, l.Spurious.V}}
 	if old := p.loops[out.id()]; old != nil {
 		out.marks = old.marks
 	}

@@ -38,6 +38,7 @@ type listener struct {
 	space *space
 	peers int         // other open listeners on the same port
 	group []*listener // those and this one; nil of a closed one
+	woken []*sleeper  // those of its acceptors' processes
 	// When somebody was last seen to accept, and since when somebody waits all the time; 0: never.
 	lastAccept, waitsSince int64
 	peak                   uint32 // the accept queue at its deepest
@@ -101,6 +102,7 @@ func (p *past) look(s *model.Snapshot) *moment {
 		l.group = shared[portKey{l.NetNS, l.Local}]
 		l.peers = max(len(l.group)-1, 0)
 	}
+	m.joinSleepers()
 	return m
 }
 
@@ -160,7 +162,7 @@ func (p *past) keep(m *moment) {
 	listeners := make(map[uint64]*listener, len(m.listeners))
 	for _, l := range m.listeners {
 		kept := *l
-		kept.Listener, kept.space, kept.group = nil, nil, nil
+		kept.Listener, kept.space, kept.group, kept.woken = nil, nil, nil, nil
 		kept.marks = remember(l.marks, l.now)
 		listeners[l.Conn] = &kept
 	}

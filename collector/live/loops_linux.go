@@ -36,9 +36,16 @@ type loopSeen struct {
 
 // beginLoops lets the hooks add loops that they meet, and adds those that wait.
 func (s *Session) beginLoops() {
+	s.loader.variables["spurious_on"].Set(!s.meetsSleeps())
 	s.loader.variables["loops_on"].Set(true)
 	s.seedLoops()
 	s.loader.variables["loops_seeded"].Set(true)
+}
+
+// meetsSleeps reports whether the hooks at waits meet the sleeps of their threads themselves; else the scheduler's do.
+func (s *Session) meetsSleeps() bool {
+	a := s.hooks[probes.Epoll]
+	return a != nil && a.hook.How == probes.TPBTF
 }
 
 // seedLoops lets the iterator add the loops that wait and are not watched yet.
@@ -47,6 +54,7 @@ func (s *Session) seedLoops() { s.hooks[probes.Epoll].iterate() }
 // endLoops queues the last numbers of all loops and forgets them.
 func (s *Session) endLoops() {
 	s.loader.variables["loops_seeded"].Set(false)
+	s.loader.variables["spurious_on"].Set(false)
 	s.loader.variables["loops_on"].Set(false)
 	s.sampleLoops(true)
 	for key := range s.loops.seen {
@@ -143,6 +151,10 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 		l.Entered, l.Returned = 0, 0 // when it ended is not known
 	}
 	s.decoder.loop(key, l, uint64(now), &e)
+	if s.meetsSleeps() || s.demands[probes.Sched].on {
+		e.Loop.Spurious = l.Spurious
+		e.Set(event.FieldSpurious)
+	}
 	seen.interest.put(&e)
 	s.loops.epoll.put(l.Ep, &e)
 	s.pending = append(s.pending, e)

@@ -31,11 +31,17 @@ type Loop struct {
 	// Readied are its descriptors that were ready most often, at most 64, the most often first. Known while somebody looks, where the
 	// kernel lets us see it.
 	Readied Opt[[]ReadyFD] `json:"readied,omitzero"`
+	// Spurious are wake-ups inside waits after which the thread found nothing ready and slept again, without a return: another
+	// one took what came. Known while its scheduling is watched.
+	Spurious Opt[uint64] `json:"spurious,omitzero"`
 	// Stalls are turns in which the thread slept for 5 ms or more in another call, Stall the longest of these sleeps. Known
 	// while its scheduling is watched.
 	Stalls uint64     `json:"stalls"`
 	Stall  Opt[Stall] `json:"stall,omitzero"`
 	Ended  Opt[int64] `json:"ended,omitzero"` // when it was seen to have ended, CLOCK_MONOTONIC
+
+	// Exclusive says that it watches something with EPOLLEXCLUSIVE: of several instances only one is woken.
+	Exclusive bool `json:"-"`
 
 	// ReadiedAll says that all descriptors that were ready are in Readied: the others were not.
 	ReadiedAll bool `json:"-"`

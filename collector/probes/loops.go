@@ -15,8 +15,8 @@ func epollProbe() Probe {
 		old    = "; no helper for user registers (before 5.15): whose wait it is that has begun before is looked for at the top of the kernel stack"
 	)
 	return Probe{
-		Name: Epoll, Set: Loops, Yields: []event.Kind{event.EpollWait, event.Loop, event.LoopBlocked}, Facts: []string{FactEpoll},
-		Why: "what event loops find: how many descriptors are ready at each return of epoll_wait, how long they wait and work",
+		Name: Epoll, Set: Loops, Yields: []event.Kind{event.EpollWait, event.Loop, event.LoopBlocked}, Facts: []string{FactEpoll, FactSpurious},
+		Why: "what event loops find: how many descriptors are ready at each return of epoll_wait, how long they wait and work, and how often they wake up within a wait and find nothing (while the scheduler is watched)",
 		Hooks: []Hook{
 			{
 				How: Fentry, At: "do_epoll_wait", Serves: Full, Needs: Full, Fidelity: model.Exact, Note: first,
@@ -56,7 +56,7 @@ func epollCalls(note, seed string, calls ...string) Hook {
 func anyCall(note string, sleep, seed string) Hook {
 	return Hook{
 		How: TPBTF, At: "sys_exit, sched_switch", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived, Whole: true,
-		Progs: []string{"loop_returns", sleep, seed}, Note: note,
+		Progs: []string{"loop_returns", sleep, seed}, Note: note, Facts: map[string]model.Fidelity{FactSpurious: model.Exact},
 	}
 }
 

@@ -67,6 +67,7 @@ const (
 	FactRings       = "rings"
 	FactEpollCtl    = "epoll_ctl"
 	FactEpollReady  = "epoll_ready"
+	FactSpurious    = "spurious"
 	FactPoll        = "poll"
 	FactTurn        = "turn"
 	FactLatency     = "latency_ns"

@@ -14,8 +14,9 @@ const (
 		"the number is how many were when it came back."
 	explainLoopSockets = "Sockets among the descriptors that it waits for. A loop without any is a runtime's own: for timers, signals, or other threads."
 	explainLoopFDs     = "Descriptors that it waits for: the epoll instance's list (/proc/PID/fdinfo), or what the last poll or select was called with."
-	explainLoopEmpty   = "Waits that returned without a ready descriptor: a timeout was over, or the loop did not want to wait (timeout 0). Many of them are work for nothing."
-	explainLoopModes   = "How epoll watches the descriptors. level: it tells as long as one is ready; edge (EPOLLET): once, when it becomes so; " +
+	explainLoopEmpty   = "Waits that returned without a ready descriptor: a timeout was over, or the loop did not want to wait (timeout 0). Many of them are work for nothing. " +
+		"A thread that is woken within its wait, finds that another one took what came and sleeps again returns nothing: that is counted apart, in vain."
+	explainLoopModes = "How epoll watches the descriptors. level: it tells as long as one is ready; edge (EPOLLET): once, when it becomes so; " +
 		"exclusive: of several instances only one is woken; oneshot: once, until it is armed again."
 	explainLoopWatched = "For how long it is watched. Without a filter that is only while somebody looks at this page."
 )

@@ -44,6 +44,7 @@ func openLoop(in Input, l *model.Loop, width int) *Detail {
 	d := &Detail{Title: Line{{Clean(l.Comm) + " ", Strong}, {loopNumber(l) + " " + loopPlace(l), Normal}, {"  " + Clean(state), Dim}}}
 	d.fact("waits", Span{Count(l.Waits), Strong}, Span{"  " + Rate(did.rate()) + "/s", Dim})
 	d.fact("empty", Span{Count(l.Empty), Normal}, Span{", with a timeout of 0: ", Dim}, Span{Count(l.Polls), Normal}, Span{"; ended by a signal: ", Dim}, Span{Count(l.Failed), Normal})
+	d.fact("in vain", Span{optCount(l.Spurious), Normal}, Span{" wake-ups inside waits: nothing was ready, it slept again", Dim})
 	d.fact("time", Span{"busy " + Share(did.load()), Strong}, Span{"  " + Dur(l.Busy) + " between waits, " + Dur(l.Blocked) + " inside, of " + Dur(l.Watched), Dim})
 	d.fact("waits for", Span{optional(l.FDs, func(n uint32) string { return Plural(int(n), "descriptor", "descriptors") }), Strong}, Span{", ", Dim}, Span{optCount(l.Sockets), Normal}, Span{" of them sockets", Dim}, Span{loopOwnText(l), Dim})
 	if len(l.Modes) > 0 {

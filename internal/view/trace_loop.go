@@ -53,6 +53,9 @@ func loopWords(e *event.Event) string {
 	if all := l.InsideNS + l.BusyNS; all > 0 {
 		out = append(out, "busy "+Share(float64(l.BusyNS)/float64(all)))
 	}
+	if e.Known(event.FieldSpurious) && l.Spurious > 0 {
+		out = append(out, Count(l.Spurious)+" woken in vain")
+	}
 	if e.Known(event.FieldFDs) {
 		out = append(out, Plural(int(l.FDs), "descriptor", "descriptors"))
 	}

@@ -83,6 +83,8 @@ func operations() map[string]operation {
 		"send":       op(opSend),
 		"ringserve":  op(opRingServe),
 		"tally":      op(opTally),
+		"pipe":       op(opPipe),
+		"herd":       op(opHerd),
 	}
 }
 

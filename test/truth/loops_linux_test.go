@@ -96,6 +96,9 @@ func checkLoop(t *testing.T, e *event.Event, did looped) {
 	if counted(e) != len(did.Waits)-loopBegins || wakeups[strconv.Itoa(loopPairs)] == 0 || l.Empty != empty || l.Polls != 0 || !maps.Equal(l.Wakeups, wakeups) || l.Most != loopPairs {
 		t.Errorf("it waited %d times, %d of them in vain, ready %v; told is %s", len(did.Waits), empty, wakeups, e.AppendJSON(nil))
 	}
+	if !e.Known(event.FieldSpurious) || l.Spurious != 0 {
+		t.Errorf("nothing woke it in vain; told is %s", e.AppendJSON(nil))
+	}
 	if l.FDs != 12 || l.Sockets != 12 || !e.Known(event.FieldSockets) || len(l.Interest) != 12 {
 		t.Errorf("it waits for 12 sockets; told is %s", e.AppendJSON(nil))
 	}
@@ -222,6 +225,9 @@ func TestLoopsThatWait(t *testing.T) {
 			if e.PID != p.server.PID || e.Loop.LoopKind != event.LoopEpoll || e.Loop.FDs != 1 || e.Loop.Sockets != 1 || e.Loop.InsideNS <= 0 || e.Loop.BusyNS != 0 {
 				t.Errorf("told is %s", e.AppendJSON(nil))
 			}
+			if known := len(c.Ports) > 0 || w.meetsSleeps(); e.Known(event.FieldSpurious) != known { // nobody watches the scheduler
+				t.Errorf("how often it was woken in vain is known: %v; told is %s", known, e.AppendJSON(nil))
+			}
 			do[bool](p.client, "send", sendArgs{FD: kept.FD, Text: "GET / HTTP/1.1\r\n\r\n"})
 			if did := serving.result(); did.TID != tid {
 				t.Errorf("thread %d served", did.TID)
@@ -240,6 +246,13 @@ func TestLoopsThatWait(t *testing.T) {
 			}
 		})
 	}
+}
+
+// meetsSleeps reports whether the hooks at waits see where their threads go to sleep.
+func (w *watch) meetsSleeps() bool {
+	return slices.ContainsFunc(w.session.Info().Probes, func(p live.ProbeInfo) bool {
+		return p.Probe.Name == probes.Epoll && p.Hook != nil && p.Hook.How == probes.TPBTF
+	})
 }
 
 // epollWaiter returns the thread of a process that waits for the one connection of a loop server, 0 if there is none yet: not

@@ -10,6 +10,7 @@ func loops() []model.Loop {
 	nginx := epoll(812, 812, "nginx", 7, 71, 40_500, 1, 4)
 	nginx.Modes = map[string]uint64{"edge": 211, "level": 1, "exclusive": 1}
 	nginx.Interest = map[int32]uint32{6: 0x10000001, 11: 0x80002001, 12: 0x80002001}
+	nginx.Spurious = model.Some[uint64](37)
 	nginx.Added, nginx.Modified, nginx.Removed = model.Some[uint64](1_204), model.Some[uint64](0), model.Some[uint64](3)
 	nginx.Readied, nginx.ReadiedAll = model.Some([]model.ReadyFD{{FD: 11, Times: 40_211, Last: Now - sec/500}, {FD: 6, Times: 1, Last: Now - 9*sec}}), true
 	node := epoll(5120, 5120, "node", 13, 98, 9_300, 3, 40)
