@@ -12,12 +12,20 @@ import (
 // waitingShown is how many waiting connections a listener's detail names.
 const waitingShown = 12
 
-func openListener(in Input, l *model.Listener, width int) *Detail {
-	since := "since " + in.clock().Time(l.Opened)
-	if l.PreExisting {
-		since = "since before beltrace started"
+// listenerSince says since when it listens, or when it began to.
+func listenerSince(in Input, l *model.Listener) string {
+	words := [...]string{" since ", " since "}
+	if l.State == model.StateClosed {
+		words = [...]string{", opened at ", ", opened "}
 	}
-	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State + " " + since, Dim}}}
+	if l.PreExisting {
+		return words[1] + "before beltrace started"
+	}
+	return words[0] + in.clock().Time(l.Opened)
+}
+
+func openListener(in Input, l *model.Listener, width int) *Detail {
+	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State + listenerSince(in, l), Dim}}}
 	findingLinks(d, in, l, width)
 	listenerFacts(d, in, l)
 	waitingSection(d, in, l)
