@@ -85,6 +85,11 @@ func (l *listener) sayQueue(s *sentence) {
 	switch {
 	case l.isFull():
 		s.add("", "accept queue full: %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
+	case l.State == model.StateClosed:
+		s.add("", "accept queue was full, until the listener closed")
+		if l.Backlog.Known {
+			s.add("; ", "the backlog was %d", l.Backlog.V)
+		}
 	case l.AcceptQueue.Known && l.Backlog.Known:
 		s.add("", "accept queue was full; now %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
 	default:

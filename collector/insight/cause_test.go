@@ -111,6 +111,25 @@ func TestCauseOfBurst(t *testing.T) {
 	}
 }
 
+// TestFullThenClosed: those that waited when a listener closed do not wait now.
+func TestFullThenClosed(t *testing.T) {
+	var g Engine
+	for half := range int64(8) {
+		s := slow(0, model.Times{})
+		s.TS = half * int64(Period)
+		l := &s.Listeners[0]
+		l.AcceptQueue, l.Overflows, l.SYNDrops = model.Some[uint32](129), model.Some(uint64(7)), map[string]uint64{"accept_queue_full": 7}
+		if half >= 5 {
+			l.State = model.StateClosed
+		}
+		g.Tick(s)
+	}
+	const want = "accept queue was full, until the listener closed; the backlog was 128; 7 refused in the last 10 s"
+	if f := find(g.Findings(), "accept-queue-full"); f == nil || !strings.HasPrefix(f.Text, want) {
+		t.Errorf("%+v, want %q", f, want)
+	}
+}
+
 // slow is a listener whose acceptor takes 20 connections a second while 30 wait, after so many half seconds.
 func slow(half int64, perSecond model.Times) *model.Snapshot {
 	ts := half * int64(Period)
