@@ -96,6 +96,12 @@ func What(e *event.Event) string {
 		return loopWords(e)
 	case event.LoopBlocked:
 		return loopBlockedWords(e)
+	case event.Readable, event.Read, event.Write, event.Turn:
+		return bytesWords(e)
+	case event.Offcpu, event.Oncpu:
+		return sleepWords(e)
+	case event.Exchange:
+		return exchangeWords(e)
 	}
 	var out []string
 	for _, f := range e.Kind.Own() {

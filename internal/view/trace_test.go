@@ -69,6 +69,27 @@ func TestTraceLines(t *testing.T) {
 		*(&event.Event{TS: viewtest.Now, Kind: event.Thread, PID: 812, TID: 813, Comm: "nginx", Thread: &event.ThreadTimes{WatchedNS: 10e9, RunningNS: 4e8, RunqueueNS: 1e8,
 			BlockedNS: map[string]int64{"futex": 1e8, "clock_nanosleep": 9e9, "accept4": 3e8, "pread64": 1e8}}}).Set(event.FieldPID, event.FieldTID, event.FieldComm,
 			event.FieldWatchedNS, event.FieldRunningNS, event.FieldRunqueueNS, event.FieldBlockedNS),
+		with(func(e *event.Event) {
+			e.Kind, e.Bytes, e.Turn = event.Readable, 34, &event.Moves{Unread: 1234}
+		}, event.FieldBytes, event.FieldUnread),
+		with(func(e *event.Event) {
+			e.Kind, e.Bytes, e.FD, e.Turn = event.Read, 34, 8, &event.Moves{Direction: event.DirIn, Call: "recvfrom", LatencyNS: 12_000, Unread: 1200}
+		}, event.FieldBytes, event.FieldFD, event.FieldCall, event.FieldLatencyNS, event.FieldUnread),
+		with(func(e *event.Event) {
+			e.Kind, e.Bytes, e.Turn = event.Write, 0, &event.Moves{Direction: event.DirOut, Call: "a\x1b[31m"}
+		}, event.FieldBytes, event.FieldCall),
+		with(func(e *event.Event) {
+			e.Kind, e.Bytes, e.FD, e.Turn = event.Turn, 70_000, 8, &event.Moves{Direction: event.DirOut, Calls: 3, Call: "sendto", NagleNS: 40e6, WindowNS: 2e6}
+		}, event.FieldBytes, event.FieldFD, event.FieldDirection, event.FieldCalls, event.FieldCall, event.FieldNagleNS, event.FieldWindowNS),
+		with(func(e *event.Event) {
+			e.Kind, e.TID, e.Turn, e.Thread = event.Offcpu, 813, &event.Moves{OffNS: 1_900_000, On: "read", Target: "10.0.0.9:5432", Stack: []string{"db.Query"}}, &event.ThreadTimes{RunqueueNS: 1172}
+		}, event.FieldTID, event.FieldOffNS, event.FieldOn, event.FieldTarget, event.FieldStack, event.FieldRunqueueNS),
+		with(func(e *event.Event) {
+			e.Kind, e.TID, e.Turn = event.Oncpu, 813, &event.Moves{Stack: []string{"hash.Sum"}}
+		}, event.FieldTID, event.FieldStack),
+		with(func(e *event.Event) {
+			e.Kind, e.Result = event.Exchange, &event.Outcome{Protocol: "http1", Summary: "GET /x/\x1b 200", TotalNS: 264_000, TTFBNS: 250_000, Phases: map[string]int64{"accept_queue": 78_000, "app.blocked:futex": 186_000}, Confidence: "thread", Incomplete: true}
+		}, event.FieldProtocol, event.FieldSummary, event.FieldTotalNS, event.FieldTTFBNS, event.FieldPhases, event.FieldConfidence, event.FieldIncomplete),
 		with(func(e *event.Event) { e.Kind, e.Name, e.Phase, e.ID = event.Mark, "parse", "begin", 7 }, event.FieldName, event.FieldPhase, event.FieldID),
 		*(&event.Event{TS: viewtest.Now, Kind: event.Lost, Where: "ring", Count: 3}).Set(event.FieldWhere, event.FieldCount),
 		with(func(e *event.Event) {
