@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -64,6 +67,24 @@ func (f *flightFlags) plan(path string) (flightPlan, error) {
 	return p, nil
 }
 
+// checkFlightDir refuses a directory in which nothing can be created: else one would hear of that when the finding fires.
+func checkFlightDir(path string) error {
+	if err := checkOutput(path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".beltrace-*")
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return fmt.Errorf("create recording %s: no file can be created in %s: %w", path, dir, err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
 // recordFlight keeps the last events and writes them when a finding fires.
 func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlags, path string, args []string) error {
 	plan, err := flags.plan(path)
@@ -72,6 +93,9 @@ func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlag
 	}
 	if st, err := os.Stat(path); err == nil && !st.IsDir() && !st.Mode().IsRegular() {
 		return fmt.Errorf("create recording %s: it is no regular file: a flight recorder numbers its files", path)
+	}
+	if err := checkFlightDir(path); err != nil {
+		return err
 	}
 	s, cmd, err := a.openRecord(ctx, f, path, args)
 	if err != nil {

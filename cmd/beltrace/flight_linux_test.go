@@ -4,8 +4,10 @@ package main
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -39,5 +41,22 @@ func TestFlightLive(t *testing.T) {
 	p.end(exitDone)
 	if s := replayed(t, path); !slices.ContainsFunc(s.Findings, func(f model.Finding) bool { return f.ID == "nobody-accepts" }) {
 		t.Errorf("a replay finds %+v", s.Findings)
+	}
+}
+
+// TestFlightDir: that no file can be created is said when the recorder starts, not when a finding fires.
+func TestFlightDir(t *testing.T) {
+	dir := t.TempDir()
+	if err := checkFlightDir(filepath.Join(dir, "x.ndjson")); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+	if err := checkFlightDir("/proc/x.ndjson"); err == nil || !strings.HasPrefix(err.Error(), "create recording /proc/x.ndjson: no file can be created in /proc: ") {
+		t.Errorf("in /proc: %v", err)
+	}
+	if err := checkFlightDir(filepath.Join(dir, "no", "x.ndjson")); err == nil || !strings.Contains(err.Error(), "there is no directory") {
+		t.Errorf("in no directory: %v", err)
 	}
 }
