@@ -27,8 +27,8 @@ const loopServerEvents = 16 // that a wait may return: Go's own loop asks for mo
 
 // served is a request as a loop saw it.
 type served struct {
-	Path       string
-	From, Done int64 // CLOCK_MONOTONIC: before it was read, after it was answered
+	Path              string
+	From, Wrote, Done int64 // CLOCK_MONOTONIC: before it was read, before and after it was answered
 }
 
 // opLoopServer serves so many requests. It waits for all clients first.
@@ -86,6 +86,7 @@ func (a *loopServer) serve(fd int) (req served, err error) {
 	}
 	for end := testkit.Mono() + int64(a.Work); testkit.Mono() < end; {
 	}
+	req.Wrote = testkit.Mono()
 	_, err = unix.Write(fd, []byte(plainHead+"done"))
 	req.Done = testkit.Mono()
 	return req, err
@@ -101,10 +102,10 @@ func (l *looped) answered(at int64) served {
 	return served{}
 }
 
-// busyWithOthers is how long the loop served others between two times.
+// busyWithOthers is how long the loop served others between two times, up to their answers: whom these wake may take its CPU.
 func (l *looped) busyWithOthers(from, to int64) (sum time.Duration) {
 	for _, s := range l.Served {
-		sum += time.Duration(max(0, min(s.Done, to)-max(s.From, from)))
+		sum += time.Duration(max(0, min(s.Wrote, to)-max(s.From, from)))
 	}
 	return sum
 }
