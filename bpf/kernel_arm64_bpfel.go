@@ -407,6 +407,7 @@ type KernelMovingKey struct {
 type KernelOffcpuEvent struct {
 	_          structs.HostLayout
 	E          KernelEvent
+	RanNs      uint64
 	OffNs      uint64
 	RunqueueNs uint64
 	What       uint32
@@ -704,6 +705,7 @@ type KernelThread struct {
 	Cpu        uint32
 	Comm       [16]uint8
 	Left       uint64
+	Came       uint64
 	Waking     uint64
 	Runnable   uint64
 	Queued     uint64
@@ -712,7 +714,7 @@ type KernelThread struct {
 	Target     uint64
 	Fd         int32
 	Asked      uint32
-	Pad2       uint32
+	Told       uint32
 	Begun      uint32
 	Calls      uint64
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Sleeps of a thread that has requests to answer: in which call, and for which socket. */
+/*
+ * What a thread that has requests to answer is not on a CPU for: in which call it sleeps, and for which socket. While somebody
+ * looks at a request of its process, also what it did before and after, and when it lost its CPU.
+ */
 #ifndef BELTRACE_OFFCPU_BPF_H
 #define BELTRACE_OFFCPU_BPF_H
 
@@ -40,14 +43,25 @@ static __always_inline void wait_target(struct thread *t, bool modern)
 	t->target = (__u64)sock_of_fd(fd);
 }
 
-/* Tells a sleep of a thread that has requests to answer. */
+/* Whether its next time off a CPU is to be told. Not of a whole process while there is more than can be carried. */
+static __always_inline __u32 to_be_told(struct thread *t)
+{
+	if (stacks_on && !sample_mask && looked_at(t))
+		return TOLD_WHOLLY;
+	return t->asked != 0;
+}
+
+/* Tells that a thread was not on a CPU since it left one. */
 static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, __u64 runnable)
 {
 	struct sock *sk = (struct sock *)t->target;
 	struct offcpu_event *e;
+	bool slept = runnable > t->left;
 
-	if (!t->left || runnable <= t->left) /* preempted */
+	if (!t->left || !t->told || (!slept && t->told != TOLD_WHOLLY))
 		return;
+	if (!slept)
+		runnable = t->left;
 	e = event_stack(EVENT_OFFCPU, sizeof(*e), now, stack_of_sleep(tid, t->left));
 	if (!e)
 		return;
@@ -56,11 +70,15 @@ static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, 
 	e->e.tid = tid;
 	__builtin_memcpy(e->e.comm, t->comm, sizeof(e->e.comm));
 	e->e.has = HAS_OWNER;
+	e->what = 0;
 	e->fd = -1;
+	e->ran_ns = t->came ? t->left - t->came : 0;
 	e->off_ns = runnable - t->left;
-	e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
-	e->fd = t->fd;
-	if (sk) {
+	if (slept) {
+		e->what = t->slot < THREAD_WAITS ? t->what[t->slot] : 0;
+		e->fd = t->fd;
+	}
+	if (slept && sk) {
 		put_family(&e->e, sk);
 		put_remote(&e->e, sk);
 	}

@@ -157,14 +157,16 @@ static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_
 	long state = task_state(task);
 	__u32 what;
 
+	t->came = t->state == THREAD_RUNNING ? t->since : 0;
 	t->left = now;
+	t->told = to_be_told(t);
 	t->switches += 1; /* not part of the sum */
 	/* Preempted on its way to sleep it is still runnable, whatever its state says. */
 	if (preempted || !state) {
 		thread_waits(t, task, now);
 		return;
 	}
-	if (t->asked)
+	if (t->told)
 		wait_target(t, modern);
 	what = waits_in(task, state, modern);
 	if (emit_stacks || stacks_on || loops_on)
@@ -185,7 +187,7 @@ static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
 	/* Asleep until now: its quota kept it, or its wake-up was not seen. */
 	runnable = t->state == THREAD_BLOCKED ? now : t->runnable;
 	thread_becomes(t, THREAD_RUNNING, 0, now);
-	if (t->asked)
+	if (t->told)
 		tell_offcpu(t, tid, now, runnable);
 	if (loops_on && t->left && t->runnable > t->left + STALL_NS)
 		note_stall(t, tid, t->runnable - t->left);
@@ -230,9 +232,9 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	if (!t || t->state != THREAD_BLOCKED)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (t->asked && task_throttled(task)) { /* two waits, one after the other */
+	if (t->told && task_throttled(task)) { /* two waits, one after the other */
 		tell_offcpu(t, task->pid, now, now);
-		t->left = now;
+		t->came = t->left = now;
 	}
 	t->queued = t->runqueue;
 	thread_waits(t, task, now);

@@ -48,12 +48,18 @@ static __always_inline struct thread_stack *stack_of(__u32 tid)
 	return bpf_map_lookup_elem(&stacks, &tid);
 }
 
-/* It has requests to answer, and somebody looks at what becomes of them. */
-static __always_inline bool stack_asked(struct thread *t)
+/* Somebody looks at a request of its process. */
+static __always_inline bool looked_at(struct thread *t)
 {
 	__u32 pid = t->pid;
 
-	return t->asked && (emit_stacks || (stacks_on && bpf_map_lookup_elem(&stack_pids, &pid)));
+	return stacks_on && bpf_map_lookup_elem(&stack_pids, &pid);
+}
+
+/* It has requests to answer, and somebody looks at what becomes of them. */
+static __always_inline bool stack_asked(struct thread *t)
+{
+	return t->asked && (emit_stacks || looked_at(t));
 }
 
 /* It goes to sleep in what is not the wait of its event loop. */

@@ -46,6 +46,7 @@ struct thread {
 	__u32 cpu;	     /* where it ran last; NO_CPU: not seen */
 	__u8 comm[COMM_LEN]; /* of its process */
 	__u64 left;	     /* when it last left a CPU */
+	__u64 came;	     /* when it had come to that one; 0: not seen */
 	__u64 waking;	     /* when it was last told to wake up */
 	__u64 runnable;	     /* when it was last put on a run queue after a sleep */
 	__u64 queued;	     /* runqueue, when it last was put on a run queue after a sleep */
@@ -54,10 +55,12 @@ struct thread {
 	__u64 target; /* the socket that it waits for meanwhile, its address */
 	__s32 fd;     /* first argument of the call that it waits in meanwhile */
 	__u32 asked;  /* how many requests it has read and not answered */
-	__u32 pad2;
-	__u32 begun; /* written first */
-	__u64 calls; /* system calls that it has made since the set calls is attached; it alone counts them */
+	__u32 told;   /* it is told how long it is off its CPU; TOLD_WHOLLY: also of a CPU that it lost */
+	__u32 begun;  /* written first */
+	__u64 calls;  /* system calls that it has made since the set calls is attached; it alone counts them */
 };
+
+#define TOLD_WHOLLY 2
 
 #define STACK_FRAMES 16
 
@@ -66,16 +69,17 @@ struct stack {
 	__u64 ip[STACK_FRAMES];
 };
 
-/* A thread that had a request to answer came back to a CPU. */
+/* A thread that had a request to answer, or whose process somebody looks at, came back to a CPU. */
 struct offcpu_event {
 	struct event e; /* raddr: of the socket that it waited for */
+	__u64 ran_ns;	/* on a CPU before; 0: not seen */
 	__u64 off_ns;
 	__u64 runqueue_ns;
 	__u32 what; /* enum thread_wait, of a sleep */
 	__s32 fd;
 };
 
-_Static_assert(sizeof(struct offcpu_event) == 144, "struct offcpu_event");
+_Static_assert(sizeof(struct offcpu_event) == 152, "struct offcpu_event");
 
 /* A thread ended. */
 struct thread_event {

@@ -11,8 +11,10 @@ const (
 	maxSleepers = 2048 // threads of which some are
 )
 
-// sleep is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to.
+// sleep is a time in which a thread was not on a CPU: asleep from from, runnable from runnable, back at to. It lost its CPU if
+// it was runnable at once.
 type sleep struct {
+	came               int64 // since when it had been on the CPU; from: not known
 	from, runnable, to int64
 	on                 string
 	stack              []string
@@ -40,6 +42,7 @@ func (c *Collector) offcpu(e *event.Event) {
 	}
 	runnable := e.TS - wait
 	s := sleep{from: runnable - e.Turn.OffNS, runnable: runnable, to: e.TS, on: e.Turn.On, stack: e.Turn.Stack}
+	s.came = s.from - e.Turn.RanNS
 	if e.Known(event.FieldConn) {
 		s.conn = e.Conn
 	}
@@ -80,7 +83,8 @@ func (t *threadSleeps) add(s sleep) {
 	t.next = (t.next + 1) % maxSleeps
 }
 
-// in returns the sleeps that overlap a time, the first one first, and since when they are all there; 0: always.
+// in returns the sleeps that overlap a time, or that ended the thread's run then, the first one first, and since when they are
+// all there; 0: always.
 func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, since int64) {
 	t := s.young[tid]
 	if t == nil {
@@ -91,7 +95,7 @@ func (s *sleeps) in(tid uint32, from, to int64) (out []sleep, since int64) {
 	}
 	for i := range t.all {
 		x := t.all[(t.next+i)%len(t.all)]
-		if x.to > from && x.from < to {
+		if x.to > from && x.came < to {
 			out = append(out, x)
 		}
 	}
@@ -119,7 +123,7 @@ func (c *Collector) application(p *partition, conn uint64, a *ask) string {
 // slept finds the sleeps of the thread that read, if threads are watched.
 func (c *Collector) slept(p *partition, a *ask) {
 	if a.in.oncpu != 0 {
-		p.sleeps, p.since = c.sleeps.in(a.in.lastTID, a.in.first, a.out.first)
+		p.sleeps, p.since = c.sleeps.in(a.in.lastTID, p.from, max(a.out.first, a.out.last))
 	}
 }
 

@@ -5,7 +5,7 @@ package collector
 import "beltrace/collector/model"
 
 // momentsOf fills in the events by which an exchange's time was cut.
-func momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
+func (c *Collector) momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
 	m.Connect, m.SYN, m.Established, m.Accepted = p.conn.connect, p.conn.syn, p.conn.established, p.conn.accepted
 	a.in.show(&m.In)
 	a.out.show(&m.Out)
@@ -18,13 +18,28 @@ func momentsOf(m *model.Moments, x *conn, a *ask, p *partition) {
 	}
 	m.Running = opt(a.out.ran, a.out.running)
 	m.Runqueue = opt(a.out.runqueue > 0, a.out.runqueue)
-	m.SleepsSince = p.since
-	if len(p.sleeps) > 0 {
-		m.Sleeps = make([]model.Sleep, len(p.sleeps))
+	m.Sleeps, m.SleepsSince = showSleeps(p.sleeps, p.since)
+	if a.out.tid != a.in.lastTID && a.out.oncpu != 0 {
+		m.OutSleeps, m.OutSleepsSince = showSleeps(c.sleeps.in(a.out.tid, p.from, a.out.last))
 	}
-	for i, s := range p.sleeps {
-		m.Sleeps[i] = model.Sleep{From: s.from, Runnable: s.runnable, To: s.to, On: s.on, Cut: s.cut}
+}
+
+// maxShown is how many sleeps of a thread are kept with a request.
+const maxShown = 64
+
+// showSleeps returns the last of some sleeps, and since when they are all there.
+func showSleeps(all []sleep, since int64) ([]model.Sleep, int64) {
+	if n := len(all) - maxShown; n > 0 {
+		since, all = all[n].came, all[n:]
 	}
+	if len(all) == 0 {
+		return nil, since
+	}
+	out := make([]model.Sleep, len(all))
+	for i, s := range all {
+		out[i] = model.Sleep{Came: s.came, From: s.from, Runnable: s.runnable, To: s.to, On: s.on, Cut: s.cut}
+	}
+	return out, since
 }
 
 func (m *moves) show(out *model.Moves) {

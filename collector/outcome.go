@@ -225,7 +225,7 @@ func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, p *partition, sta
 	c.derived = append(c.derived, *e)
 	c.log.add(e)
 	m := showExchange(x, a, e, start)
-	momentsOf(&m.Moments, x, a, p)
+	c.momentsOf(&m.Moments, x, a, p)
 	c.exchanges.add(&m, c.budget.Exchanges)
 	c.routes.add(&m, c.budget)
 	c.served.add(&m, c.budget.Reservoir)

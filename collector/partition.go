@@ -27,11 +27,11 @@ const (
 
 // partition cuts a span of time into phases, from its start on.
 type partition struct {
-	at, end int64
-	phases  map[string]int64
+	from, at, end int64
+	phases        map[string]int64
 
 	conn   arrived // those of the connection, where its time is the exchange's
-	sleeps []sleep // of the thread that read, until the answer began
+	sleeps []sleep // of the thread that read, until the answer was over
 	since  int64   // since when they are all there; 0: always
 
 	stacks map[string][]string // where the thread was in its longest sleep, by phase
@@ -39,7 +39,7 @@ type partition struct {
 }
 
 func newPartition(start, end int64) *partition {
-	return &partition{at: start, end: max(start, end), phases: map[string]int64{}}
+	return &partition{from: start, at: start, end: max(start, end), phases: map[string]int64{}}
 }
 
 // until gives the time up to ts to a phase. A ts outside the rest of the span counts as its nearest end.
@@ -107,7 +107,7 @@ func (p *partition) share(ts int64, parts []stretch, rest string) {
 // firstSleep returns the first sleep that began within a time; nil: none is known.
 func (p *partition) firstSleep(from, to int64) *sleep {
 	for i := range p.sleeps {
-		if s := &p.sleeps[i]; s.from >= from && s.from < to {
+		if s := &p.sleeps[i]; s.from >= from && s.from < to && s.runnable > s.from {
 			return s
 		}
 	}

@@ -97,6 +97,7 @@ const (
 	FieldOtherTS
 	FieldMessages
 	FieldOffNS
+	FieldRanNS
 	FieldOn
 	FieldTarget
 	FieldStack
@@ -249,6 +250,7 @@ var fieldTable = [fields]fieldInfo{
 	FieldOtherTS:           {"other_ts", func(e *Event) any { return &e.turn().OtherTS }},
 	FieldMessages:          {"messages", func(e *Event) any { return &e.turn().Messages }},
 	FieldOffNS:             {"off_ns", func(e *Event) any { return &e.turn().OffNS }},
+	FieldRanNS:             {"ran_ns", func(e *Event) any { return &e.turn().RanNS }},
 	FieldOn:                {"on", func(e *Event) any { return &e.turn().On }},
 	FieldTarget:            {"target", func(e *Event) any { return &e.turn().Target }},
 	FieldStack:             {"stack", func(e *Event) any { return &e.turn().Stack }},

@@ -60,8 +60,9 @@ const (
 	// Of a client whose server is watched on this host only bytes that were held are written, without Calls, unless turns
 	// are asked for.
 	Turn
-	// Offcpu: a thread that had read a request and not answered yet slept. The event's time is that of its return to a
-	// CPU; its connection is absent when the thread had several requests to answer.
+	// Offcpu: a thread that had read a request and not answered yet slept; while somebody looks at a request of its process, any
+	// thread of it did, or lost its CPU (then there is no On). The event's time is that of its return to a CPU; its connection is
+	// absent when the thread had several requests to answer, or none.
 	Offcpu
 	// Oncpu: a sample, of a thread that had read a request and not answered yet, and that ran. Written only while somebody
 	// looks at a request of its process, or when asked for.
@@ -128,7 +129,7 @@ var kindTable = [kinds]kindInfo{
 	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldUnread, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldMessages}},
 	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldSentTS, FieldMessages}},
 	Turn:          {"turn", "bytes that moved in one direction until the other side spoke", []Field{FieldDirection, FieldPos, FieldBytes, FieldCalls, FieldCall, FieldFD, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldFirstTS, FieldLastTS, FieldLastTID, FieldSentTS, FieldAckedTS, FieldNagleNS, FieldWindowNS, FieldRunningNS, FieldRunqueueNS, FieldOtherTS, FieldMessages}},
-	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD, FieldStack}},
+	Offcpu:        {"offcpu", "a thread that serves a request was not on a CPU", []Field{FieldOffNS, FieldRanNS, FieldRunqueueNS, FieldOn, FieldTarget, FieldFD, FieldStack}},
 	Oncpu:         {"oncpu", "where a thread ran that serves a request: a sample", []Field{FieldStack}},
 	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},
 	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldSpurious, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldAdded, FieldModified, FieldRemoved, FieldReadied, FieldReadiedTS, FieldReadiedFDs, FieldPhase}},

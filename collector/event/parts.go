@@ -103,6 +103,7 @@ type Moves struct {
 	OtherTS    int64     // of a request, and of an answer by another thread than the one that read: when the thread had last read one or begun an answer
 	Messages   []Message // the beginnings and ends of messages within them, as the lens found them
 	OffNS      int64     // of a thread: asleep
+	RanNS      int64     // on a CPU, until it went to sleep or lost it
 	On         string    // in what: the system call's name, or another word for what is none
 	Target     string    // which one: the socket's remote address, where it is one
 	Stack      []string  // where in its program it went to sleep, or ran, the innermost function first: what its frame pointers lead to. Code without them is passed over

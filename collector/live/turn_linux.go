@@ -123,6 +123,10 @@ func (d *decoder) offcpu(r *bpf.KernelOffcpuEvent, e *event.Event) bool {
 	e.Turn = &event.Moves{OffNS: int64(r.OffNs)}
 	e.Thread = &event.ThreadTimes{RunqueueNS: int64(r.RunqueueNs)}
 	e.Set(event.FieldOffNS, event.FieldRunqueueNS)
+	if r.RanNs != 0 {
+		e.Turn.RanNS = int64(r.RanNs)
+		e.Set(event.FieldRanNS)
+	}
 	if r.What != 0 {
 		e.Turn.On = d.waitName(r.What)
 		e.Set(event.FieldOn)

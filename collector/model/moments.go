@@ -10,10 +10,10 @@ type Moments struct {
 	Accepted    int64 // accept returned
 	In, Out     Moves // of the request and of the response
 	Earlier     int64 // the last byte of the answer before was written (pipelining)
-	// Sleeps are those of the thread that read, from its first call to the first of the answer, the first one first. They are
-	// all there since SleepsSince; 0: always.
-	Sleeps      []Sleep
-	SleepsSince int64
+	// Sleeps are those of the thread that read, the first one first, as far as they are told (see event.Offcpu), and OutSleeps those of
+	// the thread that answered, if it is another one. They are all there since SleepsSince; 0: always.
+	Sleeps, OutSleeps           []Sleep
+	SleepsSince, OutSleepsSince int64
 	// Running is how long, ns, the thread that read was on a CPU from the request's last byte to the answer's first. Runqueue is
 	// how long the thread that answered waited for one meanwhile, or, if it is another one, since it was woken.
 	Running, Runqueue Opt[int64]
@@ -33,8 +33,9 @@ type Moves struct {
 	Bytes        uint64 // 0: not known
 }
 
-// Sleep is a time in which a thread was not on a CPU.
+// Sleep is a time in which a thread was not on a CPU. It lost its CPU, if From is Runnable.
 type Sleep struct {
+	Came               int64 // it had come to the CPU then; 0 or From: not known
 	From, Runnable, To int64 // asleep, on a run queue, on a CPU again
 	On                 string
 	Cut                bool // the time between request and response was cut by it

@@ -16,7 +16,7 @@ var doing = [...]struct {
 	char rune
 	name string
 }{
-	Unseen: {'?', "unseen"}, Running: {'▇', "running"}, Others: {'─', "for others"}, Queued: {'▒', "run queue"},
+	Unseen: {'?', "unseen"}, Running: {'▇', "running"}, Others: {'─', "other work"}, Queued: {'▒', "run queue"},
 	Either: {'▅', "running or not"}, Blocked: {'·', "blocked"},
 }
 
@@ -154,5 +154,5 @@ func openLane(in Input, x *model.Exchange, l *Lane, width int) *Detail {
 	return d
 }
 
-const laneWords = "The thread is watched closely while it has a request to answer: from its first read until the answer begins (sched_switch, sched_wakeup). " +
-	"Before, only its last wake-up is known, and what comes after is not seen."
+const laneWords = "A thread is watched closely while it has a request to answer, from its first read until the answer begins (sched_switch, sched_wakeup); " +
+	"of what it did before and after only the last wake-up is known. While a request is open, live, all is told of the threads of its server."

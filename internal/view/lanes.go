@@ -3,6 +3,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,7 +17,7 @@ type Doing uint8
 const (
 	Unseen  Doing = iota // not known
 	Running              // on a CPU
-	Others               // on a CPU, for another connection
+	Others               // on a CPU, with other work
 	Queued               // on a run queue
 	Either               // on a CPU or not: how long of it is known, but not when
 	Blocked              // asleep
@@ -34,39 +35,13 @@ type Lane struct {
 	TID         uint32
 	Read, Wrote bool
 	Parts       []LanePart       // one after the other
-	RunningNS   model.Opt[int64] // how long it was seen on a CPU for the request
+	RunningNS   model.Opt[int64] // how long it was seen on a CPU
 
-	at     int64 // up to where Parts go
-	hidden int64 // on a CPU in those that are Either
-	unsure bool  // hidden is not known
-}
-
-// until has the thread do something up to ts. Something that began before it is not told again.
-func (l *Lane) until(ts int64, does Doing, on string) {
-	if ts <= l.at {
-		return
-	}
-	if n := len(l.Parts); n > 0 && l.Parts[n-1].Does == does && l.Parts[n-1].On == on {
-		l.Parts[n-1].To = ts
-	} else {
-		l.Parts = append(l.Parts, LanePart{l.at, ts, does, on})
-	}
-	l.at = ts
-}
-
-// lanes are those of a request, by the threads' parts in it.
-type lanes struct {
-	start int64
-	all   []*Lane
-}
-
-func (s *lanes) of(tid uint32) *Lane {
-	if i := slices.IndexFunc(s.all, func(l *Lane) bool { return l.TID == tid }); i >= 0 {
-		return s.all[i]
-	}
-	l := &Lane{TID: tid, at: s.start}
-	s.all = append(s.all, l)
-	return l
+	sleeps []model.Sleep // those that Parts do not reach yet
+	since  int64         // they are all there since then
+	at     int64         // up to where Parts go
+	hidden int64         // on a CPU in those that are Either
+	unsure bool          // hidden is not known
 }
 
 // Lanes are the threads that took part in a request, in the order in which they did, as far as its moments tell; nil: what
@@ -79,18 +54,44 @@ func Lanes(x *model.Exchange) []*Lane {
 	s := lanes{start: x.Start}
 	first, reader := s.of(m.In.TID), s.of(m.In.LastTID)
 	first.Read, reader.Read = true, true
-	first.comes(&m.In, model.Some(m.In.Oncpu-m.In.Runnable)) // a sum is not told
+	reader.sleeps, reader.since = m.Sleeps, m.SleepsSince
 	if m.Out.First == 0 {
-		reader.until(m.In.Last, unlessUnwatched(&m.In), "")
-	} else {
-		reader.works(m)
-		writer, last := s.of(m.Out.TID), s.of(m.Out.LastTID)
-		writer.Wrote, last.Wrote = true, true
-		if writer != reader {
-			writer.comes(&m.Out, m.Runqueue)
-		}
-		last.until(m.Out.Last, Unseen, "")
+		first.comes(&m.In, model.Some(m.In.Oncpu-m.In.Runnable))
+		reader.goes(m.In.Last, awake(&m.In))
+		return s.lanes()
 	}
+	writer, last := s.of(m.Out.TID), s.of(m.Out.LastTID)
+	writer.Wrote, last.Wrote = true, true
+	if writer != reader {
+		writer.sleeps, writer.since = m.OutSleeps, m.OutSleepsSince
+	}
+	first.comes(&m.In, model.Some(m.In.Oncpu-m.In.Runnable)) // of that no sum is told
+	reader.works(m)
+	if writer != reader {
+		writer.comes(&m.Out, m.Runqueue)
+	}
+	last.goes(m.Out.Last, Unseen)
+	return s.lanes()
+}
+
+// lanes are those of a request.
+type lanes struct {
+	start int64
+	all   []*Lane
+}
+
+// of returns a thread's lane.
+func (s *lanes) of(tid uint32) *Lane {
+	if i := slices.IndexFunc(s.all, func(l *Lane) bool { return l.TID == tid }); i >= 0 {
+		return s.all[i]
+	}
+	l := &Lane{TID: tid, at: s.start}
+	s.all = append(s.all, l)
+	return l
+}
+
+// lanes returns those of known threads, with their sums.
+func (s *lanes) lanes() []*Lane {
 	s.all = slices.DeleteFunc(s.all, func(l *Lane) bool { return l.TID == 0 })
 	for _, l := range s.all {
 		l.sum()
@@ -98,12 +99,31 @@ func Lanes(x *model.Exchange) []*Lane {
 	return s.all
 }
 
-// unlessUnwatched is what a thread does between two calls that read bytes of a request.
-func unlessUnwatched(in *model.Moves) Doing {
-	if in.Oncpu == 0 {
-		return Unseen
+// until has the thread do something up to ts. Something that began before it is not told again.
+func (l *Lane) until(ts int64, does Doing, on string) {
+	if ts > l.at {
+		l.Parts = append(l.Parts, LanePart{l.at, ts, does, on})
+		l.at = ts
 	}
-	return Running
+}
+
+// goes has the thread do up to ts what was told of it; where nothing was, it does gap.
+func (l *Lane) goes(ts int64, gap Doing) {
+	for len(l.sleeps) > 0 && l.at < ts {
+		s := &l.sleeps[0]
+		came := cmp.Or(s.Came, s.From)
+		l.until(min(l.since, came, ts), Unseen, "")
+		l.until(min(came, ts), gap, "")
+		l.until(min(s.From, ts), Running, "")
+		l.until(min(s.Runnable, ts), Blocked, s.On)
+		l.until(min(s.To, ts), Queued, "")
+		if s.To > ts {
+			return
+		}
+		l.sleeps = l.sleeps[1:]
+	}
+	l.until(min(l.since, ts), Unseen, "")
+	l.until(ts, gap, "")
 }
 
 // slack is how far sums and moments may be apart: they are not taken at the same instant.
@@ -112,22 +132,29 @@ const slack = int64(20 * time.Microsecond)
 // comes is what the thread that moves the first of some bytes did until then: since it got its CPU it has kept it. waited is
 // how long it waited for a CPU since it was woken.
 func (l *Lane) comes(in *model.Moves, waited model.Opt[int64]) {
-	if in.Oncpu == 0 {
-		l.until(in.First, Unseen, "")
-		return
+	from := l.at
+	if in.Oncpu != 0 && !slices.ContainsFunc(l.sleeps, func(s model.Sleep) bool { return s.To == in.Oncpu }) {
+		l.wakes(in, waited)
 	}
+	l.goes(min(in.Oncpu, in.First), Unseen)
+	l.until(in.First, awake(in), "")
+	l.others(from, min(in.Other, in.First))
+}
+
+// wakes is what is known of a thread's last wake-up, when its sleep was not told.
+func (l *Lane) wakes(in *model.Moves, waited model.Opt[int64]) {
 	if in.Waking != 0 && in.Waking <= in.Runnable {
-		l.until(in.Waking, Unseen, "")
+		l.goes(in.Waking, Unseen)
 		l.until(in.Runnable, Blocked, "")
 	}
-	l.until(in.Runnable, Unseen, "")
+	l.goes(in.Runnable, Unseen)
 	queued, ran := Queued, in.Oncpu-in.Runnable-waited.V
 	if ran > slack {
 		queued, l.hidden = Either, ran
 		l.unsure = !waited.Known || in.Runnable < l.at
 	}
 	if in.Other > in.Runnable && in.Other < in.Oncpu { // it has lost its CPU since
-		l.until(in.Other, Others, "")
+		l.until(in.Other, Running, "")
 		if in.Oncpu-l.at > slack {
 			queued, l.unsure = Either, true
 		}
@@ -135,64 +162,93 @@ func (l *Lane) comes(in *model.Moves, waited model.Opt[int64]) {
 	if in.Runnable != 0 {
 		l.until(in.Oncpu, queued, "")
 	}
-	l.until(in.Oncpu, Unseen, "")
-	l.until(min(in.Other, in.First), Others, "")
-	l.until(in.First, Running, "")
+}
+
+// awake is what a thread does while nothing is told of it that would be if it slept.
+func awake(in *model.Moves) Doing {
+	if in.Oncpu == 0 {
+		return Unseen
+	}
+	return Running
+}
+
+// others takes what it did on a CPU within a time for other work.
+func (l *Lane) others(from, to int64) {
+	for i := 0; i < len(l.Parts); i++ {
+		p := &l.Parts[i]
+		if p.Does != Running || p.From < from || p.From >= to {
+			continue
+		}
+		if p.To > to {
+			rest := LanePart{to, p.To, Running, ""}
+			p.To = to
+			l.Parts = slices.Insert(l.Parts, i+1, rest)
+		}
+		l.Parts[i].Does = Others
+	}
 }
 
 // works is what the thread that read did from its first read until an answer began.
 func (l *Lane) works(m *model.Moments) {
-	end := m.Out.First
 	if m.In.Oncpu == 0 {
-		l.until(end, Unseen, "")
+		l.goes(m.Out.First, Unseen)
 		return
 	}
-	l.until(min(m.SleepsSince, end), Unseen, "")
-	awake := l.awake(m)
-	gap := func(to int64) {
-		l.until(min(to, m.In.Last), Running, "")
-		l.until(to, awake, "")
-	}
-	for _, s := range m.Sleeps {
-		gap(min(s.From, end))
-		l.until(min(s.Runnable, end), Blocked, s.On)
-		l.until(min(s.To, end), Queued, "")
-	}
+	l.goes(m.In.Last, Running)
+	from := len(l.Parts)
 	if m.Out.TID == l.TID && m.Out.Oncpu != 0 { // it has kept that CPU
-		gap(min(m.Out.Oncpu, end))
-		l.until(end, Running, "")
+		l.goes(min(m.Out.Oncpu, m.Out.First), Either)
+		l.until(m.Out.First, Running, "")
 	}
-	gap(end)
+	l.goes(m.Out.First, Either)
+	l.settle(l.Parts[from:], m.Running)
 }
 
-// awake is what the thread that read did between its sleeps: it ran, if the kernel's sum agrees. Else it may have lost its CPU,
-// or slept, at moments that nobody told.
-func (l *Lane) awake(m *model.Moments) Doing {
-	from, end, ran := max(m.In.Last, l.at), m.Out.First, m.Running.V
-	if m.Out.TID == l.TID && m.Out.Oncpu != 0 { // it ran since then
-		ran -= max(0, end-max(m.Out.Oncpu, from))
-		end = min(m.Out.Oncpu, end)
+// settle decides of what was told by its sleeps alone: between them it ran, if the kernel's sum agrees. Else it may have lost
+// its CPU, or slept, at moments that nobody told.
+func (l *Lane) settle(parts []LanePart, ran model.Opt[int64]) {
+	var open int64
+	hidden := ran.V
+	for _, p := range parts {
+		switch p.Does {
+		case Either:
+			open += p.To - p.From
+		case Running:
+			hidden -= p.To - p.From
+		}
 	}
-	left := end - from
-	for _, s := range m.Sleeps {
-		left -= max(0, min(s.To, end)-max(s.From, from))
+	if open <= slack || ran.Known && open-hidden <= slack+open/100 {
+		for i := range parts {
+			if parts[i].Does == Either {
+				parts[i].Does = Running
+			}
+		}
+		return
 	}
-	if left <= slack || m.Running.Known && left-ran <= slack+left/100 {
-		return Running
-	}
-	l.unsure = l.unsure || !m.Running.Known
-	l.hidden += ran
-	return Either
+	l.unsure = l.unsure || !ran.Known
+	l.hidden += max(0, hidden)
 }
 
-// sum adds up how long it ran.
+// sum joins parts that are the same, and adds up how long it ran.
 func (l *Lane) sum() {
-	ns, seen := max(0, l.hidden), false
+	var ns int64
+	var all []LanePart
+	seen := false
 	for _, p := range l.Parts {
 		seen = seen || p.Does != Unseen
 		if p.Does == Running {
 			ns += p.To - p.From
 		}
+		if n := len(all); n > 0 && all[n-1].Does == p.Does && all[n-1].On == p.On && p.Does != Blocked {
+			all[n-1].To = p.To
+		} else {
+			all = append(all, p)
+		}
 	}
-	l.RunningNS = model.Opt[int64]{V: ns, Known: seen && !l.unsure}
+	l.Parts = all
+	if l.does(Either) {
+		l.RunningNS = model.Opt[int64]{V: ns + l.hidden, Known: !l.unsure}
+	} else {
+		l.RunningNS = model.Opt[int64]{V: ns, Known: seen}
+	}
 }

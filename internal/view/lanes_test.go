@@ -38,7 +38,7 @@ func did(all []*view.Lane) string {
 func TestLanes(t *testing.T) {
 	const ms = int64(1e6)
 	in := model.Moves{Waking: ms + 10, Runnable: ms + 20, Oncpu: ms + 100, First: ms + 200, Last: ms + 200, TID: 1, LastTID: 1}
-	sleeps := []model.Sleep{{From: ms + 200_000, Runnable: ms + 300_000, To: ms + 350_000, On: "futex"}}
+	sleeps := []model.Sleep{{Came: ms + 200_000, From: ms + 200_000, Runnable: ms + 300_000, To: ms + 350_000, On: "futex"}}
 	ran := func(ns int64) model.Opt[int64] { return model.Some(ns) }
 	for _, tt := range []struct {
 		name string
@@ -62,13 +62,24 @@ func TestLanes(t *testing.T) {
 			"1/-: 1000000 ? 1000020 blocked 1000030 others 1000090 either 1050000 run 1050500"},
 		{"for a moment", model.Moments{In: model.Moves{Runnable: ms - 30, Other: ms - 20, Oncpu: ms + 9_000, First: ms + 9_200, Last: ms + 9_200, TID: 1, LastTID: 1}, Out: model.Moves{Oncpu: ms + 9_000, First: ms + 9_500, Last: ms + 9_500, TID: 1, LastTID: 1}, Running: ran(300)},
 			"1/500: 1000000 queue 1009000 run 1009500"},
-		{"another thread answered", model.Moments{In: in, Out: model.Moves{Waking: ms + 400_000, Runnable: ms + 400_010, Oncpu: ms + 450_000, First: 2 * ms, Last: 2 * ms, TID: 2, LastTID: 2}, Sleeps: []model.Sleep{{From: ms + 400_100, Runnable: 2 * ms, To: 2 * ms, On: "recvfrom"}},
+		{"another thread answered", model.Moments{In: in, Out: model.Moves{Waking: ms + 400_000, Runnable: ms + 400_010, Oncpu: ms + 450_000, First: 2 * ms, Last: 2 * ms, TID: 2, LastTID: 2}, Sleeps: []model.Sleep{{Came: ms + 400_100, From: ms + 400_100, Runnable: 2 * ms, To: 2 * ms, On: "recvfrom"}},
 			Running: ran(399_900), Runqueue: ran(49_990)},
 			"1/400000: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1400100 blocked recvfrom 2000000; 2/550000: 1000000 ? 1400000 blocked 1400010 queue 1450000 run 2000000"},
 		{"of which it ran before it lost its CPU", model.Moments{In: in, Out: model.Moves{Waking: ms + 400_000, Runnable: ms + 400_010, Oncpu: ms + 800_000, First: 2 * ms, Last: 2 * ms, TID: 2, LastTID: 2}, Running: ran(999_800), Runqueue: ran(100_000)},
 			"1/999900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 2000000; 2/499990: 1000000 ? 1400000 blocked 1400010 either 1800000 run 2000000"},
 		{"nothing is known of the one that answered", model.Moments{In: in, Out: model.Moves{First: 2 * ms, Last: 2 * ms, TID: 2, LastTID: 2}, Running: ran(999_800)},
 			"1/999900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 2000000; 2/-: 1000000 ? 2000000"},
+		{"all of it was told", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 700_000, First: ms + 900_000, Last: 2 * ms, TID: 1, LastTID: 1}, Running: ran(400_000), Sleeps: []model.Sleep{
+			{Came: ms - 300, From: ms - 200, Runnable: ms + 20, To: ms + 100, On: "accept4"}, {Came: ms + 100, From: ms + 500_000, Runnable: ms + 500_000, To: ms + 700_000},
+			{Came: ms + 700_000, From: ms + 950_000, Runnable: ms + 960_000, To: ms + 960_000, On: "sendto"}, {Came: ms + 960_000, From: 3 * ms, Runnable: 4 * ms, To: 4 * ms, On: "recvfrom"}}},
+			"1/789900: 1000000 blocked accept4 1000020 queue 1000100 run 1500000 queue 1700000 run 1950000 blocked sendto 1960000 run 2000000"},
+		{"all but one sleep", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 700_000, First: ms + 900_000, Last: 2 * ms, TID: 1, LastTID: 1}, Running: ran(100_000), Sleeps: []model.Sleep{
+			{Came: ms + 100, From: ms + 200_000, Runnable: ms + 300_000, To: ms + 400_000, On: "futex"}, {Came: ms + 700_000, From: ms + 950_000, Runnable: ms + 960_000, To: ms + 960_000, On: "sendto"}}},
+			"1/449900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1200000 blocked futex 1300000 queue 1400000 either 1700000 run 1950000 blocked sendto 1960000 ? 2000000"},
+		{"all of two threads", model.Moments{In: in, Out: model.Moves{Waking: ms + 600_000, Runnable: ms + 600_000, Oncpu: ms + 600_000, Other: ms + 200_000, First: 2 * ms, Last: 2 * ms, TID: 2, LastTID: 2}, Running: ran(299_800), Runqueue: ran(100_000),
+			Sleeps:    []model.Sleep{{Came: ms + 100, From: ms + 300_000, Runnable: 2 * ms, To: 2 * ms, On: "recvfrom"}},
+			OutSleeps: []model.Sleep{{Came: ms - 9, From: ms + 290_000, Runnable: ms + 310_000, To: ms + 310_000, On: "read"}, {Came: ms + 310_000, From: ms + 500_000, Runnable: ms + 600_000, To: ms + 600_000, On: "futex"}}},
+			"1/299900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1300000 blocked recvfrom 2000000; 2/680000: 1000000 others 1200000 run 1290000 blocked read 1310000 run 1500000 blocked futex 1600000 run 2000000"},
 		{"no answer", model.Moments{In: in}, "1/100: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200"},
 		{"threads without a number", model.Moments{In: model.Moves{Oncpu: ms, First: ms + 200, Last: ms + 200}}, ""},
 	} {
@@ -88,8 +99,11 @@ func TestAnyLanes(t *testing.T) {
 	}
 	for range 20_000 {
 		x := model.Exchange{Start: 100, TS: 400, TotalNS: 300, Moments: model.Moments{In: moves(), Out: moves(), SleepsSince: at(), Running: opt(), Runqueue: opt()}}
-		for from := at(); r.IntN(3) > 0; from = x.Moments.Sleeps[len(x.Moments.Sleeps)-1].To {
-			x.Moments.Sleeps = append(x.Moments.Sleeps, model.Sleep{From: from, Runnable: from + at(), To: from + 500, On: "futex"})
+		for _, all := range []*[]model.Sleep{&x.Moments.Sleeps, &x.Moments.OutSleeps} {
+			for from := at(); r.IntN(3) > 0; from = (*all)[len(*all)-1].To + at() {
+				runnable := from + at()/4
+				*all = append(*all, model.Sleep{Came: from - at()/4, From: from, Runnable: runnable, To: runnable + at()/4, On: "futex"})
+			}
 		}
 		for _, l := range view.Lanes(&x) {
 			from := x.Start

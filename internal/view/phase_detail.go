@@ -48,6 +48,11 @@ func momentsOf(x *model.Exchange) []moment {
 			continue
 		}
 		blocked := "app.blocked:" + s.On
+		if s.Runnable == s.From {
+			add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread lost its CPU", "app.running", "app.runqueue", "unobserved")
+			add(s.To, "oncpu", in.LastTID, "the thread got a CPU", "app.runqueue", "app.running")
+			continue
+		}
 		add(max(s.From, x.Start), "offcpu", in.LastTID, "the thread slept in "+Clean(s.On), blocked, "app.running", "unobserved")
 		add(s.Runnable, "runnable", in.LastTID, "the thread was put on a run queue", blocked, "app.runqueue")
 		add(s.To, "oncpu", in.LastTID, "the thread got a CPU", "app.runqueue", "app.running")
