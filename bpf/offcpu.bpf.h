@@ -52,7 +52,7 @@ static __always_inline __u32 to_be_told(struct thread *t)
 }
 
 /* Tells that a thread was not on a CPU since it left one. */
-static __always_inline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, __u64 runnable)
+static __noinline void tell_offcpu(struct thread *t, __u32 tid, __u64 now, __u64 runnable)
 {
 	struct sock *sk = (struct sock *)t->target;
 	struct offcpu_event *e;
