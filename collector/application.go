@@ -3,6 +3,8 @@
 package collector
 
 import (
+	"time"
+
 	"beltrace/collector/event"
 )
 
@@ -20,7 +22,11 @@ type sleep struct {
 	stack              []string
 	conn               uint64 // the one whose request it had to answer, and read last; 0: it had several, or it is not known
 	cut                bool   // of a partition: its time was cut by it
+	mixed              bool   // it lost its CPU several times since came: how long it ran in all is known, but not when
 }
+
+// preempted reports whether the thread lost its CPU; else it slept.
+func (s *sleep) preempted() bool { return s.runnable == s.from }
 
 // sleeps are the last ones of each thread that has requests to answer. A turn is told after those that happened before it.
 type sleeps struct{ young, old map[uint32]*threadSleeps }
@@ -68,10 +74,20 @@ func (s *sleeps) thread(tid uint32) *threadSleeps {
 	return t
 }
 
+// flutter is how long a thread may lose its CPU over and over before that is told apart: it may do so each time that another one
+// has something to do for some microseconds.
+const flutter = int64(time.Millisecond)
+
 func (t *threadSleeps) add(s sleep) {
 	if n := len(t.all); n > 0 {
-		if last := &t.all[(t.next+n-1)%n]; last.from == s.from { // it was told before it ended
+		last := &t.all[(t.next+n-1)%n]
+		switch {
+		case last.from == s.from && !last.mixed: // it was told before it ended
 			*last = s
+			return
+		case last.preempted() && s.preempted() && s.came == last.to && s.to-last.came < flutter:
+			last.from += s.from - s.came // as if it had run first
+			last.runnable, last.to, last.mixed = last.from, s.to, true
 			return
 		}
 	}

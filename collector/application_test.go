@@ -87,3 +87,33 @@ func TestSleepsAreBounded(t *testing.T) {
 		t.Error("more sleeps than there were since the first one that is kept")
 	}
 }
+
+// TestLostCPUs: a thread that loses its CPU over and over takes no room for each time, and its sums stay right.
+func TestLostCPUs(t *testing.T) {
+	const n, ran, waited = 1000, 70_000, 10_000
+	var s sleeps
+	for i := range int64(n) {
+		came := i * (ran + waited)
+		s.thread(1).add(sleep{came: came, from: came + ran, runnable: came + ran, to: came + ran + waited})
+	}
+	end := int64(n * (ran + waited))
+	s.thread(1).add(sleep{came: end, from: end + ran, runnable: end + 2*ran, to: end + 2*ran, on: "futex"})
+	all, since := s.in(1, 0, 2*end)
+	var on, off int64
+	for _, x := range all[:len(all)-1] {
+		on, off = on+x.from-x.came, off+x.to-x.runnable
+	}
+	if on != n*ran || off != n*waited || since != 0 || len(all) > n/10 {
+		t.Errorf("on a CPU for %d, waited for one for %d, in %d times since %d", on, off, len(all), since)
+	}
+	if last := all[len(all)-1]; last.came != end || last.on != "futex" || last.mixed {
+		t.Errorf("the sleep after them: %+v", last)
+	}
+	for i := range int64(maxSleeps) { // each for long: nothing is put together
+		came := 3*end + i*int64(2*flutter)
+		s.thread(2).add(sleep{came: came, from: came + flutter, runnable: came + flutter, to: came + 2*flutter})
+	}
+	if all, _ := s.in(2, 0, 1<<40); len(all) != maxSleeps || all[0].mixed {
+		t.Errorf("%d long times off a CPU, first %+v", len(all), all[0])
+	}
+}

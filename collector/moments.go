@@ -37,7 +37,7 @@ func showSleeps(all []sleep, since int64) ([]model.Sleep, int64) {
 	}
 	out := make([]model.Sleep, len(all))
 	for i, s := range all {
-		out[i] = model.Sleep{Came: s.came, From: s.from, Runnable: s.runnable, To: s.to, On: s.on, Cut: s.cut}
+		out[i] = model.Sleep{Came: s.came, From: s.from, Runnable: s.runnable, To: s.to, On: s.on, Cut: s.cut, Mixed: s.mixed}
 	}
 	return out, since
 }

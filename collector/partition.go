@@ -107,7 +107,7 @@ func (p *partition) share(ts int64, parts []stretch, rest string) {
 // firstSleep returns the first sleep that began within a time; nil: none is known.
 func (p *partition) firstSleep(from, to int64) *sleep {
 	for i := range p.sleeps {
-		if s := &p.sleeps[i]; s.from >= from && s.from < to && s.runnable > s.from {
+		if s := &p.sleeps[i]; s.from >= from && s.from < to && !s.preempted() {
 			return s
 		}
 	}

@@ -38,5 +38,6 @@ type Sleep struct {
 	Came               int64 // it had come to the CPU then; 0 or From: not known
 	From, Runnable, To int64 // asleep, on a run queue, on a CPU again
 	On                 string
+	Mixed              bool // it lost its CPU several times between Came and To: of these it ran as long as from Came to From
 	Cut                bool // the time between request and response was cut by it
 }

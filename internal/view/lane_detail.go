@@ -81,7 +81,7 @@ func (l *Lane) words(least int64) string {
 	sums := map[string]int64{}
 	for _, p := range l.Parts {
 		name := p.text()
-		if p.Does == Running || p.Does == Either && !l.unsure {
+		if p.Does == Running || p.Does == Either && l.RunningNS.Known {
 			continue // the number says it
 		}
 		if _, ok := sums[name]; !ok {

@@ -28,6 +28,9 @@ type LanePart struct {
 	From, To int64
 	Does     Doing
 	On       string // what it was blocked in; "": not known
+
+	ran  int64 // of Either: on a CPU
+	told bool  // ran is known
 }
 
 // Lane is what a thread that took part in a request did meanwhile, from the request's start until its part was over.
@@ -40,8 +43,6 @@ type Lane struct {
 	sleeps []model.Sleep // those that Parts do not reach yet
 	since  int64         // they are all there since then
 	at     int64         // up to where Parts go
-	hidden int64         // on a CPU in those that are Either
-	unsure bool          // hidden is not known
 }
 
 // Lanes are the threads that took part in a request, in the order in which they did, as far as its moments tell; nil: what
@@ -102,7 +103,15 @@ func (s *lanes) lanes() []*Lane {
 // until has the thread do something up to ts. Something that began before it is not told again.
 func (l *Lane) until(ts int64, does Doing, on string) {
 	if ts > l.at {
-		l.Parts = append(l.Parts, LanePart{l.at, ts, does, on})
+		l.Parts = append(l.Parts, LanePart{From: l.at, To: ts, Does: does, On: on})
+		l.at = ts
+	}
+}
+
+// either has it run for so long up to ts, if that is known, and nobody knows when.
+func (l *Lane) either(ts, ran int64, known bool) {
+	if ts > l.at {
+		l.Parts = append(l.Parts, LanePart{From: l.at, To: ts, Does: Either, ran: ran, told: known})
 		l.at = ts
 	}
 }
@@ -114,6 +123,9 @@ func (l *Lane) goes(ts int64, gap Doing) {
 		came := cmp.Or(s.Came, s.From)
 		l.until(min(l.since, came, ts), Unseen, "")
 		l.until(min(came, ts), gap, "")
+		if s.Mixed {
+			l.mixed(s, ts)
+		}
 		l.until(min(s.From, ts), Running, "")
 		l.until(min(s.Runnable, ts), Blocked, s.On)
 		l.until(min(s.To, ts), Queued, "")
@@ -124,6 +136,13 @@ func (l *Lane) goes(ts int64, gap Doing) {
 	}
 	l.until(min(l.since, ts), Unseen, "")
 	l.until(ts, gap, "")
+}
+
+// mixed is a time in which it ran and lost its CPU by turns, as far as it lies before ts.
+func (l *Lane) mixed(s *model.Sleep, ts int64) {
+	from, to := max(l.at, s.Came), min(s.To, ts)
+	share := float64(to-from) / float64(max(1, s.To-s.Came))
+	l.either(to, int64(share*float64(s.From-s.Came)), true)
 }
 
 // slack is how far sums and moments may be apart: they are not taken at the same instant.
@@ -148,19 +167,17 @@ func (l *Lane) wakes(in *model.Moves, waited model.Opt[int64]) {
 		l.until(in.Runnable, Blocked, "")
 	}
 	l.goes(in.Runnable, Unseen)
-	queued, ran := Queued, in.Oncpu-in.Runnable-waited.V
-	if ran > slack {
-		queued, l.hidden = Either, ran
-		l.unsure = !waited.Known || in.Runnable < l.at
-	}
+	ran := in.Oncpu - in.Runnable - waited.V
 	if in.Other > in.Runnable && in.Other < in.Oncpu { // it has lost its CPU since
 		l.until(in.Other, Running, "")
-		if in.Oncpu-l.at > slack {
-			queued, l.unsure = Either, true
-		}
+		waited.Known, ran = false, in.Oncpu-l.at
 	}
-	if in.Runnable != 0 {
-		l.until(in.Oncpu, queued, "")
+	switch {
+	case in.Runnable == 0:
+	case ran > slack:
+		l.either(in.Oncpu, ran, waited.Known && in.Runnable >= l.at)
+	default:
+		l.until(in.Oncpu, Queued, "")
 	}
 }
 
@@ -180,7 +197,7 @@ func (l *Lane) others(from, to int64) {
 			continue
 		}
 		if p.To > to {
-			rest := LanePart{to, p.To, Running, ""}
+			rest := LanePart{From: to, To: p.To, Does: Running}
 			p.To = to
 			l.Parts = slices.Insert(l.Parts, i+1, rest)
 		}
@@ -208,35 +225,37 @@ func (l *Lane) works(m *model.Moments) {
 // its CPU, or slept, at moments that nobody told.
 func (l *Lane) settle(parts []LanePart, ran model.Opt[int64]) {
 	var open int64
-	hidden := ran.V
+	left := ran.V
 	for _, p := range parts {
-		switch p.Does {
-		case Either:
+		switch {
+		case p.Does == Either && !p.told:
 			open += p.To - p.From
-		case Running:
-			hidden -= p.To - p.From
+		case p.Does == Running:
+			left -= p.To - p.From
+		}
+		left -= p.ran
+	}
+	left = min(max(0, left), open)
+	agrees := open <= slack || ran.Known && open-left <= slack+open/100
+	for i := range parts {
+		switch p := &parts[i]; {
+		case p.Does != Either || p.told:
+		case agrees:
+			p.Does = Running
+		case ran.Known: // of each its share
+			p.ran, p.told = int64(float64(left)*float64(p.To-p.From)/float64(open)), true
 		}
 	}
-	if open <= slack || ran.Known && open-hidden <= slack+open/100 {
-		for i := range parts {
-			if parts[i].Does == Either {
-				parts[i].Does = Running
-			}
-		}
-		return
-	}
-	l.unsure = l.unsure || !ran.Known
-	l.hidden += max(0, hidden)
 }
 
 // sum joins parts that are the same, and adds up how long it ran.
 func (l *Lane) sum() {
-	var ns int64
 	var all []LanePart
-	seen := false
+	var ns int64
+	seen, sure := false, true
 	for _, p := range l.Parts {
-		seen = seen || p.Does != Unseen
-		if p.Does == Running {
+		seen, sure = seen || p.Does != Unseen, sure && (p.Does != Either || p.told)
+		if ns += p.ran; p.Does == Running {
 			ns += p.To - p.From
 		}
 		if n := len(all); n > 0 && all[n-1].Does == p.Does && all[n-1].On == p.On && p.Does != Blocked {
@@ -246,9 +265,5 @@ func (l *Lane) sum() {
 		}
 	}
 	l.Parts = all
-	if l.does(Either) {
-		l.RunningNS = model.Opt[int64]{V: ns + l.hidden, Known: !l.unsure}
-	} else {
-		l.RunningNS = model.Opt[int64]{V: ns, Known: seen}
-	}
+	l.RunningNS = model.Opt[int64]{V: ns, Known: seen && sure}
 }

@@ -49,7 +49,7 @@ func TestLanes(t *testing.T) {
 		{"one thread", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 350_000, First: 2 * ms, Last: 2 * ms, TID: 1, LastTID: 1}, Sleeps: sleeps, Running: ran(849_800), Runqueue: ran(50_000)},
 			"1/849900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1200000 blocked futex 1300000 queue 1350000 run 2000000"},
 		{"it lost its CPU, nobody saw when", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 900_000, First: 2 * ms, Last: 2 * ms, TID: 1, LastTID: 1}, Sleeps: sleeps, Running: ran(500_000), Runqueue: ran(399_800)},
-			"1/500100: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200 either 1200000 blocked futex 1300000 queue 1350000 either 1900000 run 2000000"},
+			"1/500099: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200 either 1200000 blocked futex 1300000 queue 1350000 either 1900000 run 2000000"},
 		{"its sum is not known", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 350_000, First: 2 * ms, Last: 2 * ms, TID: 1, LastTID: 1}, Sleeps: sleeps, Runqueue: ran(0)},
 			"1/-: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200 either 1200000 blocked futex 1300000 queue 1350000 run 2000000"},
 		{"its first sleeps are forgotten", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 350_000, First: 2 * ms, Last: 2 * ms, TID: 1, LastTID: 1}, Sleeps: sleeps, SleepsSince: ms + 200_000, Running: ran(700_000)},
@@ -73,6 +73,9 @@ func TestLanes(t *testing.T) {
 			{Came: ms - 300, From: ms - 200, Runnable: ms + 20, To: ms + 100, On: "accept4"}, {Came: ms + 100, From: ms + 500_000, Runnable: ms + 500_000, To: ms + 700_000},
 			{Came: ms + 700_000, From: ms + 950_000, Runnable: ms + 960_000, To: ms + 960_000, On: "sendto"}, {Came: ms + 960_000, From: 3 * ms, Runnable: 4 * ms, To: 4 * ms, On: "recvfrom"}}},
 			"1/789900: 1000000 blocked accept4 1000020 queue 1000100 run 1500000 queue 1700000 run 1950000 blocked sendto 1960000 run 2000000"},
+		{"it lost its CPU over and over", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 700_000, First: 2 * ms, Last: 2 * ms, TID: 1, LastTID: 1}, Running: ran(900_000), Sleeps: []model.Sleep{
+			{Came: ms + 100, From: ms + 600_100, Runnable: ms + 600_100, To: ms + 700_000, Mixed: true}, {Came: ms + 700_000, From: 3 * ms, Runnable: 4 * ms, To: 4 * ms, On: "recvfrom"}}},
+			"1/900014: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200 either 1700000 run 2000000"},
 		{"all but one sleep", model.Moments{In: in, Out: model.Moves{Oncpu: ms + 700_000, First: ms + 900_000, Last: 2 * ms, TID: 1, LastTID: 1}, Running: ran(100_000), Sleeps: []model.Sleep{
 			{Came: ms + 100, From: ms + 200_000, Runnable: ms + 300_000, To: ms + 400_000, On: "futex"}, {Came: ms + 700_000, From: ms + 950_000, Runnable: ms + 960_000, To: ms + 960_000, On: "sendto"}}},
 			"1/449900: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1200000 blocked futex 1300000 queue 1400000 either 1700000 run 1950000 blocked sendto 1960000 ? 2000000"},

@@ -236,7 +236,7 @@ func (all *relayRound) judgeWhole(t testing.TB, i int) (at times) {
 	t.Helper()
 	r, x := &all.did[i], &all.all[i]
 	for _, l := range view.Lanes(x) {
-		if unseen := slices.ContainsFunc(l.Parts, func(p view.LanePart) bool { return p.Does == view.Unseen || p.Does == view.Either }); unseen && !testkit.Guest() {
+		if unseen := slices.ContainsFunc(l.Parts, func(p view.LanePart) bool { return p.Does == view.Unseen }); unseen && !testkit.Guest() {
 			t.Errorf("not all is seen of thread %d: %+v in %+v", l.TID, l.Parts, x.Moments)
 		}
 	}
@@ -246,17 +246,7 @@ func (all *relayRound) judgeWhole(t testing.TB, i int) (at times) {
 	}
 	waits := longest(writer, "read")
 	return append(at, r.sample("the writer's wait ended", waits.To, r.Locked, r.Heard, writer),
-		r.sample("the writer on a CPU", r.Read+within(writer, r.Locked, r.Said), r.Read+r.WorkCPU, r.Read+r.SaidCPU, writer))
-}
-
-// within is how long a thread was on a CPU within a time.
-func within(l *view.Lane, from, to int64) (ns int64) {
-	for _, p := range l.Parts {
-		if p.Does == view.Running {
-			ns += max(0, min(p.To, to)-max(p.From, from))
-		}
-	}
-	return ns
+		r.sample("the writer on a CPU", r.Read+writer.RunningNS.V, r.Read+r.WorkCPU, r.Read+r.SaidCPU, writer))
 }
 
 // sample is a moment that a lane tells, and that the program measured, since the request was read.
