@@ -14,14 +14,16 @@ const waitingShown = 12
 
 // listenerSince says since when it listens, or when it began to.
 func listenerSince(in Input, l *model.Listener) string {
-	words := [...]string{" since ", " since "}
-	if l.State == model.StateClosed {
-		words = [...]string{", opened at ", ", opened "}
+	opened, older := in.clock().Time(l.Opened), "before beltrace started"
+	switch {
+	case l.State == model.StateClosed && l.PreExisting:
+		return ", opened " + older
+	case l.State == model.StateClosed:
+		return ", opened at " + opened
+	case l.PreExisting:
+		return " since " + older
 	}
-	if l.PreExisting {
-		return words[1] + "before beltrace started"
-	}
-	return words[0] + in.clock().Time(l.Opened)
+	return " since " + opened
 }
 
 func openListener(in Input, l *model.Listener, width int) *Detail {
