@@ -3,6 +3,9 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +31,7 @@ func completionCmd() *cobra.Command {
 			root, out := c.Root(), c.OutOrStdout()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(out, true)
+				return bashCompletion(root, out)
 			case "zsh":
 				return root.GenZshCompletion(out)
 			case "fish":
@@ -39,4 +42,38 @@ func completionCmd() *cobra.Command {
 			return usagef("unknown shell %q (known: %s)", args[0], strings.Join(shells, ", "))
 		},
 	}
+}
+
+// bashCommas are the places of cobra's script for bash that quote what can be completed, with what takes the quotes off
+// commas again: nobody types them, and so nothing was found after the first name of a list.
+var bashCommas = strings.NewReplacer(
+	`comp=$(printf "%q" "${compline%%$tab*}")`, `comp=$(printf "%q" "${compline%%$tab*}"); comp=${comp//\\,/,}`,
+	`COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]%%$tab*}")`, `COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]%%$tab*}"); COMPREPLY[0]=${COMPREPLY[0]//\\,/,}`,
+	`COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]}")`, `COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]}"); COMPREPLY[0]=${COMPREPLY[0]//\\,/,}`,
+	`< <(printf "%q\n" "${completions[@]%%$tab*}")`, `< <(printf "%q\n" "${completions[@]%%$tab*}"); completions=("${completions[@]//\\,/,}")`,
+	`< <(printf "%q\n" "${completions[@]}")`, `< <(printf "%q\n" "${completions[@]}"); completions=("${completions[@]//\\,/,}")`,
+	`< <(printf "%q\n" "${COMPREPLY[@]}")`, `< <(printf "%q\n" "${COMPREPLY[@]}"); COMPREPLY=("${COMPREPLY[@]//\\,/,}")`,
+)
+
+func bashCompletion(root *cobra.Command, out io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	_, err := bashCommas.WriteString(out, script.String())
+	return err
+}
+
+// completeList completes the last name of a list with commas: by those that it does not name yet. A name may carry a
+// description behind a tab.
+func completeList(typed string, names []string) []string {
+	before := typed[:strings.LastIndexByte(typed, ',')+1]
+	named := strings.Split(before, ",")
+	var out []string
+	for _, full := range names {
+		if name, _, _ := strings.Cut(full, "\t"); !slices.Contains(named, name) {
+			out = append(out, before+full)
+		}
+	}
+	return out
 }

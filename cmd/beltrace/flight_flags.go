@@ -32,7 +32,9 @@ func (f *flightFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.Var(&f.last, "last", "keep events of the last `duration` in memory, with --on (default "+shortDuration(flightLast)+")")
 	fs.StringSliceVar(&f.on, "on", nil, "write when one of these `findings` fires: "+strings.Join(insight.IDs(), ", ")+", or "+anyFinding)
-	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions(append(insight.IDs(), anyFinding), cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("on", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return completeList(typed, append(insight.IDs(), anyFinding)), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
 }
 
 // given reports whether one of the flags is there, be it empty.

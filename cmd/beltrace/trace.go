@@ -36,7 +36,7 @@ func (a *app) traceCmd() *cobra.Command {
 		Args: func(_ *cobra.Command, args []string) error { _, err := parseKinds(args); return err },
 		RunE: func(c *cobra.Command, args []string) error { return a.trace(c.Context(), &f, args, asJSON) },
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-			return completeKinds(typed), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+			return completeList(typed, describedKinds()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 		},
 	}
 	f.add(c)
@@ -170,14 +170,13 @@ func kindNames() []string {
 	return names
 }
 
-// completeKinds completes the last name of a list.
-func completeKinds(typed string) []string {
-	before := typed[:strings.LastIndexByte(typed, ',')+1]
+// describedKinds returns the same names, each with what it is.
+func describedKinds() []string {
 	var out []string
 	for _, k := range event.Kinds() {
-		out = append(out, before+k.String()+"\t"+k.Doc())
+		out = append(out, k.String()+"\t"+k.Doc())
 	}
-	return append(out, before+"all\tevery event")
+	return append(out, "all\tevery event")
 }
 
 func eventList() string {
