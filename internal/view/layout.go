@@ -77,7 +77,7 @@ func (t *Table) natural(col, from, to int) int {
 	for row := max(from, 0); row < min(to, len(t.Keys)); row++ {
 		n = max(n, t.cells(row, col).Width())
 		if t.Tall {
-			n = max(n, t.subs(row, col).Width())
+			n = max(n, t.subs(row, col, nil).Width())
 		}
 	}
 	return n
@@ -111,9 +111,14 @@ func (l Layout) Row(row int) []Line {
 	case l.table.Tall && l.table.under != nil:
 		out = append(out, l.table.under(row).Fit(l.width))
 	case l.table.Tall:
-		out = append(out, l.join(func(col int) Cell { return l.table.subs(row, col) }))
+		out = append(out, l.join(func(col int) Cell { return l.table.subs(row, col, l.shows) }))
 	}
 	return out
+}
+
+// shows reports whether there is a column of that title.
+func (l Layout) shows(title string) bool {
+	return slices.ContainsFunc(l.Columns, func(col int) bool { return l.table.Heads[col].Title == title })
 }
 
 func (l Layout) join(cell func(col int) Cell) Line {

@@ -29,10 +29,10 @@ var listenerSheet = sheet[*model.Listener]{
 		{Head: Head{Title: "OUT/s", Min: 5, Max: 6, Align: Right, Explain: explainAccepts}, cell: func(_ Input, l *model.Listener) Cell { return rateCell(l.AcceptsPerSec) },
 			cmp: bySize(func(l *model.Listener) float64 { return l.AcceptsPerSec })},
 		{Head: Head{Title: "WAIT p50", Min: 8, Max: 8, Align: Right, Explain: explainWait}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.WaitNS.P50)) },
-			sub: func(_ Input, l *model.Listener) Cell { return Styled("refused", Dim) },
+			sub: func(in Input, _ *model.Listener) Cell { return in.beside("REFUSED", Styled("refused", Dim)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.WaitNS.P50) })},
 		{Head: Head{Title: "p99", Min: 7, Max: 7, Align: Right, Explain: explainWait}, cell: func(_ Input, l *model.Listener) Cell { return Styled(optDur(l.WaitNS.P99), Strong) },
-			sub: listenerRefused,
+			sub: func(in Input, l *model.Listener) Cell { return in.beside("REFUSED", listenerRefused(in, l)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.WaitNS.P99) })},
 		{Head: Head{Title: "REFUSED", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainRefused}, cell: listenerRefused,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(Refused(l)) })},
@@ -94,13 +94,20 @@ func listenerName(_ Input, l *model.Listener) Cell {
 	return Line{{comm(l.Process), Strong}, {Text: " " + l.Local}}
 }
 
-// listenerWho says whose it is and who accepts.
-func listenerWho(_ Input, l *model.Listener) Cell {
+// listenerWho says whose it is and who accepts, as far as there is no column for it.
+func listenerWho(in Input, l *model.Listener) Cell {
+	whose := in.beside("PID", Plain(pid(l.Process))).String()
 	who := "no accept" // short, for 80 columns
 	if n := len(l.Acceptors); n > 0 {
 		who = Plural(n, "accepts", "accept")
 	}
-	return Styled("  "+pid(l.Process)+", "+who, Dim)
+	switch who = in.beside("ACCEPTORS", Plain(who)).String(); {
+	case who == "" && whose != "":
+		who = "pid " + whose
+	case whose != "":
+		who = whose + ", " + who
+	}
+	return Styled("  "+who, Dim)
 }
 
 func listenerSYNQueue(in Input, l *model.Listener) Cell {

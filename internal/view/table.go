@@ -74,6 +74,15 @@ type Input struct {
 	Hist   *History // nil: nothing is known about the past
 	Filter Filter
 	Sort   Sort
+	shown  func(title string) bool // while a second line is made: whether there is a column of that title
+}
+
+// beside returns what a second line says in the table's narrow form; where there is a column for it, nothing.
+func (in Input) beside(title string, c Cell) Cell {
+	if in.shown != nil && in.shown(title) {
+		return nil
+	}
+	return c
 }
 
 func (in Input) clock() Clock { return ClockOf(in.Snap) }
@@ -114,7 +123,7 @@ type Table struct {
 	Order Sort // what it is sorted by
 
 	cells  func(row, col int) Cell
-	subs   func(row, col int) Cell
+	subs   func(row, col int, shown func(title string) bool) Cell
 	under  func(row int) Line // second line across all columns; nil: there is none
 	target func(row int) Key
 }
@@ -155,8 +164,10 @@ func (s *sheet[T]) table(in Input, recs []T) *Table {
 		t.Keys[i] = s.key(r)
 	}
 	t.cells = func(row, col int) Cell { return s.columns[col].cell(in, rows[row]) }
-	t.subs = func(row, col int) Cell {
+	t.subs = func(row, col int, shown func(title string) bool) Cell {
 		if f := s.columns[col].sub; f != nil {
+			in := in
+			in.shown = shown
 			return f(in, rows[row])
 		}
 		return nil

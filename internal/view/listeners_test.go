@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view_test
+
+import (
+	"strings"
+	"testing"
+
+	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
+)
+
+// TestListenerSecondLine: what has a column of its own is not said once more below.
+func TestListenerSecondLine(t *testing.T) {
+	page, err := view.PageNamed("listeners")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := page.Table(view.Input{Snap: viewtest.Busy(), Sort: page.Order})
+	for _, c := range []struct {
+		width          int
+		refused, taken bool // a column of that has room
+	}{{80, false, false}, {120, true, false}, {160, true, true}, {400, true, true}} {
+		l := table.Layout(c.width, 0, len(table.Keys))
+		head := l.Header(-1).String()
+		if strings.Contains(head, "REFUSED") != c.refused || strings.Contains(head, "ACCEPTORS") != c.taken {
+			t.Fatalf("%d columns: %q", c.width, head)
+		}
+		below := l.Row(0)[1].String()
+		if strings.Contains(below, "refused") == c.refused || strings.Contains(below, "214") == c.refused || strings.Contains(below, "accept") == c.taken {
+			t.Errorf("%d columns: %q below %q", c.width, below, head)
+		}
+		if hasPID := strings.Contains(head, "PID"); strings.Contains(below, "4711") == hasPID || hasPID != (c.width == 400) {
+			t.Errorf("%d columns: %q below %q", c.width, below, head)
+		}
+	}
+}
