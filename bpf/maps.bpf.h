@@ -134,6 +134,14 @@ struct {
 	__type(value, struct loop_thread);
 } loop_threads SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_LOOPS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct loop_key);
+	__type(value, struct loop);
+} loops SEC(".maps");
+
 /* How far a connect() has come. */
 enum connect_stage {
 	CONNECT_ENTERED,

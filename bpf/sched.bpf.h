@@ -151,12 +151,42 @@ static __always_inline void thread_waits(struct thread *t, struct task_struct *t
 		thread_becomes(t, THREAD_RUNQUEUE, 0, now);
 }
 
+static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 runnable;
+
+	if (t->cpu != cpu && t->cpu != NO_CPU)
+		t->migrations += 1;
+	t->cpu = cpu;
+	/* Asleep until now: its quota kept it, or its wake-up was not seen. */
+	runnable = t->state == THREAD_BLOCKED ? now : t->runnable;
+	thread_becomes(t, THREAD_RUNNING, 0, now);
+	if (t->told)
+		tell_offcpu(t, tid, now, runnable);
+	if (loops_on && t->left && t->runnable > t->left + STALL_NS)
+		note_stall(t, tid, t->runnable - t->left);
+}
+
+/*
+ * No program runs where a kernel protects the process that left the CPU: then the next one comes unseen. Its scheduling
+ * class knows how long it ran, but for a real-time one, which is taken to have run since it could.
+ */
+static __always_inline void came_unseen(struct thread *t, struct task_struct *task, __u64 now)
+{
+	__u64 ran = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+
+	comes_to_cpu(t, task->pid, ran < now - t->since ? now - ran : t->since);
+}
+
 static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_struct *task, bool preempted,
 				       bool modern, __u64 now)
 {
 	long state = task_state(task);
 	__u32 what;
 
+	if (t->state == THREAD_RUNQUEUE || t->state == THREAD_BLOCKED)
+		came_unseen(t, task, now);
 	t->came = t->state == THREAD_RUNNING ? t->since : 0;
 	t->left = now;
 	t->told = to_be_told(t);
@@ -174,23 +204,6 @@ static __always_inline void leaves_cpu(void *ctx, struct thread *t, struct task_
 	if (spurious_on)
 		note_sleep(task->pid, what - 1, state);
 	thread_becomes(t, THREAD_BLOCKED, what, now);
-}
-
-static __always_inline void comes_to_cpu(struct thread *t, __u32 tid, __u64 now)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	__u64 runnable;
-
-	if (t->cpu != cpu && t->cpu != NO_CPU)
-		t->migrations += 1;
-	t->cpu = cpu;
-	/* Asleep until now: its quota kept it, or its wake-up was not seen. */
-	runnable = t->state == THREAD_BLOCKED ? now : t->runnable;
-	thread_becomes(t, THREAD_RUNNING, 0, now);
-	if (t->told)
-		tell_offcpu(t, tid, now, runnable);
-	if (loops_on && t->left && t->runnable > t->left + STALL_NS)
-		note_stall(t, tid, t->runnable - t->left);
 }
 
 static __always_inline int on_switch(void *ctx, bool preempted, struct task_struct *prev, struct task_struct *next,

@@ -3,14 +3,6 @@
 #ifndef BELTRACE_STALL_BPF_H
 #define BELTRACE_STALL_BPF_H
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_LOOPS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct loop_key);
-	__type(value, struct loop);
-} loops SEC(".maps");
-
 #define STALL_NS 5000000 /* a sleep between two waits of an event loop that is worth a record */
 
 /* A thread with an event loop slept in another call: what has become ready meanwhile waits. */
