@@ -10,6 +10,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "kernel.h"
+#include "regs.h"
 
 #define __VMLINUX_H__ /* bpf_tracing.h: we bring struct pt_regs ourselves */
 #include <bpf/bpf_tracing.h>

@@ -13,8 +13,9 @@
 #include <bpf/bpf_core_read.h>
 
 #include "kernel.h"
+#include "regs.h"
 
-#define __VMLINUX_H__ /* bpf_tracing.h: kernel.h brings struct pt_regs */
+#define __VMLINUX_H__ /* bpf_tracing.h: regs.h brings struct pt_regs */
 #include <bpf/bpf_tracing.h>
 
 struct record {
