@@ -15,6 +15,7 @@ import (
 
 var listenerSheet = sheet[*model.Listener]{
 	tall:     true,
+	prefer:   preferNetNS,
 	key:      listenerKey,
 	target:   listenerKey,
 	subjects: func(_ Input, l *model.Listener) []Subject { return []Subject{listenerSubject(l)} },
@@ -53,6 +54,20 @@ var listenerSheet = sheet[*model.Listener]{
 }
 
 func listenerKey(l *model.Listener) Key { return Key{Kind: ListenerRecord, ID: l.Conn, Name: l.Local} }
+
+// preferNetNS puts the network namespaces before all else that needs room where listeners of several have the same address:
+// without them such a listener looks as if it were there twice.
+func preferNetNS(heads []Head, rows []*model.Listener) {
+	at := make(map[string]uint32, len(rows))
+	for _, l := range rows {
+		if other, ok := at[l.Local]; !ok || l.Local == "" {
+			at[l.Local] = l.NetNS
+		} else if other != l.NetNS {
+			heads[slices.IndexFunc(heads, func(h Head) bool { return h.Title == "NETNS" })].Priority = 1
+			return
+		}
+	}
+}
 
 func listenerSubject(l *model.Listener) Subject {
 	return Subject{Ports: ports(l.Local), PID: l.PID.Or(0), Comm: l.Comm, NetNS: l.NetNS, State: l.State, Text: strings.Join([]string{l.Local, l.Container, l.Unit, l.State}, " ")}

@@ -3,9 +3,11 @@
 package view_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
+	"beltrace/collector/model"
 	"beltrace/internal/view"
 	"beltrace/internal/view/viewtest"
 )
@@ -33,5 +35,28 @@ func TestListenerSecondLine(t *testing.T) {
 		if hasPID := strings.Contains(head, "PID"); strings.Contains(below, "4711") == hasPID || hasPID != (c.width == 400) {
 			t.Errorf("%d columns: %q below %q", c.width, below, head)
 		}
+	}
+}
+
+// TestListenersOfSeveralNamespaces: the same address in two network namespaces is not one listener shown twice.
+func TestListenersOfSeveralNamespaces(t *testing.T) {
+	s := viewtest.Empty()
+	for i, netns := range []uint32{4026531840, 4026532281} {
+		s.Listeners = append(s.Listeners, model.Listener{Conn: uint64(i + 1), Local: "0.0.0.0:8080", NetNS: netns, State: model.StateListening, Process: model.Process{Comm: "nginx"}})
+	}
+	text := func() string {
+		var b bytes.Buffer
+		if err := view.Text(&b, s); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, want := range []string{"NETNS", "4026531840", "4026532281"} {
+		if got := text(); !strings.Contains(got, want) {
+			t.Errorf("no %s in %q", want, got)
+		}
+	}
+	if s.Listeners[1].Local = "0.0.0.0:8081"; strings.Contains(text(), "NETNS") {
+		t.Errorf("it takes the room of others where addresses differ: %q", text())
 	}
 }

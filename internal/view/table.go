@@ -107,8 +107,9 @@ type column[T any] struct {
 // sheet describes a table of records of type T.
 type sheet[T any] struct {
 	columns  []column[T]
-	tall     bool                       // rows have two lines
-	line     func(in Input, rec T) Line // second line of a row across all columns; nil: the columns have their own
+	tall     bool                         // rows have two lines
+	line     func(in Input, rec T) Line   // second line of a row across all columns; nil: the columns have their own
+	prefer   func(heads []Head, rows []T) // changes which columns are important, for these records; nil: nothing
 	key      func(T) Key
 	target   func(T) Key                     // what Enter opens
 	subjects func(in Input, rec T) []Subject // a filter that selects one of them selects the record
@@ -160,6 +161,9 @@ func (s *sheet[T]) table(in Input, recs []T) *Table {
 	}
 	s.sort(in.Sort, rows)
 	t := &Table{Heads: s.heads(), Total: len(recs), Tall: s.tall || s.line != nil, Order: in.Sort, Keys: make([]Key, len(rows))}
+	if s.prefer != nil {
+		s.prefer(t.Heads, rows)
+	}
 	for i, r := range rows {
 		t.Keys[i] = s.key(r)
 	}
