@@ -83,7 +83,7 @@ func New(opt Options) *Collector {
 		workers: map[thread]*worker{}, loops: map[loopID]*loop{}, rings: map[ringID]*ring{},
 		lost: map[string]uint64{},
 		rate: rate{slot: int64(time.Second) / rateSlots}, opened: rate{slot: rateSlot}, served: served{rate: rate{slot: rateSlot}},
-		log: eventLog{size: budget.Events},
+		log: eventLog{size: budget.Events}, insight: insight.Engine{Watch: opt.Watch},
 	}
 }
 

@@ -2,7 +2,10 @@
 
 package collector
 
-import "beltrace/collector/model"
+import (
+	"beltrace/collector/insight"
+	"beltrace/collector/model"
+)
 
 // Options say where the events come from and how much may be kept. The zero value works: nothing is known about the
 // kernel and the budgets are the defaults.
@@ -15,6 +18,7 @@ type Options struct {
 	WallOffset int64 // add to an event's ts to get unix ns
 	Start      int64 // when collection began, CLOCK_MONOTONIC; 0: at the first event
 	Filters    []string
+	Watch      insight.Watch // how much of a network namespace is watched
 	Sets       []string
 	// Process tells what is known about a process of this host (package procinfo). It is nil on a replay, where the
 	// events carry what was known.

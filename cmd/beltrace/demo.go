@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"beltrace/collector/insight"
 	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/collector/probes"
@@ -248,6 +249,10 @@ func (a *app) openDemo(ctx context.Context, f *demoFlags, r *demoRunner) (*watch
 	if err != nil {
 		r.Stop()
 		return nil, nil, err
+	}
+	s.header.Watch = string(insight.Alone)
+	if r.space != nil { // nobody else is in it
+		s.header.Watch = string(insight.Whole)
 	}
 	a.say("%s", s.watching("demo "+r.demo.Name))
 	return s.watch(), s, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"beltrace/collector"
+	"beltrace/collector/insight"
 	"beltrace/collector/model"
 	"beltrace/collector/record"
 	"beltrace/demos"
@@ -122,6 +123,9 @@ func newReplay(r *record.Reader, speed float64, f *watchFlags) (*watch, error) {
 	}
 	if sel != nil {
 		feed.pick, opt.Filters = sel.Pick, sel.words()
+		if opt.Watch == insight.Whole && sel.partial() {
+			opt.Watch = insight.Part
+		}
 	}
 	w := &watch{Feed: feed, Model: collector.New(opt), Now: func() int64 { return h.Start }, Stay: true}
 	if f.count > 0 {

@@ -32,6 +32,11 @@ func (f *watchFlags) selection() (*selection, error) {
 	return &selection{f.ports.list, f.pids.list, kernelName(f.comm), f.container, netns, map[uint64]bool{}, map[uint32]bool{}}, nil
 }
 
+// partial reports whether it picks some of the sockets of a network namespace.
+func (s *selection) partial() bool {
+	return len(s.ports) > 0 || len(s.pids) > 0 || s.comm != "" || s.container != ""
+}
+
 // all reports whether the flags leave nothing of a recording out.
 func (f *watchFlags) all() bool {
 	s, err := f.selection()

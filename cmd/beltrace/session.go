@@ -10,6 +10,7 @@ import (
 
 	"beltrace/collector"
 	"beltrace/collector/event"
+	"beltrace/collector/insight"
 	"beltrace/collector/live"
 	"beltrace/collector/model"
 	"beltrace/collector/probes"
@@ -33,7 +34,11 @@ func (a *app) open(ctx context.Context, c live.Config, verbose bool) (*session, 
 	if verbose {
 		explainProbes(a.err, s.Info())
 	}
-	return &session{s, headerOf(s.Info()), a.say}, nil
+	h := headerOf(s.Info())
+	if c.Partial() {
+		h.Watch = string(insight.Part)
+	}
+	return &session{s, h, a.say}, nil
 }
 
 // watch returns a run over this session.
@@ -119,7 +124,7 @@ func fidelity(h *probes.Hook) model.Fidelity {
 func optionsOf(h record.Header) collector.Options {
 	o := collector.Options{
 		Host: h.Host, Kernel: h.Kernel, Arch: h.Arch, Tier: h.Tier, WallOffset: h.BootOffset, Start: h.Start,
-		Probes: map[string]model.ProbeStatus{}, Facts: map[string]model.Fidelity{},
+		Probes: map[string]model.ProbeStatus{}, Facts: map[string]model.Fidelity{}, Watch: insight.Watch(h.Watch),
 	}
 	for name, p := range h.Probes {
 		o.Probes[name] = model.ProbeStatus{Hook: p.Hook, Fidelity: model.Fidelity(p.Fidelity)}

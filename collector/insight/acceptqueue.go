@@ -68,6 +68,7 @@ var acceptQueueFull = rule{
 		e.text = s.String()
 		return e
 	},
+	tells: tellsDrops,
 	space: func(n *space) *evidence {
 		recent := grown(n.now.overflows, n.ago(fullAgo/2).overflows)
 		if recent == 0 {

@@ -17,8 +17,20 @@ import (
 // Period is how often an Engine wants to look at the model, in event time.
 const Period = 500 * time.Millisecond
 
+// Watch says how much is watched of the network namespaces in which somebody listens.
+type Watch string
+
+// The extents of a watch.
+const (
+	Whole Watch = ""      // all of it
+	Part  Watch = "part"  // some sockets: what the namespace counts may be of others, where the kernel does not tell of which
+	Alone Watch = "alone" // some processes, and nothing is to be told of others
+)
+
 // Engine applies the rules. The zero value is ready. It belongs to one goroutine; what it returns is never changed.
 type Engine struct {
+	Watch Watch // set before the first Tick
+
 	past past
 	book book
 	list []model.Finding // of the last Tick
@@ -28,7 +40,7 @@ type Engine struct {
 // names of those that wait but the oldest, and the percentiles of distributions are not looked at.
 func (g *Engine) Tick(s *model.Snapshot) {
 	all := g.past.look(s)
-	found := apply(all)
+	found := apply(all, g.Watch)
 	if g.book.update(s.TS, found) {
 		g.list = g.book.list()
 	}
@@ -42,6 +54,6 @@ func (g *Engine) Findings() []model.Finding { return g.list }
 // nothing.
 func (g *Engine) At(s *model.Snapshot) []model.Finding {
 	b := g.book.clone()
-	b.update(s.TS, apply(g.past.look(s)))
+	b.update(s.TS, apply(g.past.look(s), g.Watch))
 	return b.list()
 }

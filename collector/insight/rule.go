@@ -4,6 +4,7 @@ package insight
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"beltrace/collector/model"
@@ -17,6 +18,8 @@ type rule struct {
 	listener func(l *listener) *evidence
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
 	space func(n *space) *evidence
+	// tells reports whether this kernel says of a listener what space is about: then it is of others, or the listener gave evidence.
+	tells func(*model.Listener) bool
 	apart bool // that of the namespace is about something else: it holds whatever its listeners give
 	// loop says what is wrong with an event loop. A rule has it, or the first two, or the next.
 	loop func(l *loop) *evidence
@@ -74,7 +77,7 @@ var rules = []rule{
 }
 
 // apply returns what all rules find.
-func apply(m *moment) []found {
+func apply(m *moment, watch Watch) []found {
 	var out []found
 	for i := range rules {
 		r := &rules[i]
@@ -94,7 +97,7 @@ func apply(m *moment) []found {
 			}
 		}
 		for _, n := range m.spaces {
-			if r.space == nil || told[n.NetNS] && !r.apart {
+			if r.space == nil || !r.apart && (told[n.NetNS] || r.ofOthers(n, m.listeners, watch)) {
 				continue
 			}
 			if e := r.space(n); e != nil {
@@ -104,6 +107,20 @@ func apply(m *moment) []found {
 	}
 	return out
 }
+
+// ofOthers reports whether what a namespace counts is not about those that are watched, or not to be told.
+func (r *rule) ofOthers(n *space, listeners []*listener, watch Watch) bool {
+	switch watch {
+	case Alone:
+		return true
+	case Part:
+		return slices.ContainsFunc(listeners, func(l *listener) bool { return l.NetNS == n.NetNS && r.tells(l.Listener) })
+	}
+	return false
+}
+
+// tellsDrops reports whether this kernel tells how many connections a listener refused.
+func tellsDrops(l *model.Listener) bool { return l.Drops.Known || l.Overflows.Known }
 
 // applyLoop returns what a rule finds in event loops.
 func applyLoop(i int, loops []*loop) (out []found) {

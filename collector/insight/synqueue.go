@@ -47,6 +47,7 @@ var synQueueFull = rule{
 		e.text = s.String()
 		return e
 	},
+	tells: tellsDrops,
 	space: func(n *space) *evidence {
 		recent := grown(n.now.synFull, n.ago(window).synFull)
 		if recent == 0 {
@@ -122,6 +123,7 @@ var synCookies = rule{
 		}
 		return e
 	},
+	tells: func(l *model.Listener) bool { return l.CookiesSent.Known },
 	space: func(n *space) *evidence {
 		recent := grown(n.now.cookies, n.ago(window).cookies)
 		if recent == 0 {

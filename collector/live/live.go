@@ -111,6 +111,9 @@ func (c *Config) Filtered() bool {
 	return c.byProcess() || c.Comm != "" || c.NetNS != "" || len(c.Ports) > 0
 }
 
+// Partial reports whether only some of the sockets of a network namespace are watched.
+func (c *Config) Partial() bool { return c.byProcess() || c.Comm != "" || len(c.Ports) > 0 }
+
 // byProcess reports whether only some processes are watched by their pid.
 func (c *Config) byProcess() bool { return c.PIDs != nil || c.Members != nil }
 

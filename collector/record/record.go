@@ -32,6 +32,8 @@ type Header struct {
 	Start int64 `json:"start,omitempty"`
 	// Facts are the fidelities of single facts (see package probes): exact, derived, sampled, unknown.
 	Facts map[string]string `json:"facts,omitempty"`
+	// Watch is how much of a network namespace was watched: "part" of its sockets, or some processes "alone"; "": all of it.
+	Watch string `json:"watch,omitempty"`
 	// Demo is there when a demo was recorded.
 	Demo *Demo `json:"demo,omitempty"`
 }
