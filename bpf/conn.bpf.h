@@ -232,6 +232,8 @@ static __always_inline void on_turn(struct sock *sk, struct sock_info *info, int
 {
 	switch (new) {
 	case TCP_SYN_SENT:
+		if (info) /* it was connected before */
+			forget_flow(sk);
 		client_start(sk, modern);
 		break;
 	case TCP_LISTEN:
@@ -327,6 +329,7 @@ static __always_inline int on_destroy(struct sock *sk)
 		if (tcp)
 			closed(tcp, info, last_state(info));
 	}
+	forget_flow(sk);
 	return info_end(sk);
 }
 

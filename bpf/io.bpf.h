@@ -355,12 +355,11 @@ static __always_inline int segment_in(struct sock *sk, struct sk_buff *skb, bool
 	return 0;
 }
 
-/* The connection ends: what was not told is. */
+/* The connection ends: what was not told is. Its calls' programs may come later, as of an answer that a RST met. */
 static __always_inline void end_flow(struct sock *sk)
 {
 	struct sock_info *info = info_of(sk);
 	struct flow *flow = flow_of(sk);
-	__u64 key = (__u64)sk;
 
 	if (!flow)
 		return;
@@ -370,6 +369,18 @@ static __always_inline void end_flow(struct sock *sk)
 		finish_in(sk, flow, 0, flow->in.no);
 		finish_out(sk, flow, 0, flow->out.no);
 	}
+	thread_loses(&flow->serving, info ? info->id : 0);
+}
+
+/* No call comes any more: the next connection in this memory begins anew. */
+static __always_inline void forget_flow(struct sock *sk)
+{
+	struct sock_info *info = info_of(sk);
+	struct flow *flow = flow_of(sk);
+	__u64 key = (__u64)sk;
+
+	if (!flow)
+		return;
 	thread_loses(&flow->serving, info ? info->id : 0);
 	bpf_map_delete_elem(&flows, &key);
 }

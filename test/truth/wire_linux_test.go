@@ -224,3 +224,41 @@ func TestOddRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestGoneClients: a client that goes before its answer ends the connection within the server's call. The next one, which the
+// kernel may make in the same memory, has nothing of it.
+func TestGoneClients(t *testing.T) {
+	p := newPair(t)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	if !w.knowsTurns() {
+		t.Skip("nothing tells of bytes here")
+	}
+	server := do[netip.AddrPort](p.server, "http", netip.MustParseAddrPort("127.0.0.1:0"))
+	const n, most = 20, 200 // bytes of a request, or of its answer
+	for i := range n {
+		get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n" }
+		do[said](p.client, "say", sayArgs{Server: server, Text: get("/gone"), Times: 1, Close: true})
+		do[said](p.client, "say", sayArgs{Server: server, Text: get(fmt.Sprintf("/after/%d", i)), Times: 1, Responses: 1, Close: true})
+	}
+	w.settle(p.client)
+	pids := map[string]uint32{event.RoleServer: p.server.PID, event.RoleClient: p.client.PID}
+	for _, e := range w.seen() {
+		if e.Kind == event.Turn && (e.Turn.Pos+e.Bytes > most || e.PID != pids[e.Role]) {
+			w.wrong("nobody said %s", e.AppendJSON(nil))
+		}
+	}
+	if !w.seesHeads() || w.leavesOut() {
+		return
+	}
+	answered := func() (all []string) {
+		for _, x := range w.snapshot().Exchanges {
+			if strings.HasPrefix(x.Path, "/after/") {
+				all = append(all, x.Summary)
+			}
+		}
+		return all
+	}
+	if !testkit.Until(settleTime, func() bool { return len(answered()) >= n }) {
+		t.Errorf("%d of %d exchanges: %v", len(answered()), n, answered())
+	}
+}
