@@ -265,7 +265,7 @@ func (c *checker) checkClose(x *end, all []*event.Event) {
 // lateness is how long after the programs' last call the kernel may be busy with the socket.
 func lateness(all []*event.Event) int64 {
 	if count(all, event.Retransmit) > 0 {
-		return int64(5 * time.Second) // a segment that is sent again waits for its timer
+		return int64(retransmitDelay)
 	}
 	return int64(softirqDelay())
 }

@@ -17,6 +17,9 @@ const (
 	relativeBound = 0.05
 )
 
+// retransmitDelay is how long a segment that is sent again may wait for its timer.
+const retransmitDelay = 5 * time.Second
+
 // span is when something happened, as a program knows it: it read its clock before and after the call that did it.
 type span struct{ from, to int64 }
 
@@ -53,7 +56,11 @@ func (ts *times) add(x *end, e *event.Event) {
 	case e.Kind == event.Accept:
 		*ts = append(*ts, sample{"wait_ns" + name, time.Duration(e.WaitNS), x.accepted().since(x.peer.queued())})
 	case e.Kind == event.Close:
-		*ts = append(*ts, sample{"duration_ns" + name, time.Duration(e.DurationNS), x.closed().since(x.opened())})
+		closed := x.closed()
+		if e.Retransmits > 0 {
+			closed.to += int64(retransmitDelay)
+		}
+		*ts = append(*ts, sample{"duration_ns" + name, time.Duration(e.DurationNS), closed.since(x.opened())})
 	}
 }
 
