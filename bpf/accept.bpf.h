@@ -30,8 +30,8 @@ static __always_inline int on_request(struct sock *listener, struct request_sock
 }
 
 /*
- * The child is in the accept queue. Two functions tell it, and on some builds both do. With TCP Fast Open accept() may
- * return before the child is established, so it gets its cookie here where a helper can make one (modern).
+ * The child is about to enter the accept queue. Two functions tell it, and on some builds both do. With TCP Fast Open
+ * accept() may return before the child is established, so it gets its cookie here where a helper can make one (modern).
  */
 static __always_inline int on_queued(struct sock *listener, struct sock *child, struct request_sock *req, bool modern)
 {
@@ -44,8 +44,8 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 	info->listener_sk = (__u64)listener;
 	info->place.at.queued = bpf_ktime_get_ns();
 	info->by_function = 1;
-	if (modern && !info->id)
-		number(info, bpf_get_socket_cookie(child));
+	if (modern)
+		info->id = bpf_get_socket_cookie(child);
 	syn = bpf_map_lookup_elem(&requests, &key);
 	if (syn) {
 		info->start = *syn;
@@ -68,14 +68,13 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 		info = info_new(child, 0);
 		if (!info)
 			return;
+		info->id = BPF_CORE_READ(child, __sk_common.skc_cookie.counter);
+		if (!info->id)
+			info->id = own_id(OWN_CALL);
 		info->role = ROLE_SERVER;
 	}
 	if (info->accepted)
 		return;
-	if (!info->id)
-		number(info, BPF_CORE_READ(child, __sk_common.skc_cookie.counter));
-	if (!READ_NOW(info->id))
-		number(info, own_id());
 	if (!take_child(child, info))
 		return;
 	if (call->listener)

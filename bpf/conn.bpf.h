@@ -41,7 +41,10 @@ static __always_inline void client_start(struct sock *sk, bool modern)
 		send_connect(sk, info, TYPED);
 }
 
-/* LISTEN -> SYN_RECV: sk is the child that is about to enter the accept queue. Its cookie is still the listener's. */
+/*
+ * LISTEN -> SYN_RECV: sk is the child that is about to enter the accept queue. Its cookie is still the listener's, but it
+ * needs a number before anybody else can have it.
+ */
 static __always_inline struct sock_info *child_start(struct sock *sk)
 {
 	__u16 local = local_port_by(sk, TYPED), remote = remote_port_by(sk, TYPED);
@@ -52,15 +55,28 @@ static __always_inline struct sock_info *child_start(struct sock *sk)
 	info = info_new(sk, TCP_SYN_RECV);
 	if (!info)
 		return 0;
+	info->id = own_id(OWN_SOFTIRQ);
 	info->role = ROLE_SERVER;
 	info->place.at.queued = bpf_ktime_get_ns();
 	return info;
 }
 
+/*
+ * Whether accept() has a child already, as with TCP Fast Open, and may be telling of it on another CPU: its number is fixed
+ * then, and accept() writes its owner. The socket's lock is held here, as it is where accept() gives the child its struct
+ * socket, long before it returns.
+ */
+static __always_inline bool taken(struct sock *sk, struct sock_info *info)
+{
+	return READ_NOW(info->accepted) || (sk->sk_socket && sk->sk_socket->sk == sk);
+}
+
 static __always_inline void established(struct sock *sk, struct sock_info *info, int old, bool modern)
 {
+	const struct sock_info *owner;
 	struct sock_info *parent = 0;
 	struct established_event *e;
+	bool early;
 
 	if (!info && old == TCP_SYN_RECV)
 		info = child_start(sk);
@@ -70,13 +86,17 @@ static __always_inline void established(struct sock *sk, struct sock_info *info,
 		info_end(sk);
 		return;
 	}
-	if (!info->id)
-		number(info, id_of(sk, modern));
+	early = info->role == ROLE_SERVER && taken(sk, info);
+	if (modern && is_own(info->id) && !early)
+		info->id = bpf_get_socket_cookie(sk);
 	info->place.at.established = bpf_ktime_get_ns();
 	if (info->role == ROLE_SERVER)
 		parent = listener_info(listener_of(sk, info, modern));
-	if (info->role == ROLE_SERVER && !info->accepted)
-		inherit(info, parent);
+	owner = info;
+	if (info->role == ROLE_SERVER && !READ_NOW(info->accepted)) {
+		inherit(info, parent, early);
+		owner = parent;
+	}
 	if (!info->watched)
 		return;
 	e = event_at(EVENT_ESTABLISHED, sizeof(*e), info->place.at.established);
@@ -84,7 +104,8 @@ static __always_inline void established(struct sock *sk, struct sock_info *info,
 		return;
 	e->e.conn = info->id;
 	e->e.role = info->role;
-	put_owner(&e->e, info);
+	if (owner)
+		put_owner(&e->e, owner);
 	put_local_by(&e->e, sk, TYPED);
 	put_remote_by(&e->e, sk, TYPED);
 	if (info->listener_sk)

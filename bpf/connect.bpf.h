@@ -90,7 +90,7 @@ static __always_inline void never_sent(struct sock *sk, struct connect_call *cal
 	take_owner(&info);
 	if (!place_wanted(sk, local_port(sk), call->rport) || !process_wanted(info.pid, info.comm))
 		return;
-	info.id = own_id();
+	info.id = own_id(OWN_CALL);
 	send_failed(sk, &info, call, err);
 }
 

@@ -91,7 +91,7 @@ static __always_inline struct flow *flow_get(struct sock *sk, struct sock_info *
 	__u32 zero = 0;
 	bool muted;
 
-	if (!info || !info->watched || !info->id || info->role == ROLE_LISTENER)
+	if (!info || !info->watched || info->role == ROLE_LISTENER)
 		return 0;
 	muted = is_muted(sk, info);
 	if (!muted && (sample_mask || info->skips == SKIPS_NOW) && out_of_sample(sk, info))

@@ -9,7 +9,7 @@
  */
 static __always_inline __u64 id_of(struct sock *sk, bool modern)
 {
-	return modern ? bpf_get_socket_cookie(sk) : own_id();
+	return modern ? bpf_get_socket_cookie(sk) : own_id(OWN_CALL);
 }
 
 static __always_inline void place_join(struct sock *listener)
@@ -123,15 +123,15 @@ static __always_inline struct sock *listening_parent(struct sock_info *info)
 	return parent && !parent->ended ? (struct sock *)info->listener_sk : 0;
 }
 
-/* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. */
-static __always_inline void inherit(struct sock_info *info, const struct sock_info *parent)
+/* What a child has from its listener: whether it is watched, and its owner until somebody accepts it. early: somebody has. */
+static __always_inline void inherit(struct sock_info *info, const struct sock_info *parent, bool early)
 {
 	if (!parent) {
 		info->watched = !filter_pids && !filter_comm;
 		return;
 	}
 	info->watched = parent->watched;
-	if (info->pid)
+	if (info->pid || early)
 		return;
 	info->pid = parent->pid;
 	info->tid = parent->tid;

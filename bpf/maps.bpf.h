@@ -22,10 +22,12 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
-/* Numbers that we give ourselves where the kernel has none. */
+/* Numbers that we give ourselves where the kernel has none. A softirq counts by itself: it may interrupt whoever counts. */
+enum own_numbers { OWN_CALL, OWN_SOFTIRQ, OWN_NUMBERS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, OWN_NUMBERS);
 	__type(key, __u32);
 	__type(value, __u64);
 } own_ids SEC(".maps");
@@ -44,7 +46,7 @@ union sock_place {
 };
 
 struct sock_info {
-	__u64 id;	   /* cookie; 0: not known yet */
+	__u64 id;	   /* cookie; or own_id, of a child until it is established */
 	__u64 listener_sk; /* address of its listener */
 	__u64 start;	   /* connect() entered; SYN reached the listener; 0: not seen */
 	union sock_place place;
@@ -227,26 +229,24 @@ static __always_inline void count_lost(__u32 where)
 }
 
 /* A number that no cookie has: cookies count from 1, these from 2^52 (and stay exact in a double). */
-static __always_inline __u64 own_id(void)
+static __always_inline __u64 own_id(enum own_numbers by)
 {
-	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&own_ids, &zero);
+	__u32 key = by;
+	__u64 *n = bpf_map_lookup_elem(&own_ids, &key);
 	if (!n)
 		return 0;
 	*n += 1;
-	return (1ULL << 52) | ((__u64)bpf_get_smp_processor_id() << 40) | *n;
+	return (1ULL << 52) | ((__u64)bpf_get_smp_processor_id() << 40) | ((__u64)by << 39) | *n;
+}
+
+static __always_inline bool is_own(__u64 id)
+{
+	return id >> 52;
 }
 
 /* What a program on another CPU may write. */
 #define READ_NOW(x) (*(volatile typeof(x) *)&(x))
 #define WRITE_NOW(x, to) (*(volatile typeof(x) *)&(x) = (to))
-
-/* Numbers a socket, unless a program on another CPU just has: with TCP Fast Open accept() may meet the handshake's end. */
-static __always_inline void number(struct sock_info *info, __u64 id)
-{
-	if (!READ_NOW(info->id))
-		WRITE_NOW(info->id, id);
-}
 
 static __always_inline void process_serves(__u32 tgid)
 {

@@ -29,7 +29,7 @@ static __always_inline int on_segment(__u8 kind, struct sock *sk, __u8 side, str
 {
 	struct sock_info *info = info_of(sk);
 
-	if (info && info->watched && info->id)
+	if (info && info->watched)
 		send_segment(kind, sk, info, side, skb);
 	return 0;
 }

@@ -16,7 +16,7 @@ static __always_inline void sample_waiting(struct sock *sk, struct flow *flow)
 	struct place_in_stream p = {};
 	__u64 behind;
 
-	if (!info || !info->id || info->ended)
+	if (!info || !info->watched || info->ended)
 		return;
 	read_place(sk, &p, false);
 	behind = p.in + p.unread;

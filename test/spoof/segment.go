@@ -23,20 +23,22 @@ func Client(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(1 + n>>8&0x7f), byte(n)}), uint16(10000+n>>15))
 }
 
-// Segment is one of TCP over IPv4, without data or options.
+// Segment is one of TCP over IPv4, without options.
 type Segment struct {
 	Client  netip.AddrPort // sender, or receiver of the server's
 	Port    uint16         // the server's
 	Flags   byte
 	Seq     uint32
 	Ack     uint32
-	Damaged bool // the checksum is wrong
+	Damaged bool   // the checksum is wrong
+	Data    string // of a client's; an even number of bytes
 }
 
 // packet is the client's segment on the wire.
 func (s Segment) packet() []byte {
 	src, dst := s.Client.Addr().As4(), Server().As4()
-	p := make([]byte, 40)
+	p := make([]byte, 40, 40+len(s.Data))
+	p = append(p, s.Data...)
 	p[0], p[8], p[9] = 0x45, 64, protocolTCP
 	binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
 	copy(p[12:], src[:])

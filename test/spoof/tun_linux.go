@@ -76,8 +76,8 @@ func (t Tun) Send(s Segment) error {
 // quiet is after how long without a segment the server has nothing more to say. SYN-ACKs are sent again after a second.
 const quiet = 300 * time.Millisecond
 
-// Answers reads the server's segments until there are no more for a while, and calls f with each.
-func (t Tun) Answers(f func(Segment)) error {
+// Answers calls f with each of the server's segments, until there are no more for a while or f wants no more.
+func (t Tun) Answers(f func(Segment) (more bool)) error {
 	for buf := make([]byte, 2048); ; {
 		n, err := unix.Read(int(t), buf)
 		switch {
@@ -89,8 +89,8 @@ func (t Tun) Answers(f func(Segment)) error {
 		case err != nil:
 			return fmt.Errorf("read from tun0: %w", err)
 		default:
-			if s, ok := parse(buf[:n]); ok {
-				f(s)
+			if s, ok := parse(buf[:n]); ok && !f(s) {
+				return nil
 			}
 		}
 	}

@@ -16,6 +16,7 @@ type spoofed struct {
 	Addr     netip.AddrPort
 	Answered bool   // by a SYN-ACK
 	Seq      uint32 // the server's
+	Next     uint32 // its own, after the SYN
 }
 
 const spoofedSeq = 1000
@@ -26,6 +27,7 @@ type spoofArgs struct {
 	N       int    // SYNs, each from a client of its own
 	First   int    // number of the first of them
 	Answer  bool   // wait for the SYN-ACKs: else the clients are not returned
+	Data    string // that each SYN carries
 	Damaged bool   // their checksum is wrong
 }
 
@@ -34,19 +36,22 @@ func opSpoof(a spoofArgs) ([]spoofed, error) {
 	clients, by := make([]spoofed, a.N), map[netip.AddrPort]*spoofed{}
 	for i := range clients {
 		c := &clients[i]
-		c.Addr = spoof.Client(a.First + i)
+		c.Addr, c.Next = spoof.Client(a.First+i), spoofedSeq+1+uint32(len(a.Data))
 		by[c.Addr] = c
-		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.SYN, Seq: spoofedSeq, Damaged: a.Damaged}); err != nil {
+		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.SYN, Seq: spoofedSeq, Damaged: a.Damaged, Data: a.Data}); err != nil {
 			return nil, err
 		}
 	}
 	if !a.Answer {
 		return nil, nil
 	}
-	return clients, a.Tun.Answers(func(s spoof.Segment) {
+	open := a.N
+	return clients, a.Tun.Answers(func(s spoof.Segment) bool {
 		if c := by[s.Client]; c != nil && s.Flags == spoof.SYN|spoof.ACK && !c.Answered {
 			c.Answered, c.Seq = true, s.Seq
+			open--
 		}
+		return open > 0
 	})
 }
 
@@ -59,7 +64,7 @@ type spoofACKArgs struct {
 // opSpoofACK completes handshakes.
 func opSpoofACK(a spoofACKArgs) (int, error) {
 	for _, c := range a.Clients {
-		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.ACK, Seq: spoofedSeq + 1, Ack: c.Seq + 1}); err != nil {
+		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.ACK, Seq: c.Next, Ack: c.Seq + 1}); err != nil {
 			return 0, err
 		}
 	}

@@ -135,6 +135,34 @@ func TestFastOpen(t *testing.T) {
 	w.verify(ends)
 }
 
+// TestAcceptedEarly: with TCP Fast Open connections are accepted, and the end of their handshakes comes a good while later.
+// They keep the numbers under which they were accepted.
+func TestAcceptedEarly(t *testing.T) {
+	s := newSpoofing(t, 16, live.Config{}, map[string]string{"tcp_fastopen": "0x607"}) // of all listeners, without cookies
+	const n, data = 3, "data"
+	serving := begin[[]socket](s.server, "serve", serveArgs{Listener: s.l, N: n, Talk: talk{Read: len(data), End: endKeep}})
+	syns := spoofArgs{Tun: s.tun, Port: s.l.Local.Port(), N: n, Answer: true, Data: data}
+	clients := do[[]spoofed](s.client, "spoof", syns)
+	served := serving.result()
+	s.ack(clients)
+	for _, x := range served {
+		s.until("the handshake's end", func(e *event.Event) bool {
+			return e.Kind == event.Established && e.NetNS == s.ns() && e.Remote == x.Remote
+		})
+	}
+	served = do[[]socket](s.server, "finish", finishArgs{Sockets: served, Talk: talk{End: endReset}})
+	var ends []end
+	for _, x := range served {
+		ends = append(ends, end{
+			socket: x, role: event.RoleServer, peer: socket{Fast: true}, listening: x.PID, bytes: true,
+			side: event.SideLocal, reason: event.ReasonAborted,
+			kinds: []event.Kind{event.Accept, event.Established, event.Reset, event.Close},
+		})
+	}
+	s.settle(s.client)
+	s.verify(ends)
+}
+
 // TestGoListener: net.Listen makes an MPTCP listener, whose socket is doubled in the kernel. Nothing else is.
 func TestGoListener(t *testing.T) {
 	p, w := newWatched(t, live.Config{})
