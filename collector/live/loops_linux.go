@@ -119,10 +119,8 @@ func (s *Session) sampleLoops(all bool) {
 }
 
 func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLoop, all bool) {
-	for tries := 0; l.Begun != l.Done; tries++ { // a program was writing it
-		if tries == 3 || m.Lookup(key, l) != nil {
-			return
-		}
+	if !wholeLoop(m, key, l) {
+		return
 	}
 	now := max(monotonic(), int64(max(l.Entered, l.Returned)))
 	seen := s.loops.seen[key]
@@ -142,6 +140,11 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 	e := event.Event{Kind: event.Loop, TS: now}
 	dead := !lives(key.Tid)
 	if !seen.interest.read(s, key, l.Pid, now) || dead {
+		if m.Lookup(key, l) == nil { // it may have waited since it was read: nobody reads it again
+			wholeLoop(m, key, l)
+		}
+		now = monotonic()
+		e.TS = now
 		m.Delete(key)
 		if dead {
 			s.loops.dead[key.Tid] = true
@@ -158,6 +161,16 @@ func (s *Session) sampleLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLo
 	seen.interest.put(&e)
 	s.loops.epoll.put(l.Ep, &e)
 	s.pending = append(s.pending, e)
+}
+
+// wholeLoop reads a loop's numbers again while a program was writing them. False: they are not whole.
+func wholeLoop(m *ebpf.Map, key bpf.KernelLoopKey, l *bpf.KernelLoop) bool {
+	for tries := 0; l.Begun != l.Done; tries++ {
+		if tries == 3 || m.Lookup(key, l) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // loop fills in what a loop found.
