@@ -165,9 +165,9 @@ func (c *Collector) accept(e *event.Event) {
 	x := c.connOf(e)
 	if x == nil {
 		c.total.Accepts++
-		c.acceptedBy(e)
+		w := c.acceptedBy(e)
 		if l := c.listenerFor(nil, e); l != nil {
-			l.accept(nil, e, c.budget)
+			l.accept(nil, e, w, c.budget)
 		}
 		return
 	}
@@ -177,14 +177,14 @@ func (c *Collector) accept(e *event.Event) {
 		return
 	}
 	c.total.Accepts++
-	c.acceptedBy(e)
+	w := c.acceptedBy(e)
 	x.saw.accept = true
 	x.taken = e.TS
 	x.setRole(event.RoleServer)
 	x.takeOwner(e)
 	waitFromEstablished(x, e)
 	if l := c.joinListener(x, e); l != nil {
-		l.accept(x, e, c.budget)
+		l.accept(x, e, w, c.budget)
 	}
 	x.settle(model.StateEstablished)
 	fill(e, x)

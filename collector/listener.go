@@ -53,6 +53,7 @@ type acceptor struct {
 	openFDs  latest[uint32]
 	fdLimit  latest[uint64]
 	last     int64
+	pace     pace
 }
 
 // latest is the newest statement of a fact.
@@ -198,8 +199,8 @@ func (l *listener) arrive(x *conn, e *event.Event, b Budget) {
 	}
 }
 
-// accept counts a connection that was taken; x is nil where the event names none.
-func (l *listener) accept(x *conn, e *event.Event, b Budget) {
+// accept counts a connection that was taken; x is nil where the event names none, w where it does not name the thread.
+func (l *listener) accept(x *conn, e *event.Event, w *worker, b Budget) {
 	l.accepts++
 	l.acceptRate.add(e.TS, 1)
 	if e.Known(event.FieldWaitNS) {
@@ -216,7 +217,11 @@ func (l *listener) accept(x *conn, e *event.Event, b Budget) {
 		l.owner = ownerOf(e)
 	}
 	if e.Known(event.FieldTID) {
-		l.acceptorOf(e, b.Acceptors).accepts++
+		a := l.acceptorOf(e, b.Acceptors)
+		a.accepts++
+		if w != nil {
+			w.acceptsFrom(l, a, e.TS, cameAt(x, e))
+		}
 	}
 }
 

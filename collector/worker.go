@@ -28,6 +28,8 @@ type worker struct {
 	allowed *cpuSet // CPUs that it may use; nil: not known
 	quota   model.Opt[float64]
 	ended   bool
+
+	listeners []*listener // that it accepts from
 }
 
 // thread takes what a thread did so far.
@@ -43,17 +45,20 @@ func (c *Collector) thread(e *event.Event) {
 	}
 	w.quota = model.Opt[float64]{V: e.Thread.CPUQuota, Known: e.Known(event.FieldCPUQuota)}
 	w.ended = e.Known(event.FieldPhase) && e.Phase == event.PhaseEnd
+	w.tellPace()
 	if e.Known(event.FieldCPU) {
 		w.cpu.set(e.CPU, e.TS)
 	}
 }
 
-// acceptedBy counts an accept for the thread that called it.
-func (c *Collector) acceptedBy(e *event.Event) {
-	if w := c.workerOf(e); w != nil {
+// acceptedBy counts an accept for the thread that called it, and returns that; nil: it is not known.
+func (c *Collector) acceptedBy(e *event.Event) *worker {
+	w := c.workerOf(e)
+	if w != nil {
 		w.accepts++
 		w.ended = false
 	}
+	return w
 }
 
 // workerOf returns the record of the thread that an event names, nil if it names none.

@@ -162,7 +162,7 @@ func (l *listener) demand(pid uint32, before mark) (float64, bool) {
 		if t.pid != pid {
 			continue
 		}
-		if d := difference(t.times.V, threadOf(before.threads, t.tid).times.V); d.WatchedNS > 0 {
+		if d := t.times.V.Since(threadOf(before.threads, t.tid).times.V); d.WatchedNS > 0 {
 			most, known = max(most, float64(d.RunningNS+d.RunqueueNS)/float64(d.WatchedNS)), true
 		}
 	}
@@ -182,7 +182,7 @@ var oneCPUSaturated = rule{
 		if grown(t.accepts, threadOf(before.threads, t.tid).accepts) == 0 && l.work() == 0 {
 			return nil
 		}
-		d := difference(t.times.V, threadOf(before.threads, t.tid).times.V)
+		d := t.times.V.Since(threadOf(before.threads, t.tid).times.V)
 		if d.WatchedNS < int64(window)/2 {
 			return nil
 		}

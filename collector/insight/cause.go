@@ -55,23 +55,21 @@ func (l *listener) cause() cause {
 	return c
 }
 
-// spent finds in what most of the acceptor's time went: that between two accepts, or all of it where it accepted nobody.
+// spent finds in what most of the acceptor's time went: that between two accepts while connections waited, or all of it
+// where it accepted nobody.
 func (l *listener) spent(c *cause, a *model.Acceptor, before mark) {
 	old := threadOf(before.threads, a.TID)
-	all, n := difference(a.Between.V, old.times.V), grown(a.Accepts, old.accepts)
+	all, n := a.Between.V.Since(old.times.V), grown(a.Accepts, old.accepts)
 	if n == 0 {
 		c.spend(all)
 		return
 	}
-	busy := l.busy(a.TID, before)
-	if c.early = busy.WatchedNS < all.WatchedNS/enough; c.early {
+	pace := a.Pace.Since(old.pace)
+	if c.early = !pace.Known(); c.early {
 		return
 	}
-	c.spend(busy)
-	c.each = int64(c.share * float64(busy.WatchedNS) / float64(max(l.acceptsMeanwhile(a.TID, before), 1)))
-	if busy.WatchedNS*10 >= all.WatchedNS*9 { // hardly ever idle: times are told once a second, the time itself is known better
-		c.each = int64(c.share * float64(l.now.ts-before.ts) / float64(n))
-	}
+	c.spend(pace.Times)
+	c.each = int64(c.share * float64(pace.Each(pace.WatchedNS)))
 }
 
 func threadOf(all []thread, tid uint32) thread {
@@ -81,21 +79,6 @@ func threadOf(all []thread, tid uint32) thread {
 		}
 	}
 	return thread{}
-}
-
-// difference returns what a thread did between two moments.
-func difference(now, then model.Times) model.Times {
-	if now.WatchedNS < then.WatchedNS {
-		return now // it is watched anew
-	}
-	d := model.Times{
-		WatchedNS: now.WatchedNS - then.WatchedNS, RunningNS: now.RunningNS - then.RunningNS,
-		RunqueueNS: now.RunqueueNS - then.RunqueueNS, BlockedNS: map[string]int64{},
-	}
-	for in, ns := range now.BlockedNS {
-		d.BlockedNS[in] = ns - then.BlockedNS[in]
-	}
-	return d
 }
 
 // spend finds the way in which most of the time went.
@@ -204,7 +187,7 @@ func (l *listener) idleWho() string {
 
 // idle reports whether the acceptor has nobody to accept, now and for the last seconds.
 func (l *listener) idle(c cause) bool {
-	return c.waitsForWork() && l.now.empty() == 1 && l.now.accepted == l.ago(window).accepted
+	return c.waitsForWork() && l.now.empty() && l.now.accepted == l.ago(window).accepted
 }
 
 // remedy says what to change, by what keeps the acceptor.

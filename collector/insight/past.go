@@ -76,6 +76,7 @@ type thread struct {
 	tid     uint32
 	accepts uint64
 	times   model.Opt[model.Times]
+	pace    model.Pace
 }
 
 // look joins the snapshot with the past. It changes nothing that is remembered.
@@ -216,7 +217,7 @@ func markOf(l *model.Listener, ts int64) mark {
 			m.fdErrors += a.Errors[name]
 		}
 		if a.Between.Known {
-			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between})
+			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between, a.Pace})
 		}
 	}
 	return m
@@ -236,6 +237,9 @@ func sum(m map[string]uint64) (n uint64) {
 	}
 	return n
 }
+
+// empty reports whether the accept queue was found empty.
+func (m *mark) empty() bool { return m.depth.Known && m.depth.V == 0 }
 
 // grown returns how much a count grew. One that became smaller began anew: what it counted was forgotten, or its number
 // was given again.

@@ -179,6 +179,8 @@ type Acceptor struct {
 	Empty uint64 `json:"empty,omitempty"`
 	// Between is what the thread did since it is watched, its waits in accept included. Known while its scheduling is watched.
 	Between Opt[Times] `json:"between,omitzero"`
+	// Pace is how it accepts while connections wait, and what it does between two accepts then.
+	Pace Pace `json:"pace,omitzero"`
 	// OpenFDs and FDLimit are the process's, when an accept failed for want of a descriptor.
 	OpenFDs Opt[uint32] `json:"open_fds,omitzero"`
 	FDLimit Opt[uint64] `json:"fd_limit,omitzero"`

@@ -2,12 +2,73 @@
 
 package model
 
+import "maps"
+
 // Times is how a thread spent its time. The parts add up to WatchedNS.
 type Times struct {
 	WatchedNS  int64            `json:"watched_ns"`
 	RunningNS  int64            `json:"running_ns"`  // on a CPU
 	RunqueueNS int64            `json:"runqueue_ns"` // runnable, waiting for a CPU
 	BlockedNS  map[string]int64 `json:"blocked_ns"`  // asleep, by what it waits in
+}
+
+// Since returns what a thread did since then: all of it, if it has been watched anew.
+func (t Times) Since(then Times) Times {
+	if t.WatchedNS < then.WatchedNS {
+		then = Times{}
+	}
+	d := Times{
+		WatchedNS: t.WatchedNS - then.WatchedNS, RunningNS: t.RunningNS - then.RunningNS,
+		RunqueueNS: t.RunqueueNS - then.RunqueueNS, BlockedNS: make(map[string]int64, len(t.BlockedNS)),
+	}
+	for in, ns := range t.BlockedNS {
+		d.BlockedNS[in] = ns - then.BlockedNS[in]
+	}
+	return d
+}
+
+// Plus returns the sum with a share of other times. It changes neither.
+func (t Times) Plus(more Times, share float64) Times {
+	of := func(ns int64) int64 { return int64(float64(ns) * share) }
+	sum := Times{RunningNS: t.RunningNS + of(more.RunningNS), RunqueueNS: t.RunqueueNS + of(more.RunqueueNS), BlockedNS: maps.Clone(t.BlockedNS)}
+	sum.WatchedNS = sum.RunningNS + sum.RunqueueNS
+	if sum.BlockedNS == nil {
+		sum.BlockedNS = make(map[string]int64, len(more.BlockedNS))
+	}
+	for in, ns := range more.BlockedNS {
+		if ns > 0 {
+			sum.BlockedNS[in] += of(ns)
+		}
+	}
+	for _, ns := range sum.BlockedNS {
+		sum.WatchedNS += ns
+	}
+	return sum
+}
+
+// Pace is how a thread accepts while connections wait. Its Times are what it does then, as they are told about once a
+// second, without waits for work while there was none.
+type Pace struct {
+	Times
+	// Gaps are the times from one accept to the next in which the next connection waited for at least half of the time.
+	Gaps  uint64 `json:"gaps"`
+	GapNS int64  `json:"gap_ns"` // all of them together
+}
+
+// Known reports whether both the pace and what the thread does meanwhile are known.
+func (p *Pace) Known() bool { return p.Gaps > 0 && p.WatchedNS > 0 }
+
+// Each returns how much of that the thread does from one accept to the next, on average.
+func (p *Pace) Each(ns int64) int64 {
+	return int64(float64(p.GapNS) / float64(p.Gaps) * float64(ns) / float64(p.WatchedNS))
+}
+
+// Since returns the pace since then: all of it, if it has been begun anew.
+func (p Pace) Since(then Pace) Pace {
+	if p.Gaps < then.Gaps || p.WatchedNS < then.WatchedNS {
+		return p
+	}
+	return Pace{Times: p.Times.Since(then.Times), Gaps: p.Gaps - then.Gaps, GapNS: p.GapNS - then.GapNS}
 }
 
 // Roles of a worker.

@@ -55,10 +55,14 @@ func errorsText(a *model.Acceptor) string {
 	return strings.Join(parts, ", ")
 }
 
-// between says what the thread does between two accepts, the longest first; "" where its scheduling is not watched.
+// between says what the thread does between two accepts while connections wait, the longest first, and how long; else how it
+// spends its time at all. "" where its scheduling is not watched.
 func between(a *model.Acceptor) string {
-	t := a.Between.V
-	if !a.Between.Known || t.WatchedNS <= 0 {
+	t, paced := a.Between.V, a.Pace.Known()
+	if paced {
+		t = a.Pace.Times
+	}
+	if !a.Between.Known && !paced || t.WatchedNS <= 0 {
 		return ""
 	}
 	type part struct {
@@ -76,8 +80,8 @@ func between(a *model.Acceptor) string {
 			continue
 		}
 		text := p.what
-		if a.Accepts > 0 {
-			text += " " + Dur(p.ns/int64(a.Accepts))
+		if paced {
+			text += " " + Dur(a.Pace.Each(p.ns))
 		}
 		out = append(out, text+" ("+Share(float64(p.ns)/float64(t.WatchedNS))+")")
 	}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"beltrace/collector/event"
+)
+
+// acceptLoop plays one thread that accepts, and what the kernel tells of it.
+type acceptLoop struct {
+	c       *Collector
+	l       uint64
+	now     int64
+	pending []event.Event // accepts and times, in order
+	times   map[string]int64
+	tell    int64 // when its times are told next
+	conn    uint64
+}
+
+const loopTID = 4711
+
+func (a *acceptLoop) add(e event.Event) { a.pending = append(a.pending, e) }
+
+// spend has the thread do something until then; what is a call that it is blocked in, or "".
+func (a *acceptLoop) spend(what string, until int64) {
+	for a.now < until {
+		to := min(until, a.tell)
+		a.times[what] += to - a.now
+		if a.now = to; a.now == a.tell {
+			a.add(a.told())
+			a.tell += 1000 * ms
+		}
+	}
+}
+
+// told is an event with what it did so far.
+func (a *acceptLoop) told() event.Event {
+	t := &event.ThreadTimes{WatchedNS: a.now - 1, BlockedNS: map[string]int64{}}
+	for what, ns := range a.times {
+		if what == "" {
+			t.RunningNS += ns
+		} else {
+			t.BlockedNS[what] += ns
+		}
+	}
+	e := event.Event{TS: a.now, Kind: event.Thread, PID: loopTID, TID: loopTID, Comm: "api", Thread: t}
+	return *e.Set(event.FieldPID, event.FieldTID, event.FieldComm, event.FieldWatchedNS, event.FieldRunningNS, event.FieldBlockedNS)
+}
+
+// arrive puts n connections into the queue.
+func (a *acceptLoop) arrive(n uint64) {
+	for i := range n {
+		e := event.Event{TS: a.now, Kind: event.Established, Conn: a.conn + i, ListenerConn: a.l, Role: event.RoleServer}
+		a.add(*e.Set(event.FieldConn, event.FieldListenerConn, event.FieldRole))
+	}
+}
+
+// accept takes a connection.
+func (a *acceptLoop) accept() {
+	e := event.Event{TS: a.now, Kind: event.Accept, Conn: a.conn, ListenerConn: a.l, PID: loopTID, TID: loopTID, Comm: "api"}
+	a.add(*e.Set(event.FieldConn, event.FieldListenerConn, event.FieldPID, event.FieldTID, event.FieldComm))
+	a.conn++
+}
+
+// TestPace: how long it is from one accept to the next while connections wait, and in what the thread spends it, whenever
+// its times are told: the thread's rests before, between and after bursts have no part in it.
+func TestPace(t *testing.T) {
+	const n, each = 50, 20 * ms
+	for _, rest := range []string{"accept4", "poll", "futex"} {
+		for _, first := range []int64{3, 260, 510, 730, 999} {
+			a := &acceptLoop{c: New(Options{}), l: 1, now: 1, conn: 100, times: map[string]int64{}, tell: first * ms}
+			for range 2 {
+				a.spend(rest, a.now+4300*ms)
+				a.arrive(n)
+				for range n {
+					a.spend("", a.now+ms/10)
+					a.accept()
+					a.spend("clock_nanosleep", a.now+each)
+				}
+			}
+			a.spend(rest, a.now+7000*ms)
+			a.check(t, fmt.Sprintf("rests in %s, told at %d ms", rest, first), each+ms/10)
+		}
+	}
+}
+
+// check hands all to the collector and compares what it says then with what the thread did.
+func (a *acceptLoop) check(t *testing.T, name string, each int64) {
+	t.Helper()
+	listen := event.Event{TS: 1, Kind: event.Listen, Conn: a.l, Backlog: 128}
+	a.c.Add(listen.Set(event.FieldConn, event.FieldBacklog))
+	told := 0
+	for i := range a.pending {
+		a.c.Add(&a.pending[i])
+		for _, f := range a.c.Findings() {
+			ns, known := f.Numbers["between_ns"]
+			if f.ID != "slow-acceptor" || f.Until.Known || !known {
+				continue
+			}
+			told++
+			if share := f.Numbers["between_share"]; math.Abs(ns-share*float64(each)) > 0.02*float64(each) || share < 0.97 || !strings.Contains(f.Text, "sleeps in clock_nanosleep") {
+				t.Errorf("%s, at %d ms: %s", name, a.pending[i].TS/ms, f.Text)
+				return
+			}
+		}
+	}
+	p := a.c.Snapshot(0).Listeners[0].Acceptors[0].Pace
+	if sleeps := p.Each(p.BlockedNS["clock_nanosleep"]); told == 0 || math.Abs(float64(sleeps)-float64(20*ms)) > 0.02*float64(20*ms) {
+		t.Errorf("%s: %d times told, in the end %d ns of %+v", name, told, sleeps, p)
+	}
+}
+
+// TestGaps: a gap is told of where the next connection waited for most of it.
+func TestGaps(t *testing.T) {
+	type taken struct{ came, at int64 }
+	for name, c := range map[string]struct {
+		all  []taken
+		gaps uint64
+		ns   int64
+	}{
+		"the first":                       {[]taken{{10, 50}}, 0, 0},
+		"each finds the thread at rest":   {[]taken{{10, 11}, {50, 51}, {90, 91}}, 0, 0},
+		"two at a time":                   {[]taken{{10, 11}, {10, 31}, {90, 91}, {90, 111}}, 2, 40},
+		"all of a queue, then long work":  {[]taken{{10, 11}, {10, 12}, {10, 13}, {30, 113}, {40, 114}}, 4, 103},
+		"in the midst of its work":        {[]taken{{10, 11}, {20, 31}, {40, 51}}, 2, 40},
+		"shortly before its work is done": {[]taken{{10, 11}, {30, 31}, {49, 51}}, 0, 0},
+		"a clock that runs backwards":     {[]taken{{10, 50}, {10, 40}}, 0, 0},
+	} {
+		p := pace{times: &event.ThreadTimes{}}
+		for _, x := range c.all {
+			p.took(x.at, x.came)
+		}
+		if p.sum.Gaps != c.gaps || p.sum.GapNS != c.ns {
+			t.Errorf("%s: %d gaps, %d ns, want %d and %d", name, p.sum.Gaps, p.sum.GapNS, c.gaps, c.ns)
+		}
+	}
+}
