@@ -3,6 +3,7 @@
 package truth
 
 import (
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -12,24 +13,26 @@ import (
 	"beltrace/collector/live"
 )
 
-// TestListen: a listener's beginning and end, with the backlog that it asked for and the one that it got.
+// TestListen: a listener's beginning and end, with the backlog that it asked for and the one that it got. All are open at the
+// same time: a port that is free again may be the next one's.
 func TestListen(t *testing.T) {
 	p, w := newWatched(t, live.Config{})
 	most := somaxconn(t, p)
-	for _, c := range []struct{ asked, effective int }{{0, 0}, {7, 7}, {most + 1000, most}} {
+	var open []socket
+	var asked, effective []int
+	for _, c := range [][2]int{{0, 0}, {7, 7}, {most + 1000, most}} {
 		for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
-			args := listenArgs{Backlog: c.asked}
-			if err := args.Addr.UnmarshalText([]byte(addr)); err != nil {
-				t.Fatal(err)
-			}
-			l := do[socket](p.server, "listen", args)
-			end := do[[]socket](p.server, "finish", finishArgs{Sockets: []socket{l}})[0]
-			w.settle(p.client)
-			w.counts(l.Local, event.Listen, 1)
-			w.counts(l.Local, event.Unlisten, 1)
-			w.checkListen(l, c.asked, c.effective)
-			w.checkUnlisten(end, c.effective)
+			open = append(open, do[socket](p.server, "listen", listenArgs{Addr: netip.MustParseAddrPort(addr), Backlog: c[0]}))
+			asked, effective = append(asked, c[0]), append(effective, c[1])
 		}
+	}
+	closed := do[[]socket](p.server, "finish", finishArgs{Sockets: open})
+	w.settle(p.client)
+	for i, l := range open {
+		w.counts(l.Local, event.Listen, 1)
+		w.counts(l.Local, event.Unlisten, 1)
+		w.checkListen(l, asked[i], effective[i])
+		w.checkUnlisten(closed[i], effective[i])
 	}
 }
 
