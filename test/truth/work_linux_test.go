@@ -87,7 +87,7 @@ func opWork(a workArgs) (w worked, err error) {
 	w.Returned, w.Untold = testkit.Mono(), queued < 0
 	w.CPU.Least, w.Queued.Least = threadCPU()-w.CPU.Least, threadQueued()-w.Queued.Least
 	w.Queued.Most = threadQueued() - queued
-	w.CPU.Most = threadCPU() - cpu // the last one, as reading the others takes time
+	w.CPU.Most = threadCPU() - cpu   // the last one, as reading the others takes time
 	return w, wholly(restTime, rest) // what comes after is not to be mixed with the work
 }
 
