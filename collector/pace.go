@@ -18,6 +18,13 @@ type pace struct {
 	at    int64              // when that was
 	idle  int64              // since then nobody waited for it so long, until it took the last one
 	rest  string             // what it was blocked in when nobody waited for it, the last time; "": not known
+	held  *spell             // the first, until it is known where the thread rests; nil: none
+}
+
+// spell is what a thread did from one telling of its times to the next.
+type spell struct {
+	model.Times
+	idle, waited int64 // ns in which nobody waited for it, and in which somebody did
 }
 
 // took takes note of an accept at ts of a connection that came into the queue at came. The time since the one before is
@@ -49,23 +56,53 @@ func (p *pace) told(t *event.ThreadTimes, ts, came int64) {
 		p.begin(t, ts)
 		return
 	}
-	idle := p.idle + max(0, came-max(p.last, p.at))
-	d := timesOf(t).Since(timesOf(p.times))
+	s := spell{Times: timesOf(t).Since(timesOf(p.times)), idle: p.idle + max(0, came-max(p.last, p.at))}
+	s.waited = s.WatchedNS - s.idle
 	p.begin(t, ts)
-	waited := d.WatchedNS - idle
-	if waited <= 0 {
-		p.rest = longest(d.BlockedNS)
-		return
+	if s.waited*10 <= s.WatchedNS {
+		p.rest = longest(s.BlockedNS)
 	}
-	for _, in := range slices.Sorted(maps.Keys(d.BlockedNS)) {
-		if waitsForWork(in) || in == p.rest {
-			cut := min(d.BlockedNS[in], idle)
-			d.BlockedNS[in] -= cut
-			d.WatchedNS -= cut
-			idle -= cut
+	if p.held != nil && p.rest != "" {
+		p.add(p.held)
+		p.held = nil
+	}
+	switch s.cutWaits(); {
+	case s.waited <= 0:
+	case p.rest == "" && p.sum.WatchedNS == 0 && s.idle*20 > s.waited:
+		p.held = &s
+	default:
+		p.add(&s)
+	}
+}
+
+// add counts what the thread did while somebody waited for it.
+func (p *pace) add(s *spell) {
+	s.cut(p.rest, s.idle)
+	if p.sum.WatchedNS > 0 { // a thread rests in what it does more than while somebody waited
+		for _, in := range slices.Sorted(maps.Keys(s.BlockedNS)) {
+			s.cut(in, s.BlockedNS[in]-int64(float64(p.sum.BlockedNS[in])/float64(p.sum.WatchedNS)*float64(s.waited)))
 		}
 	}
-	p.sum.Times = p.sum.Plus(d, float64(waited)/float64(d.WatchedNS))
+	p.sum.Times = p.sum.Plus(s.Times, float64(s.waited)/float64(s.WatchedNS))
+}
+
+// cutWaits takes out waits for work, as far as nobody waited.
+func (s *spell) cutWaits() {
+	for _, in := range slices.Sorted(maps.Keys(s.BlockedNS)) {
+		if waitsForWork(in) {
+			s.cut(in, s.idle)
+		}
+	}
+}
+
+// cut takes out ns of a call, as far as nobody waited.
+func (s *spell) cut(in string, ns int64) {
+	ns = max(0, min(ns, s.idle, s.BlockedNS[in]))
+	if ns > 0 {
+		s.BlockedNS[in] -= ns
+		s.WatchedNS -= ns
+		s.idle -= ns
+	}
 }
 
 // longest names what took the longest, "" if nothing did.

@@ -71,11 +71,14 @@ func (a *acceptLoop) accept() {
 // its times are told: the thread's rests before, between and after bursts have no part in it.
 func TestPace(t *testing.T) {
 	const n, each = 50, 20 * ms
-	for _, rest := range []string{"accept4", "poll", "futex"} {
+	for _, rest := range []string{"accept4", "poll", "futex", "futex after the first burst"} {
 		for _, first := range []int64{3, 260, 510, 730, 999} {
 			a := &acceptLoop{c: New(Options{}), l: 1, now: 1, conn: 100, times: map[string]int64{}, tell: first * ms}
-			for range 2 {
-				a.spend(rest, a.now+4300*ms)
+			call, later, _ := strings.Cut(rest, " ")
+			for i := range 2 {
+				if a.spend("", a.now+1); i > 0 || later == "" {
+					a.spend(call, a.now+4300*ms)
+				}
 				a.arrive(n)
 				for range n {
 					a.spend("", a.now+ms/10)
@@ -83,7 +86,7 @@ func TestPace(t *testing.T) {
 					a.spend("clock_nanosleep", a.now+each)
 				}
 			}
-			a.spend(rest, a.now+7000*ms)
+			a.spend(call, a.now+7000*ms)
 			a.check(t, fmt.Sprintf("rests in %s, told at %d ms", rest, first), each+ms/10)
 		}
 	}
