@@ -64,28 +64,37 @@ func (s *Session) loadCopies(a *attached) error {
 	return nil
 }
 
-// missed bounds the events that no copy of their program saw. Of the state program it is known how many its copies saved,
-// but not which left-out runs were for sockets that nobody watches; of the others the smallest count of left-out runs is
-// an upper bound.
+// missed bounds the events that no copy of their program saw.
 func (s *Session) missed() uint64 {
 	var sum uint64
 	for name, a := range s.hooks {
 		if name == probes.End || name == probes.ThreadCalls || name == probes.Running {
 			continue // what is kept of the socket goes when its address is used again, and a call is no event: none is missing
 		}
+		saved := uint64(0)
+		if name == probes.State {
+			saved = s.lost(bpf.KernelLostWhereSAVED)
+		}
 		for i, p := range a.progs {
-			n := leftOut(p)
-			if name == probes.State {
-				n -= min(n, s.lost(bpf.KernelLostWhereSAVED))
-			} else {
-				for _, further := range a.copies[i] {
-					n = min(n, leftOut(further))
-				}
+			var copies []uint64
+			for _, further := range a.copies[i] {
+				copies = append(copies, leftOut(further))
 			}
-			sum += n
+			sum += unseen(leftOut(p), copies, saved)
 		}
 	}
 	return sum
+}
+
+// unseen bounds the events that a program and its further copies did not see, from how many runs of each were left out: no
+// more than of any of them. Of the state program it is known, too, how many its copies saved, but not which left-out runs
+// were for sockets that nobody watches.
+func unseen(program uint64, copies []uint64, saved uint64) uint64 {
+	n := program - min(program, saved)
+	for _, further := range copies {
+		n = min(n, further)
+	}
+	return n
 }
 
 // leftOut asks the kernel how many runs of a program it has left out (counted since 5.12).

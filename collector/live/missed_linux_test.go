@@ -23,3 +23,25 @@ func TestCopies(t *testing.T) {
 		}
 	}
 }
+
+// TestUnseen: what any copy saw is not missing, however many runs of the others were left out.
+func TestUnseen(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		program uint64
+		copies  []uint64
+		saved   uint64
+		want    uint64
+	}{
+		{"no copies", 3, nil, 0, 3},
+		{"a change that the copy saw, of a socket that nobody watches", 4, []uint64{0, 0}, 3, 0},
+		{"all were left out once", 4, []uint64{2, 1}, 3, 1},
+		{"more than the copies saved", 4, []uint64{4, 4}, 3, 1},
+		{"the copies saved all", 3, []uint64{2}, 3, 0},
+		{"what is saved was counted later", 2, []uint64{5}, 3, 0},
+	} {
+		if got := unseen(c.program, c.copies, c.saved); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
