@@ -168,7 +168,7 @@ func TestLanes(t *testing.T) {
 		for i := range r.did {
 			at = append(at, r.judge(t, i)...)
 		}
-		if r.straight == 0 && !testkit.Guest() { // the others were put to sleep once more, by Go
+		if r.straight < len(r.did)/2 && !testkit.Guest() { // the others were put to sleep once more, by Go
 			t.Errorf("%d of %d answers by a thread that was woken to give it", r.straight, len(r.did))
 		}
 		untold = r.untold
@@ -185,7 +185,7 @@ func TestLanes(t *testing.T) {
 		untold += r.untold
 	}
 	at.judge(t)
-	if untold > 1 && !testkit.Guest() {
+	if untold > 0 && !testkit.Guest() {
 		t.Errorf("%d waits are not told", untold)
 	}
 }
