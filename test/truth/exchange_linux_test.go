@@ -50,9 +50,12 @@ func (w *watch) knowsTurns() bool {
 	return false
 }
 
+// leavesOut reports whether programs are often not run here.
+func (w *watch) leavesOut() bool { return leavesOut(w.t) }
+
 // leavesOut reports whether programs are often not run here: 7.x on an emulated CPU.
-func (w *watch) leavesOut() bool {
-	return testkit.Guest() && strings.HasPrefix(kernelRelease(w.t), "7.")
+func leavesOut(t testing.TB) bool {
+	return testkit.Guest() && strings.HasPrefix(kernelRelease(t), "7.")
 }
 
 // seesHeads reports whether first bytes can be read: not before 5.15.

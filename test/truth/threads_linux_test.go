@@ -63,7 +63,11 @@ func TestThreadCalls(t *testing.T) {
 	onceAKernel(t, probes.Sched, probes.Calls)
 	const n = 3
 	r := acceptAndWork(t, []workArgs{{N: n, How: worksByCalls}}, probes.Calls)[0]
-	if least, most := uint64(n*callsEach), uint64(n*callsEach+400); r.did.Syscalls < least || r.did.Syscalls > most {
+	least, most := uint64(n*callsEach), uint64(n*callsEach+400)
+	if leavesOut(t) {
+		least = least * 9 / 10
+	}
+	if r.did.Syscalls < least || r.did.Syscalls > most {
 		t.Errorf("%d system calls, want %d to %d", r.did.Syscalls, least, most)
 	}
 	if !r.worker.Calls.Known || r.worker.Calls.V < r.did.Syscalls {
