@@ -145,12 +145,9 @@ var nobodyAccepts = rule{
 		if l.now.fdErrors > l.ago(span).fdErrors {
 			return nil // somebody tries to: fd-limit says why it fails
 		}
-		since, oldest := l.waitsSince, "for"
+		since := l.waitsSince
 		if len(l.Waiting) > 0 {
 			since = min(since, l.Waiting[0].Since)
-			if l.Waiting[0].PreExisting {
-				oldest = "for more than"
-			}
 		}
 		idle, limit := l.now.ts-max(since, l.lastAccept), deaf
 		if l.lastAccept > 0 {
@@ -159,23 +156,33 @@ var nobodyAccepts = rule{
 		if idle < int64(limit) {
 			return nil
 		}
-		return l.nobody(n, l.now.ts-since, idle, oldest)
+		return l.nobody(n, idle)
 	},
 }
 
-func (l *listener) nobody(n uint64, age, idle int64, oldest string) *evidence {
-	e := &evidence{severity: model.Critical, numbers: l.queueNumbers(), since: l.now.ts - idle, weight: float64(age),
+// nobody says that n connections wait, and that nobody has accepted for idle ns meanwhile.
+func (l *listener) nobody(n uint64, idle int64) *evidence {
+	e := &evidence{severity: model.Critical, numbers: l.queueNumbers(), since: l.now.ts - idle, weight: float64(idle),
 		remedy: "Find out what the threads that should accept are doing (page 7, or: cat /proc/PID/task/*/stack), and close a listener that nobody serves any more."}
-	e.numbers["waiting"], e.numbers["oldest_ns"], e.numbers["idle_ns"] = float64(n), float64(age), float64(idle)
+	e.numbers["waiting"], e.numbers["idle_ns"] = float64(n), float64(idle)
 	var s sentence
-	s.add("", "%s: the oldest %s %s, and nobody ", waits(n), oldest, dur(age))
+	s.add("", "%s", waits(n))
+	if came, known := l.oldest(); known {
+		e.numbers["oldest_ns"] = float64(l.now.ts - came)
+		more := ""
+		if len(l.Waiting) > 0 && l.Waiting[0].PreExisting {
+			more = "more than "
+		}
+		s.add(": ", "the oldest for %s%s", more, dur(l.now.ts-came))
+	}
+	const nobody = ", and nobody "
 	switch {
 	case l.lastAccept == 0 && l.PreExisting:
-		s.add("", "has accepted since the watch began")
+		s.add(nobody, "has accepted since the watch began")
 	case l.lastAccept == 0:
-		s.add("", "has ever accepted")
+		s.add(nobody, "has ever accepted")
 	default:
-		s.add("", "has accepted for %s", dur(idle))
+		s.add(nobody, "has accepted for %s", dur(idle))
 	}
 	if len(l.Acceptors) > 0 {
 		s.add(". ", "%s", l.idleWho())
@@ -186,6 +193,15 @@ func (l *listener) nobody(n uint64, age, idle int64, oldest string) *evidence {
 	}
 	e.text = s.String()
 	return e
+}
+
+// oldest returns when the connection came that waits for the longest time. Where it is not known which ones wait, that is when
+// the queue was last empty, unless somebody accepted since.
+func (l *listener) oldest() (came int64, known bool) {
+	if len(l.Waiting) > 0 {
+		return l.Waiting[0].Since, true
+	}
+	return l.waitsSince, l.lastAccept <= l.waitsSince
 }
 
 func waits(n uint64) string {

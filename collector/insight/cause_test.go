@@ -80,6 +80,28 @@ func TestBurstIsOver(t *testing.T) {
 	}
 }
 
+// TestOldest: the queue was never empty, but whoever waits now has not waited since then, as others were accepted meanwhile.
+func TestOldest(t *testing.T) {
+	for _, known := range []bool{true, false} { // which ones wait
+		var g Engine
+		for half := range int64(40) {
+			accepted := min(half, 20)
+			s := slow(accepted, model.Times{})
+			s.TS = half * int64(Period)
+			l := &s.Listeners[0]
+			l.AcceptQueue = model.Some[uint32](9)
+			if known {
+				l.Waiting = []model.Waiting{{Since: max(0, accepted-1) * int64(Period)}}
+			}
+			g.Tick(s)
+		}
+		f := find(g.Findings(), "nobody-accepts")
+		if f == nil || strings.Contains(f.Text, "the oldest for 10 s, and nobody has accepted for 9.5 s") != known || strings.Contains(f.Text, "oldest") != known {
+			t.Errorf("known %v: %+v", known, f)
+		}
+	}
+}
+
 // TestFullThenClosed: those that waited when a listener closed do not wait now.
 func TestFullThenClosed(t *testing.T) {
 	var g Engine

@@ -27,8 +27,14 @@ var needed = []capability{
 
 const sysAdmin = 1 << unix.CAP_SYS_ADMIN
 
-// effective returns this process's effective capabilities.
+// initialUsers is the link of the initial user namespace, in every kernel (PROC_USER_INIT_INO).
+const initialUsers = "user:[4026531837]"
+
+// effective returns this process's effective capabilities. Those of a further user namespace are none for what we do.
 func effective() uint64 {
+	if ns, err := os.Readlink("/proc/self/ns/user"); err == nil && ns != initialUsers {
+		return 0
+	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
@@ -93,6 +99,18 @@ func openFiles() uint64 {
 		return minFiles
 	}
 	return limit.Cur
+}
+
+// noBPF is what Open says when something else than a missing capability keeps this process from BPF.
+func noBPF(err error) error {
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	return &Unsupported{
+		What: fmt.Sprintf("the kernel refuses BPF to this process although it has the capabilities (%v)", err),
+		Do:   "look for a seccomp filter or a security module: in a container it takes --privileged",
+		Err:  err,
+	}
 }
 
 // noBTF is what Open says when the kernel's types cannot be read.

@@ -93,7 +93,7 @@ type loader struct {
 // newLoader reads the kernel's types.
 func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("lift the memory lock limit: %w", err)
+		return nil, noBPF(fmt.Errorf("lift the memory lock limit: %w", err))
 	}
 	l := &loader{spec: spec, cache: btf.NewCache()}
 	if _, err := l.cache.Kernel(); err != nil {
@@ -106,7 +106,7 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 func (l *loader) makeMaps() error {
 	coll, err := ebpf.NewCollectionWithOptions(l.part(nil), ebpf.CollectionOptions{Cache: l.cache})
 	if err != nil {
-		return fmt.Errorf("create maps: %w", err)
+		return noBPF(fmt.Errorf("create maps: %w", err))
 	}
 	l.maps, l.variables = coll.Maps, coll.Variables
 	return nil
