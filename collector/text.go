@@ -15,7 +15,7 @@ import (
 
 // lineOf puts an event into words.
 func lineOf(e *event.Event) model.EventLine {
-	l := model.EventLine{TS: e.TS, Kind: e.Kind.String(), Conn: e.Conn, PID: e.PID, Comm: e.Comm, Text: text(e)}
+	l := model.EventLine{TS: e.TS, Kind: e.Kind.String(), Conn: e.Conn, PID: e.PID, NetNS: e.NetNS, Comm: e.Comm, Container: e.Container, Role: e.Role, Text: text(e)}
 	if !e.Known(event.FieldConn) {
 		l.Conn = e.ListenerConn
 	}

@@ -79,6 +79,9 @@ func (u *ui) drawList(p painter, a area) {
 
 // emptyText says why there is nothing and what to do.
 func (u *ui) emptyText(t *view.Table) string {
+	if t.Total > 0 && len(t.Unknown) > 0 {
+		return "no " + strings.Join(t.Unknown, ", no ") + " is known of " + view.Plural(t.Total, u.page().One, u.page().Many) + ": Esc drops the filter"
+	}
 	if t.Total > 0 {
 		return "none of " + view.Plural(t.Total, u.page().One, u.page().Many) + " matches " + strconv.Quote(view.Clean(u.filter.Source)) + ": Esc drops the filter"
 	}

@@ -110,6 +110,7 @@ func TestFrames(t *testing.T) {
 		{"explain", showing(viewtest.Busy()), "2e"},
 		{"explain_column", showing(viewtest.Busy()), "2<Right><Right>e"},
 		{"filter", showing(viewtest.Busy()), "3/port:9000"},
+		{"filter_unknown", showing(viewtest.Busy()), "7/event:accept<Enter>"},
 		{"filter_wrong", showing(viewtest.Busy()), "3/port:x"},
 		{"nothing_matches", showing(viewtest.Busy()), "2/nobody<Enter>"},
 		{"sorted", showing(viewtest.Busy()), "3ssssS"},

@@ -226,12 +226,15 @@ type Connection struct {
 
 // EventLine is an event as a person reads it.
 type EventLine struct {
-	TS   int64
-	Kind string
-	Conn uint64
-	PID  uint32 // 0: unknown
-	Comm string
-	Text string // the rest, in words: addresses, times, reasons
+	TS        int64
+	Kind      string
+	Conn      uint64
+	PID       uint32 // 0: unknown
+	NetNS     uint32 // inode number of the network namespace, 0: unknown
+	Comm      string
+	Container string
+	Role      string // of the connection's side that it is about
+	Text      string // the rest, in words: addresses, times, reasons
 }
 
 // Mark is an application moment that a cooperating server noted.

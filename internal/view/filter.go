@@ -23,24 +23,25 @@ type term struct {
 
 // Subject is what a filter looks at in a record. A field that does not apply is empty; no condition on it matches.
 type Subject struct {
-	Ports []uint16 // local and remote
-	PID   uint32
-	Comm  string
-	NetNS uint32
-	State string
-	Role  string
-	Event string
-	Text  string // everything else that free text may find
+	Ports     []uint16 // local and remote
+	PID       uint32
+	Comm      string
+	NetNS     uint32
+	Container string
+	State     string
+	Role      string
+	Event     string
+	Text      string // everything else that free text may find
 }
 
 // filterKeys are the words that a filter knows, with the command line's short flags.
 var filterKeys = map[string]string{
-	"port": "port", "P": "port", "pid": "pid", "p": "pid", "comm": "comm", "netns": "netns",
+	"port": "port", "P": "port", "pid": "pid", "p": "pid", "comm": "comm", "netns": "netns", "container": "container",
 	"state": "state", "role": "role", "event": "event",
 }
 
 // FilterHelp says in one line what can be typed.
-const FilterHelp = "port:8080  pid:4711  comm:nginx  netns:4026531840  state:closed  role:server  event:accept  or any text"
+const FilterHelp = "port:8080  pid:4711  comm:nginx  netns:4026531840  state:closed  role:server  event:read  container:db  or text"
 
 // ParseFilter reads a filter: words such as port:8080, --port 8080, -P 8080, port 8080, pid 12, comm nginx; any other
 // word is searched for. Conditions on different things must all hold, of several on the same one must.
@@ -83,7 +84,7 @@ func splitWord(word string) (key, value string, whole bool, err error) {
 		return key, "", false, nil
 	}
 	if dashed && name != "" {
-		return "", "", false, fmt.Errorf("%s: not a filter; known: port, pid, comm, netns, state, role, event", word)
+		return "", "", false, fmt.Errorf("%s: not a filter; known: port, pid, comm, netns, container, state, role, event", word)
 	}
 	return "", word, true, nil
 }
@@ -98,6 +99,8 @@ func example(key string) string {
 		return "4026531840"
 	case "comm":
 		return "nginx"
+	case "container":
+		return "db"
 	case "state":
 		return "closed"
 	case "role":
@@ -140,6 +143,30 @@ func (f Filter) Match(s Subject) bool {
 	return true
 }
 
+// keys returns the words of the filter, without free text.
+func (f Filter) keys() []string {
+	var out []string
+	for _, t := range f.terms {
+		if t.key != "" {
+			out = append(out, t.key)
+		}
+	}
+	return out
+}
+
+// tells reports whether the subject has what a word asks for, whatever it is.
+func (s Subject) tells(key string) bool {
+	switch key {
+	case "port":
+		return len(s.Ports) > 0
+	case "pid":
+		return s.PID != 0
+	case "netns":
+		return s.NetNS != 0
+	}
+	return map[string]string{"comm": s.Comm, "container": s.Container, "state": s.State, "role": s.Role, "event": s.Event}[key] != ""
+}
+
 func (s Subject) has(key, value string) bool {
 	switch key {
 	case "port":
@@ -148,6 +175,9 @@ func (s Subject) has(key, value string) bool {
 		return s.PID != 0 && strconv.FormatUint(uint64(s.PID), 10) == value
 	case "netns":
 		return strconv.FormatUint(uint64(s.NetNS), 10) == value
+	case "container": // a whole id, too, of which only the beginning is known
+		id := strings.ToLower(s.Container)
+		return strings.Contains(id, value) || len(id) >= 12 && strings.HasPrefix(value, id)
 	case "comm":
 		return strings.Contains(strings.ToLower(s.Comm), value)
 	case "state":

@@ -3,9 +3,12 @@
 package view_test
 
 import (
+	"strings"
 	"testing"
 
+	"beltrace/collector/model"
 	"beltrace/internal/view"
+	"beltrace/internal/view/viewtest"
 )
 
 func TestFilter(t *testing.T) {
@@ -37,7 +40,7 @@ func TestFilterThatIsNone(t *testing.T) {
 		"port:0":       `port "0": a number, for example port:8080`,
 		"--pid -4":     `pid "-4": a number, for example pid:4711`,
 		"--port":       "--port: what? for example port:8080",
-		"--prot 80":    "--prot: not a filter; known: port, pid, comm, netns, state, role, event",
+		"--prot 80":    "--prot: not a filter; known: port, pid, comm, netns, container, state, role, event",
 		"netns /run/x": `netns "/run/x": a number, for example netns:4026531840`,
 	} {
 		_, err := view.ParseFilter(text)
@@ -59,3 +62,52 @@ func FuzzParseFilter(f *testing.F) {
 		filter.Match(view.Subject{Text: text})
 	})
 }
+
+// TestFilterOnEveryPage: a word of a filter selects on every page whose records have what it asks for; elsewhere the page
+// says that this is not known.
+func TestFilterOnEveryPage(t *testing.T) {
+	s := viewtest.Busy()
+	s.Events = []model.EventLine{
+		{TS: 1, Kind: "accept", PID: 4711, Comm: "api", NetNS: 4026531840, Container: "3f9a81c2d7e64b1f", Role: "server"},
+		{TS: 2, Kind: "connect", PID: 4712, Comm: "curl", NetNS: 4026532281, Role: "client"},
+		{TS: 3, Kind: "lost"},
+	}
+	for _, c := range []struct {
+		page, text string
+		of         func(*view.Table) bool // whether it selected what it should
+		unknown    string
+	}{
+		{"events", "role:server", some, ""},
+		{"events", "netns:4026532281", some, ""},
+		{"events", "container:3f9a", some, ""},
+		{"events", "state:closed", none, "state"},
+		{"workers", "netns:4026531840", some, ""},
+		{"workers", "netns:1", none, ""},
+		{"workers", "container:3F9A81C2D7E64B1F0011223344", some, ""},
+		{"workers", "role:acceptor", some, ""},
+		{"workers", "event:accept", none, "event"},
+		{"workers", "port:8080 event:accept role:acceptor", none, "port event"},
+		{"loops", "netns:4026531840", some, ""},
+		{"listeners", "container:3f9a", some, ""},
+		{"listeners", "role:server", none, "role"},
+		{"overview", "container:3f9a", some, ""},
+		{"connections", "role:client", some, ""},
+		{"findings", "netns:4026531840", some, ""},
+	} {
+		p, err := view.PageNamed(c.page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := view.ParseFilter(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := p.Table(view.Input{Snap: s, Filter: f})
+		if !c.of(table) || strings.Join(table.Unknown, " ") != c.unknown {
+			t.Errorf("%s, %s: %d of %d, unknown %v, want %q", c.page, c.text, len(table.Keys), table.Total, table.Unknown, c.unknown)
+		}
+	}
+}
+
+func some(t *view.Table) bool { return len(t.Keys) > 0 && len(t.Keys) < t.Total }
+func none(t *view.Table) bool { return len(t.Keys) == 0 && t.Total > 0 }

@@ -14,7 +14,7 @@ var findingSheet = sheet[*model.Finding]{
 	line:     func(_ Input, f *model.Finding) Line { return Styled("   "+Clean(f.Text), findingStyle(f, Normal)) },
 	key:      findingKey,
 	target:   findingKey,
-	subjects: func(in Input, f *model.Finding) []Subject { return []Subject{findingSubject(in, f)} },
+	subjects: func(in Input, f *model.Finding) []Subject { return findingSubjects(in, f) },
 	columns: []column[*model.Finding]{
 		{Head: Head{Title: "SEVERITY", Min: 11, Max: 11, Up: true, Explain: explainSeverity}, cell: findingSeverity,
 			cmp: func(a, b *model.Finding) int { return cmp.Compare(severityRank(a), severityRank(b)) }},
@@ -34,17 +34,23 @@ func findingKey(f *model.Finding) Key {
 	return Key{Kind: FindingRecord, ID: uint64(f.Since), Name: fmt.Sprint(f.ID, " ", f.Listener.V, " ", f.Subject)}
 }
 
-// findingSubject lets a filter find a finding by its listener.
-func findingSubject(in Input, f *model.Finding) Subject {
-	s := Subject{PID: f.PID.Or(0), State: "open"}
-	if l := findListener(in.Snap, f.Listener.V); f.Listener.Known && l != nil {
+// findingSubjects lets a filter find a finding by its listener, or else its process.
+func findingSubjects(in Input, f *model.Finding) []Subject {
+	s := Subject{PID: f.PID.Or(0)}
+	l := findListener(in.Snap, f.Listener.V)
+	ofListener := f.Listener.Known && l != nil
+	if ofListener {
 		s = listenerSubject(l)
 	}
+	s.State = "open"
 	if f.Until.Known {
 		s.State = "ended"
 	}
 	s.Text = strings.Join([]string{f.ID, f.Severity, f.Subject, f.Text, s.Text}, " ")
-	return s
+	if ofListener {
+		return []Subject{s}
+	}
+	return in.at(s)
 }
 
 func findFinding(s *model.Snapshot, key Key) *model.Finding {

@@ -27,7 +27,7 @@ type loopRow struct {
 var loopSheet = sheet[loopRow]{
 	key:      loopKey,
 	target:   loopKey,
-	subjects: func(_ Input, r loopRow) []Subject { return []Subject{loopSubject(r)} },
+	subjects: func(in Input, r loopRow) []Subject { return in.at(loopSubject(r)) },
 	columns: []column[loopRow]{
 		{Head: Head{Title: "LOOP", Min: 20, Max: 30, Up: true, Cut: CutMiddle, Explain: explainLoop}, cell: loopName,
 			cmp: func(a, b loopRow) int {

@@ -3,6 +3,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"beltrace/collector/model"
@@ -43,6 +44,7 @@ func (p Problem) lines(width, most int) []Line {
 
 // Problems returns what goes wrong now, the worst first: of each listener what is worst.
 func Problems(in Input) []Problem {
+	in = in.placed()
 	var out []Problem
 	told := map[uint64]bool{}
 	for i := range in.Snap.Findings {
@@ -50,7 +52,7 @@ func Problems(in Input) []Problem {
 		switch {
 		case !present(f) || f.Severity == model.Note, f.Listener.Known && told[f.Listener.V]:
 			continue
-		case !in.Filter.Empty() && !in.Filter.Match(findingSubject(in, f)):
+		case !in.Filter.Empty() && !slices.ContainsFunc(findingSubjects(in, f), in.Filter.Match):
 			continue
 		}
 		told[f.Listener.V] = f.Listener.Known

@@ -21,7 +21,7 @@ type ringRow struct {
 var ringSheet = sheet[ringRow]{
 	key:      ringKey,
 	target:   ringKey,
-	subjects: func(_ Input, r ringRow) []Subject { return []Subject{ringSubject(r)} },
+	subjects: func(in Input, r ringRow) []Subject { return in.at(ringSubject(r)) },
 	columns: []column[ringRow]{
 		{Head: Head{Title: "RING", Min: 16, Max: 24, Up: true, Cut: CutMiddle, Explain: explainRing}, cell: ringName,
 			cmp: func(a, b ringRow) int {

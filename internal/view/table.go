@@ -74,6 +74,7 @@ type Input struct {
 	Hist   *History // nil: nothing is known about the past
 	Filter Filter
 	Sort   Sort
+	places map[uint32][]place      // where processes have their sockets; nil: no filter asks for it
 	shown  func(title string) bool // while a second line is made: whether there is a column of that title
 }
 
@@ -120,8 +121,10 @@ type Table struct {
 	Heads []Head
 	Keys  []Key
 	Total int // records before the filter
-	Tall  bool
-	Order Sort // what it is sorted by
+	// Unknown are the words of the filter that ask for what is known of no record here.
+	Unknown []string
+	Tall    bool
+	Order   Sort // what it is sorted by
 
 	cells  func(row, col int) Cell
 	subs   func(row, col int, shown func(title string) bool) Cell
@@ -153,14 +156,9 @@ func (s *sheet[T]) heads() []Head {
 
 // table filters and sorts the records. It does not change recs.
 func (s *sheet[T]) table(in Input, recs []T) *Table {
-	rows := make([]T, 0, len(recs))
-	for _, r := range recs {
-		if in.Filter.Empty() || slices.ContainsFunc(s.subjects(in, r), in.Filter.Match) {
-			rows = append(rows, r)
-		}
-	}
+	rows, unknown := s.filter(in, recs)
 	s.sort(in.Sort, rows)
-	t := &Table{Heads: s.heads(), Total: len(recs), Tall: s.tall || s.line != nil, Order: in.Sort, Keys: make([]Key, len(rows))}
+	t := &Table{Heads: s.heads(), Total: len(recs), Unknown: unknown, Tall: s.tall || s.line != nil, Order: in.Sort, Keys: make([]Key, len(rows))}
 	if s.prefer != nil {
 		s.prefer(t.Heads, rows)
 	}
@@ -181,6 +179,25 @@ func (s *sheet[T]) table(in Input, recs []T) *Table {
 	}
 	t.target = func(row int) Key { return s.target(rows[row]) }
 	return t
+}
+
+// filter returns the records that the filter selects, and its words that ask for what is known of none.
+func (s *sheet[T]) filter(in Input, recs []T) (rows []T, unknown []string) {
+	if in.Filter.Empty() {
+		return slices.Clone(recs), nil
+	}
+	in = in.placed()
+	unknown = in.Filter.keys()
+	for _, r := range recs {
+		subjects := s.subjects(in, r)
+		if slices.ContainsFunc(subjects, in.Filter.Match) {
+			rows = append(rows, r)
+		}
+		unknown = slices.DeleteFunc(unknown, func(key string) bool {
+			return slices.ContainsFunc(subjects, func(s Subject) bool { return s.tells(key) })
+		})
+	}
+	return rows, unknown
 }
 
 func (s *sheet[T]) sort(order Sort, rows []T) {

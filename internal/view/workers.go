@@ -23,7 +23,7 @@ type workRow struct {
 var workerSheet = sheet[workRow]{
 	key:      workerKey,
 	target:   workerKey,
-	subjects: func(_ Input, r workRow) []Subject { return []Subject{workerSubject(r)} },
+	subjects: func(in Input, r workRow) []Subject { return in.at(workerSubject(r)) },
 	columns: []column[workRow]{
 		{Head: Head{Title: "WORKER", Min: 16, Max: 21, Up: true, Cut: CutMiddle, Explain: explainWorker}, cell: workerName,
 			cmp: func(a, b workRow) int {
