@@ -124,6 +124,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 	for _, x := range s.Exchanges {
 		line("exchange", x)
 	}
+	for _, r := range s.Routes {
+		line("route", r)
+	}
 	for _, r := range s.Rings {
 		line("ring", r)
 	}

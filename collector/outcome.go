@@ -79,13 +79,19 @@ func (c *Collector) endAsk(x *conn, a *ask, incomplete bool) {
 	r := &event.Outcome{
 		Protocol: a.msg.Protocol, Summary: summary(a), Phases: p.finish(), Confidence: confidence, Incomplete: incomplete,
 	}
+	e.Set(event.FieldProtocol, event.FieldSummary, event.FieldConfidence, event.FieldIncomplete)
 	if r.Stacks = p.stacks; r.Stacks != nil {
 		e.Set(event.FieldStacks)
 	}
 	start := p.end - sum(r.Phases)
-	r.TotalNS = p.end - start
 	e.Result = r
-	e.Set(event.FieldProtocol, event.FieldSummary, event.FieldPhases, event.FieldTotalNS, event.FieldConfidence, event.FieldIncomplete)
+	if a.answered {
+		r.TotalNS = p.end - start
+		e.Set(event.FieldTotalNS)
+	}
+	if a.answered || len(r.Phases) > 0 {
+		e.Set(event.FieldPhases)
+	}
 	if a.answered && a.out.first >= start {
 		r.TTFBNS = a.out.first - start
 		e.Set(event.FieldTTFBNS)
@@ -218,7 +224,7 @@ func (x *conn) queued() int64 {
 func (c *Collector) exchanged(x *conn, a *ask, e *event.Event, p *partition, start int64) {
 	x.exchanges++
 	if x.role == event.RoleServer {
-		if w := c.workerOf(e); w != nil {
+		if w := c.workerOf(e); w != nil && a.answered {
 			w.answers++
 		}
 	}
@@ -238,8 +244,11 @@ func showExchange(x *conn, a *ask, e *event.Event, start int64) model.Exchange {
 		TS: e.TS, Start: start, Conn: x.id, NetNS: x.netns, Local: addr(x.local), Remote: addr(x.remote),
 		Protocol: r.Protocol, Summary: r.Summary, Method: a.msg.Method, Path: a.msg.Path, Status: a.status,
 		Number: x.exchanges, Route: RouteOf(a.msg.Path),
-		Phases: r.Phases, Stacks: r.Stacks, TotalNS: r.TotalNS, Confidence: r.Confidence, Incomplete: r.Incomplete,
+		Stacks: r.Stacks, TotalNS: opt(e.Known(event.FieldTotalNS), r.TotalNS), Confidence: r.Confidence, Incomplete: r.Incomplete,
 		TTFBNS: opt(e.Known(event.FieldTTFBNS), r.TTFBNS), AckNS: opt(e.Known(event.FieldAckNS), r.AckNS), Marks: r.Marks,
+	}
+	if e.Known(event.FieldPhases) {
+		m.Phases = r.Phases
 	}
 	for _, s := range r.Spans {
 		m.MarkSpans = append(m.MarkSpans, model.MarkSpan{Name: s.Name, FromNS: max(s.From-start, 0), NS: s.To - s.From})

@@ -121,11 +121,13 @@ func (t *route) add(m *model.Exchange, size int) {
 	if isError(m) {
 		t.errors++
 	}
-	t.total.add(m.TotalNS, size)
+	if m.TotalNS.Known {
+		t.total.add(m.TotalNS.V, size)
+		t.phases.add(m.Phases, size)
+	}
 	if m.TTFBNS.Known {
 		t.ttfb.add(m.TTFBNS.V, size)
 	}
-	t.phases.add(m.Phases, size)
 	t.marks.add(m.Marks, size)
 }
 
@@ -200,7 +202,9 @@ func (s *served) add(m *model.Exchange, size int) {
 	if isError(m) {
 		s.errors++
 	}
-	s.total.add(m.TotalNS, size)
+	if m.TotalNS.Known {
+		s.total.add(m.TotalNS.V, size)
+	}
 }
 
 func (s *served) show(now int64) model.Requests {

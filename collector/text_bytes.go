@@ -74,7 +74,9 @@ func (b *words) exchangeText(e *event.Event) {
 		return
 	}
 	b.say(r.Summary)
-	b.say("took " + span(r.TotalNS))
+	if e.Known(event.FieldTotalNS) {
+		b.say("took " + span(r.TotalNS))
+	}
 	most := ""
 	for name, ns := range r.Phases {
 		if most == "" || ns > r.Phases[most] || ns == r.Phases[most] && name < most {

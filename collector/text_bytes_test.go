@@ -16,15 +16,18 @@ func TestTextOfBytes(t *testing.T) {
 	ready := event.Event{Kind: event.Readable, Bytes: 12, Turn: &event.Moves{Unread: 300}}
 	ready.Set(event.FieldBytes, event.FieldUnread)
 	answer := event.Event{Kind: event.Exchange, Result: &event.Outcome{Summary: "GET /a 200", TotalNS: 3_000_000, Incomplete: true, Phases: map[string]int64{"read": 1_000_000, "write": 2_000_000}}}
+	answer.Set(event.FieldTotalNS)
+	unanswered := event.Event{Kind: event.Exchange, Result: &event.Outcome{Summary: "GET /a", Incomplete: true}}
 	for want, e := range map[string]*event.Event{
 		"wrote 1.2 kB, 3 calls, writev":                  &turn,
 		"slept 2.5 ms, in recvfrom 10.0.0.9:5432":        &wait,
 		"12 B new, 300 B wait":                           &ready,
 		"GET /a 200, took 3.0 ms, write 2.0 ms, cut off": &answer,
-		"":                        {Kind: event.Exchange},
-		"waited 7.0 µs for a CPU": {Kind: event.Offcpu, Turn: &event.Moves{}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
-		"slept 1.0 µs":            {Kind: event.Offcpu, Turn: &event.Moves{OffNS: 1000}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
-		"read 0 B":                {Kind: event.Turn, Turn: &event.Moves{Direction: event.DirIn}},
+		"GET /a, cut off":                                &unanswered,
+		"":                                               {Kind: event.Exchange},
+		"waited 7.0 µs for a CPU":                        {Kind: event.Offcpu, Turn: &event.Moves{}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
+		"slept 1.0 µs":                                   {Kind: event.Offcpu, Turn: &event.Moves{OffNS: 1000}, Thread: &event.ThreadTimes{RunqueueNS: 7000}},
+		"read 0 B":                                       {Kind: event.Turn, Turn: &event.Moves{Direction: event.DirIn}},
 	} {
 		if got := text(e); got != want {
 			t.Errorf("%s: %q, want %q", e.Kind, got, want)

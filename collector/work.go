@@ -140,14 +140,14 @@ func (c *Collector) nameHeld(h *model.Held, x *conn) {
 	}
 }
 
-// worked counts an exchange.
+// worked counts an exchange that was answered: of the others nobody knows how long they would have taken.
 func (c *Collector) worked(x *conn, m *model.Exchange) {
 	w, server := c.workOf(x)
-	if w == nil || !server {
+	if w == nil || !server || !m.TotalNS.Known {
 		return
 	}
 	w.Exchanges++
-	w.TotalNS += m.TotalNS
+	w.TotalNS += m.TotalNS.V
 	var app int64
 	for phase, ns := range m.Phases {
 		if _, ok := w.Phases[phase]; !ok && len(w.Phases) >= maxPhases {

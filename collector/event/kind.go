@@ -134,7 +134,7 @@ var kindTable = [kinds]kindInfo{
 	EpollWait:     {"epoll_wait", "a wait of an epoll loop returned", []Field{FieldEpFD, FieldReady, FieldMax, FieldTimeoutMS, FieldInsideNS, FieldBusyNS, FieldErrno}},
 	Loop:          {"loop", "what a thread found in its waits for many descriptors", []Field{FieldLoopKind, FieldEpFD, FieldWatchedNS, FieldWaits, FieldWakeups, FieldMost, FieldEmpty, FieldPolls, FieldSpurious, FieldFailed, FieldMax, FieldInsideNS, FieldBusyNS, FieldFDs, FieldSockets, FieldModes, FieldInterest, FieldAdded, FieldModified, FieldRemoved, FieldReadied, FieldReadiedTS, FieldReadiedFDs, FieldPhase}},
 	LoopBlocked:   {"loop_blocked", "a thread of an event loop slept in another call", []Field{FieldLoopKind, FieldEpFD, FieldOffNS, FieldOn, FieldCount, FieldBusyNS, FieldReady, FieldStack}},
-	Exchange:      {"exchange", "a request was answered", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldStacks, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldMarks, FieldConfidence, FieldIncomplete}},
+	Exchange:      {"exchange", "a request was answered, or its connection ended before", []Field{FieldProtocol, FieldSummary, FieldPhases, FieldStacks, FieldTotalNS, FieldTTFBNS, FieldAckNS, FieldMarks, FieldConfidence, FieldIncomplete}},
 	UringSubmit:   {"uring_submit", "the kernel took an operation from a ring", []Field{FieldRing, FieldOp, FieldUserData}},
 	UringComplete: {"uring_complete", "an operation of a ring is complete", []Field{FieldRing, FieldOp, FieldUserData, FieldRes, FieldLatencyNS, FieldHow}},
 	Ring:          {"ring", "what the operations of a ring came to", []Field{FieldRing, FieldFD, FieldSetup, FieldSQEntries, FieldCQEntries, FieldInFlight, FieldOverflow, FieldOps, FieldSubmits, FieldReaps, FieldPhase}},

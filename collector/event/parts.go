@@ -132,8 +132,8 @@ type Message struct {
 type Outcome struct {
 	Protocol   string              // http1; tcp, tls?, http2?: cut by change of direction; unparsed: no HTTP where a message of it should be
 	Summary    string              // METHOD PATH STATUS: no query, no headers, no body
-	Phases     map[string]int64    // ns by phase; they add up to TotalNS
-	TotalNS    int64               // from the SYN (a connection's first) or the first byte of the request to the last byte first sent
+	Phases     map[string]int64    // ns by phase; they add up to TotalNS, where that is known
+	TotalNS    int64               // from the SYN (a connection's first) or the first byte of the request to the last byte first sent; unknown of a request that was never answered
 	TTFBNS     int64               // to the first byte of the response written
 	AckNS      int64               // from the last byte sent to its acknowledgement
 	Marks      map[string]int64    // ns within marks of the server, by their names: those whose id is the connection's number (SO_COOKIE)

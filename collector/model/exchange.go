@@ -2,9 +2,10 @@
 
 package model
 
-// Exchange is a request and its response. Phases do not overlap and add up to TotalNS.
+// Exchange is a request and its response. Phases do not overlap and add up to TotalNS. Of a request that was never answered
+// TotalNS is unknown, and Phases are what was seen of it.
 type Exchange struct {
-	TS     int64  `json:"ts"`    // its end: the last byte was first sent
+	TS     int64  `json:"ts"`    // its end: the last byte was first sent; never answered: the last that was seen of it
 	Start  int64  `json:"start"` // its SYN, or its first byte
 	Conn   uint64 `json:"conn"`
 	Number uint64 `json:"number"` // of the connection's exchanges, from 1
@@ -20,11 +21,11 @@ type Exchange struct {
 	Status   int              `json:"status,omitempty"`
 	Route    string           `json:"route,omitempty"`  // the path with what identifies single things replaced
 	Server   string           `json:"server,omitempty"` // the server's address, as routes have it
-	Phases   map[string]int64 `json:"phases"`           // ns
+	Phases   map[string]int64 `json:"phases,omitzero"`  // ns; nil: none is known
 	// Stacks are where in its program the thread went to sleep, by phase: of the longest sleep, the innermost function first.
 	// Known while somebody looks at the process's requests.
 	Stacks  map[string][]string `json:"stacks,omitempty"`
-	TotalNS int64               `json:"total_ns"`
+	TotalNS Opt[int64]          `json:"total_ns,omitzero"`
 	TTFBNS  Opt[int64]          `json:"ttfb_ns,omitzero"`
 	AckNS   Opt[int64]          `json:"ack_ns,omitzero"`
 	Marks   map[string]int64    `json:"marks,omitempty"` // ns within the server's own marks
@@ -35,6 +36,18 @@ type Exchange struct {
 	Listener   Opt[uint64] `json:"listener_conn,omitzero"`
 	// Moments are what Enter on a phase shows.
 	Moments Moments `json:"-"`
+}
+
+// SeenNS returns how much of its time was seen: all, or, if it was never answered, its phases.
+func (x *Exchange) SeenNS() int64 {
+	if x.TotalNS.Known {
+		return x.TotalNS.V
+	}
+	var n int64
+	for _, ns := range x.Phases {
+		n += ns
+	}
+	return n
 }
 
 // MarkSpan is what the server said it did from one moment of an exchange to another.
@@ -51,8 +64,8 @@ type Route struct {
 	Method   string                  `json:"method,omitempty"`
 	Route    string                  `json:"route,omitempty"`
 	Count    uint64                  `json:"count"`
-	Errors   uint64                  `json:"errors"` // status 500 and above, and those that were cut off
-	TotalNS  Distribution            `json:"total_ns"`
+	Errors   uint64                  `json:"errors"`   // status 500 and above, and those that were cut off
+	TotalNS  Distribution            `json:"total_ns"` // of those that were answered; so are the phases
 	TTFBNS   Distribution            `json:"ttfb_ns"`
 	Phases   map[string]Distribution `json:"phases"`
 	Marks    map[string]Distribution `json:"marks,omitempty"` // ns within the server's own marks

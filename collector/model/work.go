@@ -4,7 +4,7 @@ package model
 
 // Work is what a server's connections did since the start, summed up. It is never changed once it is shown.
 type Work struct {
-	Exchanges uint64
+	Exchanges uint64           // that were answered
 	TotalNS   int64            // of all exchanges together
 	Phases    map[string]int64 // of them, ns by phase
 	Slept     map[string]Slept // where requests were blocked, by phase, as far as it was looked for

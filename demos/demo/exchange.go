@@ -55,11 +55,13 @@ func Phases(all []model.Exchange, names ...string) []int64 {
 	return out
 }
 
-// Totals returns how long each exchange took.
+// Totals returns how long each exchange took that was answered.
 func Totals(all []model.Exchange) []int64 {
 	var out []int64
 	for i := range all {
-		out = append(out, all[i].TotalNS)
+		if all[i].TotalNS.Known {
+			out = append(out, all[i].TotalNS.V)
+		}
 	}
 	return out
 }

@@ -47,10 +47,9 @@ func (p *Play) Ask(after int64, path string, phases map[string]int64) *model.Exc
 	c := &p.Connections[len(p.Connections)-1]
 	x := model.Exchange{Conn: c.Conn, Number: uint64(len(p.Exchanges) + 1), Local: Server, Remote: c.Remote, Protocol: "http1", Method: "GET", Path: path, Status: 200, Phases: phases,
 		Start: c.Opened + after}
-	for _, ns := range phases {
-		x.TotalNS += ns
-	}
-	x.TS, x.TTFBNS = x.Start+x.TotalNS, model.Some(x.TotalNS-phases["write"]-phases["send"])
+	total := x.SeenNS()
+	x.TotalNS = model.Some(total)
+	x.TS, x.TTFBNS = x.Start+total, model.Some(total-phases["write"]-phases["send"])
 	p.Exchanges = append(p.Exchanges, x)
 	return &p.Exchanges[len(p.Exchanges)-1]
 }

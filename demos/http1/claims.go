@@ -88,10 +88,13 @@ var checkOrder = decide(stepPipelining, Pipelined, func(_ demo.Seen, _ model.Con
 })
 
 var checkHeadOfLine = decide(stepPipelining, Pipelined, func(s demo.Seen, _ model.Connection, all []model.Exchange) demo.Verdict {
-	first, last := all[0].TotalNS, all[len(all)-1].TotalNS
+	first, last := all[0].TotalNS.V, all[len(all)-1].TotalNS.V
 	e := demo.Evidence{}.With("last_took_ns", last).With("first_took_ns", first).With("work_of_each_ns", int64(Work)).
 		With("client_clock_ns", int64(s.Notes["last_answer_ns"]))
-	if last < int64(Pipelined*Work) {
+	switch {
+	case !all[len(all)-1].TotalNS.Known:
+		return demo.Unable("the last request was never answered")
+	case last < int64(Pipelined*Work):
 		return demo.Refute(e, "it took less than all of them one after the other")
 	}
 	return demo.Prove(e)
@@ -100,8 +103,8 @@ var checkHeadOfLine = decide(stepPipelining, Pipelined, func(s demo.Seen, _ mode
 // checkPieces looks at the first answer of the step.
 var checkPieces = decide(stepChunked, 2, func(_ demo.Seen, c model.Connection, all []model.Exchange) demo.Verdict {
 	x := &all[0]
-	after := x.TotalNS - x.TTFBNS.V
-	e := demo.Evidence{}.With("first_byte_ns", x.TTFBNS.V).With("last_byte_ns", x.TotalNS).With("write_calls", int64(c.WriteCalls.V))
+	after := x.TotalNS.V - x.TTFBNS.V
+	e := demo.Evidence{}.With("first_byte_ns", x.TTFBNS.V).With("last_byte_ns", x.TotalNS.V).With("write_calls", int64(c.WriteCalls.V))
 	switch {
 	case !x.TTFBNS.Known:
 		return demo.Unable("the moment of the first byte was not seen")

@@ -51,7 +51,7 @@ var cases = []struct {
 	{"most of the time", nil, checkSend, demo.Proven},
 	{"a slow handler", func(p *demotest.Play) {
 		for i := range Requests {
-			p.Exchanges[i].TotalNS += 100 * ms
+			p.Exchanges[i].TotalNS.V += 100 * ms
 		}
 	}, checkSend, demo.Refuted},
 	{"without delay", nil, checkFree(stepNoDelay, 2), demo.Proven},
@@ -61,12 +61,12 @@ var cases = []struct {
 	{"faster", nil, checkFaster(stepNoDelay), demo.Proven},
 	{"as slow", func(p *demotest.Play) {
 		for i := range p.Exchanges {
-			p.Exchanges[i].TotalNS = 40 * ms
+			p.Exchanges[i].TotalNS.V = 40 * ms
 		}
 	}, checkFaster(stepNoDelay), demo.Refuted},
 	{"as fast", func(p *demotest.Play) {
 		for i := range p.Exchanges {
-			p.Exchanges[i].TotalNS = ms
+			p.Exchanges[i].TotalNS.V = ms
 		}
 	}, checkFaster(stepNoDelay), demo.Unproven},
 }

@@ -43,19 +43,21 @@ func with(step int, judge func(demo.Seen, large) demo.Verdict) func(demo.Seen) d
 }
 
 var checkQuick = with(stepQuick, func(s demo.Seen, x large) demo.Verdict {
-	e := demo.Evidence{}.With("took_ns", x.TotalNS).With("bytes", int64(x.conn.BytesOut.V)).With("write_calls", int64(x.conn.WriteCalls.V)).
+	e := demo.Evidence{}.With("took_ns", x.TotalNS.V).With("bytes", int64(x.conn.BytesOut.V)).With("write_calls", int64(x.conn.WriteCalls.V)).
 		With("client_clock_ns", int64(s.Notes["quick_total_ns"]))
 	switch {
-	case x.TotalNS < int64(Asleep):
+	case !x.TotalNS.Known:
+		return demo.Unable("the request was never answered")
+	case x.TotalNS.V < int64(Asleep):
 		return demo.Prove(e)
-	case x.conn.WindowNS.V < x.TotalNS/2:
-		return demo.Unable(fmt.Sprintf("this machine is too slow: the whole answer took %d ms although somebody read", x.TotalNS/1e6))
+	case x.conn.WindowNS.V < x.TotalNS.V/2:
+		return demo.Unable(fmt.Sprintf("this machine is too slow: the whole answer took %d ms although somebody read", x.TotalNS.V/1e6))
 	}
 	return demo.Refute(e, "it took longer")
 })
 
 var checkWindow = with(stepSlow, func(_ demo.Seen, x large) demo.Verdict {
-	e := demo.Evidence{}.With("window_full_ns", x.conn.WindowNS.V).With("client_slept_ns", int64(Asleep)).With("took_ns", x.TotalNS)
+	e := demo.Evidence{}.With("window_full_ns", x.conn.WindowNS.V).With("client_slept_ns", int64(Asleep)).With("took_ns", x.TotalNS.V)
 	if x.conn.WindowNS.V < int64(Asleep)*6/10 {
 		return demo.Refute(e, "it was full for less")
 	}
@@ -88,10 +90,12 @@ var checkOthers = with(stepOther, func(s demo.Seen, x large) demo.Verdict {
 	for _, o := range s.Requests(stepOther) {
 		if o.Conn != x.Conn && o.Start > x.Start && o.TS < x.TS {
 			meanwhile++
-			times = append(times, o.TotalNS)
+			if o.TotalNS.Known {
+				times = append(times, o.TotalNS.V)
+			}
 		}
 	}
-	e := demo.Evidence{}.With("answered_meanwhile", int64(meanwhile)).With("each_p50_ns", demo.Median(times)).With("the_slow_one_took_ns", x.TotalNS)
+	e := demo.Evidence{}.With("answered_meanwhile", int64(meanwhile)).With("each_p50_ns", demo.Median(times)).With("the_slow_one_took_ns", x.TotalNS.V)
 	if meanwhile < Others {
 		return s.Pending(e, "some were answered later")
 	}

@@ -37,9 +37,9 @@ var cases = []struct {
 	want   demo.State
 }{
 	{"quick", nil, checkQuick, demo.Proven},
-	{"a slow machine", func(p *demotest.Play) { p.Exchanges[0].TotalNS = 2000 * ms }, checkQuick, demo.Unproven},
+	{"a slow machine", func(p *demotest.Play) { p.Exchanges[0].TotalNS.V = 2000 * ms }, checkQuick, demo.Unproven},
 	{"a slow reader instead", func(p *demotest.Play) {
-		p.Exchanges[0].TotalNS, p.Connections[0].WindowNS = 2000*ms, model.Some(1900*ms)
+		p.Exchanges[0].TotalNS.V, p.Connections[0].WindowNS = 2000*ms, model.Some(1900*ms)
 	}, checkQuick, demo.Refuted},
 	{"not whole", func(p *demotest.Play) { p.Connections[0].BytesOut.V = 100 }, checkQuick, demo.Refuted},
 	{"not yet whole", func(p *demotest.Play) { p.Connections[0].BytesOut.V, p.Done = 100, false }, checkQuick, demo.Waiting},

@@ -29,7 +29,7 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		}
 	case LaneRecord:
 		if x, l := findLane(in.Snap, key); l != nil {
-			return l.name(), strings.TrimPrefix(l.words(x.TotalNS/1000)+". "+laneWords, ". ")
+			return l.name(), strings.TrimPrefix(l.words(x.SeenNS()/1000)+". "+laneWords, ". ")
 		}
 	case ListenerRecord:
 		if l := findListener(in.Snap, key.ID); l != nil {

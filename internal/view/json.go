@@ -26,7 +26,9 @@ func JSON(w io.Writer, s *model.Snapshot) error {
 	out.Exchanges = orNone(s.Exchanges)
 	out.Exchanges = slices.Clone(out.Exchanges)
 	for i := range out.Exchanges {
-		out.Exchanges[i].Phases = orEmpty(out.Exchanges[i].Phases)
+		if out.Exchanges[i].TotalNS.Known {
+			out.Exchanges[i].Phases = orEmpty(out.Exchanges[i].Phases)
+		}
 	}
 	out.Routes = slices.Clone(orNone(s.Routes))
 	for i := range out.Routes {

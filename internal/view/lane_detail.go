@@ -42,7 +42,7 @@ func laneSection(d *Detail, x *model.Exchange, width int) {
 		line = Line{{Text: strings.Repeat(" ", rulerName+rulerNumber+2)}}
 	}
 	for _, l := range all {
-		r.add(d, l.name(), optDur(l.RunningNS), r.lane(x, l), Normal, l.words(x.TotalNS/1000), laneKey(x, l))
+		r.add(d, l.name(), optDur(l.RunningNS), r.lane(x, l), Normal, l.words(x.SeenNS()/1000), laneKey(x, l))
 	}
 }
 
@@ -140,7 +140,7 @@ func findLane(s *model.Snapshot, key Key) (*model.Exchange, *Lane) {
 
 // openLane lists what a thread did, one thing after the other.
 func openLane(in Input, x *model.Exchange, l *Lane, width int) *Detail {
-	d := &Detail{Title: Line{{fmt.Sprintf("tid %d  ", l.TID), Strong}, {l.part() + "  ", Normal}, {Clean(requestText(x)), Normal}, {"  " + Dur(x.TotalNS), Dim}}}
+	d := &Detail{Title: Line{{fmt.Sprintf("tid %d  ", l.TID), Strong}, {l.part() + "  ", Normal}, {Clean(requestText(x)), Normal}, {"  " + optDur(x.TotalNS), Dim}}}
 	for _, p := range l.Parts {
 		line := Line{{fmt.Sprintf("%9s  ", "+"+Dur(p.From-x.Start)), Normal}, {fmt.Sprintf("%9s  ", Dur(p.To-p.From)), Strong}, {p.text(), Normal}}
 		if width >= 100 {
@@ -149,7 +149,7 @@ func openLane(in Input, x *model.Exchange, l *Lane, width int) *Detail {
 		d.add(line)
 	}
 	d.add(nil)
-	d.fact("running", Span{optDur(l.RunningNS), Strong}, Span{" of " + Dur(x.TotalNS), Dim})
+	d.fact("running", Span{optDur(l.RunningNS), Strong}, Span{" of " + optDur(x.TotalNS), Dim})
 	d.wrap(laneWords, width)
 	return d
 }

@@ -86,7 +86,7 @@ func TestLanes(t *testing.T) {
 		{"no answer", model.Moments{In: in}, "1/100: 1000000 ? 1000010 blocked 1000020 queue 1000100 run 1000200"},
 		{"threads without a number", model.Moments{In: model.Moves{Oncpu: ms, First: ms + 200, Last: ms + 200}}, ""},
 	} {
-		if got := did(view.Lanes(&model.Exchange{Start: ms, TS: 2 * ms, TotalNS: ms, Moments: tt.m})); got != tt.want {
+		if got := did(view.Lanes(&model.Exchange{Start: ms, TS: 2 * ms, TotalNS: model.Some(ms), Moments: tt.m})); got != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
 		}
 	}
@@ -101,7 +101,7 @@ func TestAnyLanes(t *testing.T) {
 		return model.Moves{Waking: at(), Runnable: at(), Oncpu: at(), Other: at(), Called: at(), First: at(), Last: at(), TID: r.Uint32N(4), LastTID: r.Uint32N(4)}
 	}
 	for range 20_000 {
-		x := model.Exchange{Start: 100, TS: 400, TotalNS: 300, Moments: model.Moments{In: moves(), Out: moves(), SleepsSince: at(), Running: opt(), Runqueue: opt()}}
+		x := model.Exchange{Start: 100, TS: 400, TotalNS: model.Some[int64](300), Moments: model.Moments{In: moves(), Out: moves(), SleepsSince: at(), Running: opt(), Runqueue: opt()}}
 		for _, all := range []*[]model.Sleep{&x.Moments.Sleeps, &x.Moments.OutSleeps} {
 			for from := at(); r.IntN(3) > 0; from = (*all)[len(*all)-1].To + at() {
 				runnable := from + at()/4

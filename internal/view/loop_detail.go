@@ -170,7 +170,7 @@ func servedSection(d *Detail, in Input, served func(*model.Exchange) bool) {
 			d.section("THE LAST REQUESTS THAT IT SERVED")
 		}
 		n++
-		d.link(Line{{pad(in.clock().Time(x.TS), factName), Dim}, {fmt.Sprintf("%8s  ", Dur(x.TotalNS)), Strong}, {Clean(requestText(x)), Normal}}, exchangeKey(x))
+		d.link(Line{{pad(in.clock().Time(x.TS), factName), Dim}, {fmt.Sprintf("%8s  ", optDur(x.TotalNS)), Strong}, {Clean(requestText(x)), Normal}}, exchangeKey(x))
 	}
 }
 

@@ -177,7 +177,7 @@ func findPhase(s *model.Snapshot, key Key) (*model.Exchange, string) {
 // openPhase shows the events of a request that begin a phase, lie in it and end it.
 func openPhase(in Input, x *model.Exchange, name string, width int) *Detail {
 	d := &Detail{Title: Line{{phaseText(name) + "  ", Strong}, {Dur(x.Phases[name]), Strong},
-		{" of " + Dur(x.TotalNS) + "  " + Clean(requestText(x)), Normal}}}
+		{" of " + optDur(x.TotalNS) + "  " + Clean(requestText(x)), Normal}}}
 	var before int64
 	for _, m := range momentsOf(x) {
 		if !m.of(name) {

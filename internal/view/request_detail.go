@@ -25,12 +25,12 @@ func openExchange(in Input, x *model.Exchange, width int) *Detail {
 	if x.Status != 0 {
 		title = append(title, Span{fmt.Sprintf("%d  ", x.Status), Normal})
 	}
-	title = append(title, Span{Dur(x.TotalNS), Strong}, Span{"  " + address(x.Remote) + " → " + address(x.Local), Normal})
+	title = append(title, Span{optDur(x.TotalNS), Strong}, Span{"  " + address(x.Remote) + " → " + address(x.Local), Normal})
 	d := &Detail{Title: title}
 	timeline(d, x, width)
 	laneSection(d, x, width)
 	d.add(nil)
-	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{Dur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{ackLater(x), Normal})
+	d.fact("first byte", Span{optDur(x.TTFBNS), Strong}, Span{"   last byte ", Dim}, Span{optDur(x.TotalNS), Strong}, Span{"   acknowledged ", Dim}, Span{ackLater(x), Normal})
 	served := owner(x.Process)
 	if x.TID.Known {
 		served = append(served, Span{fmt.Sprintf("  tid %d", x.TID.V), Normal})
@@ -61,7 +61,7 @@ const (
 func rulerOf(x *model.Exchange, width int) ruler {
 	r := ruler{bars: max(10, min(40, width-rulerName-rulerNumber-4))}
 	r.words = width - rulerName - rulerNumber - r.bars - 4
-	r.scale = float64(r.bars) / float64(max(x.TotalNS, 1))
+	r.scale = float64(r.bars) / float64(max(x.SeenNS(), 1))
 	return r
 }
 
@@ -235,7 +235,10 @@ func explainExchange(x *model.Exchange) string {
 	if p.ns == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s of %s went to %q", Dur(p.ns), Dur(x.TotalNS), phaseText(p.name))
+	text := fmt.Sprintf("%s of %s went to %q", Dur(p.ns), optDur(x.TotalNS), phaseText(p.name))
+	if !x.TotalNS.Known {
+		text = fmt.Sprintf("It was never answered. %s went to %q", Dur(p.ns), phaseText(p.name))
+	}
 	if w := phaseWords[p.name]; w[1] != "" {
 		text += ": " + w[1]
 	}

@@ -22,8 +22,8 @@ var requestSheet = sheet[*model.Exchange]{
 			cmp: func(a, b *model.Exchange) int { return cmp.Compare(requestText(a), requestText(b)) }},
 		{Head: Head{Title: "ST", Min: 3, Max: 3, Align: Right, Explain: explainStatus}, cell: requestStatus,
 			cmp: bySize(func(x *model.Exchange) float64 { return float64(x.Status) })},
-		{Head: Head{Title: "TOTAL", Min: 7, Max: 7, Align: Right, Explain: explainTotal}, cell: func(_ Input, x *model.Exchange) Cell { return Styled(Dur(x.TotalNS), Strong) },
-			cmp: bySize(func(x *model.Exchange) float64 { return float64(x.TotalNS) })},
+		{Head: Head{Title: "TOTAL", Min: 7, Max: 7, Align: Right, Explain: explainTotal}, cell: func(_ Input, x *model.Exchange) Cell { return Styled(optDur(x.TotalNS), Strong) },
+			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.TotalNS) })},
 		{Head: Head{Title: "TTFB", Min: 7, Max: 7, Align: Right, Priority: 2, Explain: explainTTFB}, cell: func(_ Input, x *model.Exchange) Cell { return Plain(optDur(x.TTFBNS)) },
 			cmp: bySize(func(x *model.Exchange) float64 { return optFloat(x.TTFBNS) })},
 		{Head: Head{Title: "SLOWEST", Min: 20, Max: 28, Up: true, Explain: explainSlowest}, cell: requestSlowest,
@@ -93,7 +93,10 @@ func requestSlowest(_ Input, x *model.Exchange) Cell {
 	if p.ns == 0 {
 		return Styled(None, Dim)
 	}
-	return Cell{{phaseText(p.name) + " ", Normal}, {Share(float64(p.ns) / float64(max(x.TotalNS, 1))), Dim}}
+	if !x.TotalNS.Known {
+		return Plain(phaseText(p.name))
+	}
+	return Cell{{phaseText(p.name) + " ", Normal}, {Share(float64(p.ns) / float64(max(x.SeenNS(), 1))), Dim}}
 }
 
 // phase is a part of an exchange's time.

@@ -85,7 +85,9 @@ func exchangeWords(e *event.Event) string {
 	} else {
 		out = append(out, Clean(r.Protocol))
 	}
-	out = append(out, "took "+Dur(r.TotalNS))
+	if e.Known(event.FieldTotalNS) {
+		out = append(out, "took "+Dur(r.TotalNS))
+	}
 	if e.Known(event.FieldTTFBNS) {
 		out = append(out, "TTFB "+Dur(r.TTFBNS))
 	}

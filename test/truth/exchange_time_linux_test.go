@@ -171,7 +171,7 @@ func (h *handler) judge(t testing.TB, got []fetched, have []model.Exchange) {
 	for i := range have {
 		x := &have[i]
 		checkSum(t, x)
-		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS)...)
+		far = append(far, offBy("total", got[i].Ended-got[i].Begun, x.TotalNS.V)...)
 		far = append(far, offBy("first byte", got[i].First-got[i].Begun, x.TTFBNS.V)...)
 		if inPhase(x, h.phase) < least {
 			wrong = append(wrong, fmt.Sprint(x.Phases))

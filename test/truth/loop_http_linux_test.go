@@ -153,7 +153,7 @@ func TestRequestsOfALoop(t *testing.T) {
 		if inPhase(x, "waiting") > busy*9/10 {
 			right++
 		} else {
-			t.Logf("the loop served others for %v: %v of %v", busy, x.Phases, time.Duration(x.TotalNS))
+			t.Logf("the loop served others for %v: %v of %v", busy, x.Phases, time.Duration(x.TotalNS.V))
 		}
 	}
 	if w.leavesOut() {

@@ -27,12 +27,9 @@ func exchanges() []model.Exchange {
 		if x.Protocol == "" {
 			x.Protocol, x.Method = "http1", "GET"
 		}
-		for _, ns := range x.Phases {
-			x.TotalNS += ns
+		if x.Start = x.TS - x.SeenNS(); !x.Incomplete {
+			x.TotalNS = model.Some(x.SeenNS())
 		}
-	}
-	for i := range out {
-		out[i].Start = out[i].TS - out[i].TotalNS
 	}
 	out[0].Moments, out[2].Moments = moments(out[0].Start), model.Moments{
 		In:     model.Moves{Readable: out[2].Start, First: out[2].Start + 9*us, Last: out[2].Start + 9*us, TID: 4712, LastTID: 4712, Bytes: 120},
@@ -49,8 +46,8 @@ func exchanges() []model.Exchange {
 func Relayed() *model.Snapshot {
 	s := Busy()
 	x := &s.Exchanges[0]
-	x.TotalNS = 60 * ms
-	x.Start, x.Confidence, x.Marks, x.MarkSpans = x.TS-x.TotalNS, "guess", nil, nil
+	x.TotalNS = model.Some(int64(60 * ms))
+	x.Start, x.Confidence, x.Marks, x.MarkSpans = x.TS-x.TotalNS.V, "guess", nil, nil
 	x.Phases = map[string]int64{"runqueue": ms, "read": 10 * us, "app.running": 32*ms + 890*us, "app.blocked:futex": 25*ms + 900*us, "app.runqueue": 100 * us, "write": 100 * us}
 	x.TTFBNS = model.Some(int64(59*ms + 900*us))
 	at := func(us0 int64) int64 { return x.Start + us0*us }
