@@ -105,6 +105,20 @@ func TestInTmux(t *testing.T) {
 	x.until("WAITING NOW  2")
 	x.press("Escape")
 	x.until("LISTENER")
+	x.press("Enter")
+	x.until("WAITING NOW  2")
+	x.press("e")
+	x.until("Esc closes")
+	x.press("Escape", "Escape") // at once: the window, then the record
+	x.until("LISTENER")
+	x.press("Enter")
+	x.until("WAITING NOW  2")
+	x.press("e")
+	x.until("Esc closes")
+	x.press("Escape", "Escape", "Escape", "3") // and the same with more of them
+	x.until("REMOTE")
+	x.press("2")
+	x.until("LISTENER")
 	x.press("Escape", "3") // at once, as over a slow line
 	x.until("REMOTE")
 	x.press("/")

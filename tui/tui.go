@@ -70,9 +70,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	app := tview.NewApplication().EnablePaste(true).SetRoot(u, true)
-	if o.screen != nil {
-		app.SetScreen(o.screen)
+	app := tview.NewApplication().SetRoot(u, true)
+	if err := begin(app, o.screen); err != nil {
+		return fmt.Errorf("dashboard: %w", err)
 	}
 	// The goroutine ends by stopping the application, and so is never inside QueueUpdateDraw when nobody reads it;
 	// only a screen that fails leaves it there, which is why nobody waits for it.
@@ -80,6 +80,23 @@ func Run(ctx context.Context, o Options) error {
 	if err := app.Run(); err != nil {
 		return fmt.Errorf("dashboard: %w", err)
 	}
+	return nil
+}
+
+// begin gives the application its screen; nil is the terminal.
+func begin(app *tview.Application, s tcell.Screen) error {
+	if s != nil {
+		app.SetScreen(s).EnablePaste(true)
+		return nil
+	}
+	terminal, err := newTerminal()
+	if err != nil {
+		return err
+	}
+	if app.SetScreen(terminal); terminal.err != nil {
+		return terminal.err
+	}
+	app.EnablePaste(true) // after the screen has begun: tview leaves a screen that it is given as it is
 	return nil
 }
 
