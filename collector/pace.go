@@ -75,9 +75,13 @@ func (p *pace) told(t *event.ThreadTimes, ts, came int64) {
 	}
 }
 
-// add counts what the thread did while somebody waited for it.
+// add counts what the thread did while somebody waited for it. If it did much else besides resting while nobody waited, as
+// an event loop may, that cannot be told apart: then nothing counts.
 func (p *pace) add(s *spell) {
 	s.cut(p.rest, s.idle)
+	if s.idle*4 > s.waited {
+		return
+	}
 	if p.sum.WatchedNS > 0 { // a thread rests in what it does more than while somebody waited
 		for _, in := range slices.Sorted(maps.Keys(s.BlockedNS)) {
 			s.cut(in, s.BlockedNS[in]-int64(float64(p.sum.BlockedNS[in])/float64(p.sum.WatchedNS)*float64(s.waited)))

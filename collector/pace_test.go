@@ -143,3 +143,33 @@ func TestGaps(t *testing.T) {
 		}
 	}
 }
+
+// TestUnevenPace: what the thread does while connections wait is told where it is known, and how long each time only where it
+// takes one after the other.
+func TestUnevenPace(t *testing.T) {
+	for name, c := range map[string]struct {
+		accepts       [][2]int64 // when, and when the connection came; ms of the second
+		blocked       map[string]int64
+		known, steady bool
+	}{
+		"one after the other":         {[][2]int64{{1000, 1000}, {1200, 1000}, {1400, 1000}, {1600, 1000}, {1800, 1000}}, map[string]int64{"epoll_wait": 200, "recvfrom": 800}, true, true},
+		"one at a time, half-way":     {[][2]int64{{1300, 1240}, {1600, 1540}, {1900, 1840}}, map[string]int64{"epoll_wait": 820, "clock_nanosleep": 180}, true, false},
+		"all that wait at once":       {[][2]int64{{1300, 1150}, {1300, 1150}, {1300, 1150}, {1800, 1650}, {1800, 1650}}, map[string]int64{"epoll_wait": 700, "recvfrom": 300}, true, false},
+		"something else between them": {[][2]int64{{1300, 1280}, {1320, 1280}, {1340, 1280}}, map[string]int64{"epoll_wait": 500, "clock_nanosleep": 440, "recvfrom": 60}, false, false},
+	} {
+		p := pace{rest: "epoll_wait"}
+		p.begin(&event.ThreadTimes{WatchedNS: 1000 * ms}, 1000*ms)
+		p.last = 900 * ms
+		for _, a := range c.accepts {
+			p.took(a[0]*ms, a[1]*ms)
+		}
+		now := &event.ThreadTimes{WatchedNS: 2000 * ms, BlockedNS: map[string]int64{}}
+		for in, n := range c.blocked {
+			now.BlockedNS[in] = n * ms
+		}
+		p.told(now, 2000*ms, 2000*ms)
+		if got := p.show(whole); got.Known() != c.known || got.Steady() != c.steady {
+			t.Errorf("%s: %+v, known %v, steady %v", name, got, got.Known(), got.Steady())
+		}
+	}
+}

@@ -47,7 +47,10 @@ var slowAcceptor = rule{
 		s.add("; ", "%s/s arrive, %s/s are accepted", digits(l.rate(before.established, l.now.established, before.ts)), digits(l.rate(before.accepted, l.now.accepted, before.ts)))
 		c := l.cause()
 		if c.way != "" {
-			e.numbers["between_ns"], e.numbers["between_share"] = float64(c.each), c.share
+			e.numbers["between_share"] = c.share
+		}
+		if c.each > 0 {
+			e.numbers["between_ns"] = float64(c.each)
 		}
 		s.add(". ", "%s", l.who())
 		e.text = s.String()

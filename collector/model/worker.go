@@ -55,10 +55,14 @@ type Pace struct {
 	GapNS int64  `json:"gap_ns"` // all of them together
 }
 
-// Known reports whether both the pace and what the thread does meanwhile are known.
-func (p *Pace) Known() bool { return p.Gaps > 0 && p.WatchedNS > 0 }
+// Known reports whether it is known what the thread does while connections wait.
+func (p *Pace) Known() bool { return p.WatchedNS > 0 }
 
-// Each returns how much of that the thread does from one accept to the next, on average.
+// Steady reports whether the gaps are most of the time in which connections wait: not where the thread takes all that wait at
+// once, or each waits for a part of what the thread does.
+func (p *Pace) Steady() bool { return p.Known() && p.Gaps > 0 && 2*p.GapNS >= p.WatchedNS }
+
+// Each returns how much of that the thread does from one accept to the next, on average. It must be Steady.
 func (p *Pace) Each(ns int64) int64 {
 	return int64(float64(p.GapNS) / float64(p.Gaps) * float64(ns) / float64(p.WatchedNS))
 }
