@@ -93,7 +93,7 @@ func (p *pace) add(s *spell) {
 // cutWaits takes out waits for work, as far as nobody waited.
 func (s *spell) cutWaits() {
 	for _, in := range slices.Sorted(maps.Keys(s.BlockedNS)) {
-		if waitsForWork(in) {
+		if model.WaitsForWork(in) {
 			s.cut(in, s.idle)
 		}
 	}
@@ -167,8 +167,3 @@ func (w *worker) acceptsFrom(l *listener, a *acceptor, ts, came int64) {
 
 // maxPaces bounds the listeners of which a thread's pace is known.
 const maxPaces = 64
-
-// waitsForWork reports whether threads wait for something to do in that call.
-func waitsForWork(call string) bool {
-	return call == "accept" || call == "accept4" || call == "io_uring_enter" || waitsForMany(call)
-}

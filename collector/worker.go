@@ -5,7 +5,6 @@ package collector
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"beltrace/collector/event"
 	"beltrace/collector/model"
@@ -152,7 +151,7 @@ func (w *worker) role() string {
 	for what, ns := range w.times.BlockedNS {
 		all += ns
 		switch {
-		case waitsForMany(what):
+		case model.WaitsForMany(what):
 			loop += ns
 		case what == "accept" || what == "accept4":
 			accept += ns
@@ -165,9 +164,4 @@ func (w *worker) role() string {
 		return model.RoleLoop
 	}
 	return model.RoleWorker
-}
-
-// waitsForMany reports whether a system call waits for whichever of several descriptors is ready first.
-func waitsForMany(call string) bool {
-	return strings.HasPrefix(call, "epoll_") || strings.HasPrefix(call, "poll") || call == "ppoll" || strings.HasPrefix(call, "select") || call == "pselect6"
 }

@@ -107,15 +107,7 @@ func (c *cause) spend(t model.Times) {
 func (c *cause) sleeps() bool { return c.way == blocked && strings.Contains(c.in, "nanosleep") }
 
 // waitsForWork reports whether it is blocked where threads wait for something to do.
-func (c *cause) waitsForWork() bool { return c.way == blocked && waitsForWork(c.in) }
-
-func waitsForWork(in string) bool {
-	switch in {
-	case "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "io_uring_enter":
-		return true
-	}
-	return false
-}
+func (c *cause) waitsForWork() bool { return c.way == blocked && model.WaitsForWork(c.in) }
 
 // who says who accepts, and what keeps that thread from accepting sooner.
 func (l *listener) who() string {

@@ -12,6 +12,20 @@ type Times struct {
 	BlockedNS  map[string]int64 `json:"blocked_ns"`  // asleep, by what it waits in
 }
 
+// WaitsForMany reports whether a system call, by its name, waits for whichever of several descriptors is ready first.
+func WaitsForMany(call string) bool {
+	switch call {
+	case "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6":
+		return true
+	}
+	return false
+}
+
+// WaitsForWork reports whether a thread that has nothing to do waits in a system call, by its name.
+func WaitsForWork(call string) bool {
+	return call == "accept" || call == "accept4" || call == "io_uring_enter" || WaitsForMany(call)
+}
+
 // Since returns what a thread did since then: all of it, if it has been watched anew.
 func (t Times) Since(then Times) Times {
 	if t.WatchedNS < then.WatchedNS {

@@ -55,8 +55,8 @@ func errorsText(a *model.Acceptor) string {
 	return strings.Join(parts, ", ")
 }
 
-// between says what the thread does between two accepts while connections wait, the longest first, and how long if it is steady; else how it
-// spends its time at all. "" where its scheduling is not watched.
+// between says what the thread does between two accepts while connections wait, the longest first, and how long if it is
+// steady; else how it spends its time at all. "" where its scheduling is not watched.
 func between(a *model.Acceptor) string {
 	t, paced := a.Between.V, a.Pace.Known()
 	if paced {

@@ -83,19 +83,10 @@ func explainWorkerNow(in Input, w *model.Worker) string {
 		return text + "It computes without a pause: nothing else can be done by this thread."
 	case len(most) > 0 && most[0].what == "throttled":
 		return text + "Its cgroup has used up its CPU quota (cpu.max): it would run, and may not before the next period begins (throttle_cfs_rq, every 100 ms)."
-	case len(most) > 0 && waitsForWork(most[0].what):
+	case len(most) > 0 && model.WaitsForWork(most[0].what):
 		return text + "It waits in " + most[0].what + " most of the time: for work. That is as it should be."
 	case len(most) > 0:
 		return text + "Most of its sleep is in " + Clean(most[0].what) + ": while it is there, it can neither accept nor answer."
 	}
 	return text
-}
-
-// waitsForWork reports whether a thread that has nothing to do waits in that system call.
-func waitsForWork(call string) bool {
-	switch call {
-	case "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "io_uring_enter":
-		return true
-	}
-	return false
 }
