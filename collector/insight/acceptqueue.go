@@ -11,9 +11,14 @@ import (
 // fullAgo is how long a refusal counts as present.
 const fullAgo = span
 
-// isFull reports whether the accept queue is full now: with a backlog of N it holds N+1.
+// isFull reports whether the accept queue is full now, or was when the listener closed: with a backlog of N it holds N+1.
 func (l *listener) isFull() bool {
-	return l.State != model.StateClosed && l.AcceptQueue.Known && l.Backlog.Known && l.AcceptQueue.V > l.Backlog.V
+	return l.AcceptQueue.Known && l.Backlog.Known && l.AcceptQueue.V > l.Backlog.V
+}
+
+// justClosed reports whether the listener has closed since the last moment.
+func (l *listener) justClosed() bool {
+	return l.State == model.StateClosed && !l.last().closed
 }
 
 // acceptQueueFull: connections are refused because nobody takes the finished ones away fast enough.
@@ -25,7 +30,9 @@ var acceptQueueFull = rule{
 	listener: func(l *listener) *evidence {
 		before := l.ago(fullAgo)
 		recent := grown(l.now.full, before.full)
-		if recent == 0 && !l.isFull() {
+		others := grown(l.now.unknown, before.unknown)
+		present := l.State != model.StateClosed || others > 0 || l.justClosed()
+		if recent == 0 && !(l.isFull() && present) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, numbers: l.queueNumbers(), remedy: l.remedy()}
@@ -34,7 +41,6 @@ var acceptQueueFull = rule{
 		}
 		var s sentence
 		l.sayQueue(&s)
-		others := grown(l.now.unknown, before.unknown)
 		switch {
 		case recent > 0:
 			e.severity = model.Critical
@@ -84,13 +90,13 @@ var acceptQueueFull = rule{
 // sayQueue says how full the accept queue is.
 func (l *listener) sayQueue(s *sentence) {
 	switch {
-	case l.isFull():
-		s.add("", "accept queue full: %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
 	case l.State == model.StateClosed:
 		s.add("", "accept queue was full, until the listener closed")
 		if l.Backlog.Known {
 			s.add("; ", "the backlog was %d", l.Backlog.V)
 		}
+	case l.isFull():
+		s.add("", "accept queue full: %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
 	case l.AcceptQueue.Known && l.Backlog.Known:
 		s.add("", "accept queue was full; now %d wait, the backlog is %d", l.AcceptQueue.V, l.Backlog.V)
 	default:
@@ -100,13 +106,14 @@ func (l *listener) sayQueue(s *sentence) {
 
 // sayUnplaced adds what the namespace counted where nothing is known of the listener itself, and returns the severity.
 func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
-	if l.space == nil || l.Overflows.Known || len(l.SYNDrops) > 0 {
-		s.add("; ", "further clients will be refused")
-		return model.Warning
+	n := uint64(0)
+	if l.space != nil && !l.Overflows.Known && len(l.SYNDrops) == 0 {
+		n = grown(l.space.now.overflows, l.space.ago(fullAgo).overflows)
 	}
-	n := grown(l.space.now.overflows, l.space.ago(fullAgo).overflows)
 	if n == 0 {
-		s.add("; ", "further clients will be refused")
+		if l.State != model.StateClosed {
+			s.add("; ", "further clients will be refused")
+		}
 		return model.Warning
 	}
 	s.add("; ", "its network namespace counts %d refused in the last 10 s, and this kernel does not tell at which listener", n)

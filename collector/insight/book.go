@@ -77,12 +77,19 @@ func (b *book) update(now int64, all []found) bool {
 		case e.last == now:
 		case !e.told:
 			delete(b.open, k)
-		case now-e.last >= int64(keep):
+		case now-e.last >= int64(keep), b.cameTrue(k):
 			delete(b.open, k)
 			b.end(e)
 		}
 	}
 	return changed
+}
+
+// cameTrue reports whether what a finding foretells holds.
+func (b *book) cameTrue(k key) bool {
+	k.rule = place(rules[k.rule].foretells)
+	_, ok := b.open[k]
+	return ok
 }
 
 // take renews a finding, or begins one.

@@ -3,6 +3,7 @@
 package insight
 
 import (
+	"strings"
 	"testing"
 
 	"beltrace/collector/model"
@@ -80,5 +81,72 @@ func TestLookingRemembersNothing(t *testing.T) {
 	}
 	if g.Findings() != nil || len(g.book.open) != 0 || len(g.past.listeners) != 0 {
 		t.Errorf("%+v is remembered", g)
+	}
+}
+
+// TestFullUntilClosed: of a listener that has closed it is told that its queue was full, once it was seen or somebody was
+// refused, and nothing of clients to come.
+func TestFullUntilClosed(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		opened            int // moments in which it was seen with a full queue
+		depth             uint32
+		unknown           uint64
+		severity, refused string
+	}{
+		{"full", 2, 9, 0, model.Warning, ""},
+		{"full and refused", 2, 9, 7, model.Critical, "7 refused"},
+		{"never seen", 0, 9, 7, model.Critical, "7 refused"},
+		{"never seen, nobody refused", 0, 9, 0, model.Warning, ""},
+		{"refused for another reason", 0, 8, 7, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var g Engine
+			ts := int64(0)
+			tick := func(state string) {
+				ts += int64(Period)
+				s := withQueue(ts, 1, c.depth)
+				s.Listeners[0].State = state
+				if state == model.StateClosed && c.unknown > 0 {
+					s.Listeners[0].SYNDrops = map[string]uint64{unknown: c.unknown}
+				}
+				g.Tick(s)
+			}
+			for range c.opened {
+				tick(model.StateListening)
+			}
+			tick(model.StateClosed)
+			for range 60 {
+				f := find(g.Findings(), "accept-queue-full")
+				if c.severity == "" {
+					if f != nil {
+						t.Fatalf("found %+v", f)
+					}
+					return
+				}
+				if f == nil || f.Severity != c.severity || !strings.Contains(f.Text, "was full, until the listener closed; the backlog was 8") ||
+					!strings.Contains(f.Text, c.refused) || strings.Contains(f.Text, "will be") {
+					t.Fatalf("found %+v", f)
+				}
+				tick(model.StateClosed)
+			}
+			if f := g.Findings()[0]; !f.Until.Known || len(g.Findings()) != 1 {
+				t.Errorf("it holds for ever: %+v", g.Findings())
+			}
+		})
+	}
+}
+
+// TestForecastCameTrue: the forecast that a queue will be full ends when it is.
+func TestForecastCameTrue(t *testing.T) {
+	var g Engine
+	ts := int64(0)
+	for depth := uint32(1); depth <= 9; depth++ {
+		ts += int64(Period)
+		g.Tick(withQueue(ts, 1, depth))
+	}
+	f, full := find(g.Findings(), "accept-queue-filling"), find(g.Findings(), "accept-queue-full")
+	if full == nil || full.Until.Known || f == nil || f.Until != model.Some(ts-int64(Period)) {
+		t.Errorf("the queue is full: %+v, and will be: %+v", full, f)
 	}
 }

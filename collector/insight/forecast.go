@@ -13,7 +13,8 @@ const ahead = 60.0
 
 // acceptQueueFilling is a forecast: at the present rates the accept queue will be full, or it settles below.
 var acceptQueueFilling = rule{
-	id: "accept-queue-filling",
+	id:        "accept-queue-filling",
+	foretells: acceptQueueFull.id,
 	mechanism: "More connections come out of handshakes (inet_csk_complete_hashdance) than accept() takes away (inet_csk_accept), so the queue grows by the difference. " +
 		"Where it settles, its length is the arrivals per second times the wait of each (Little's law). With a backlog of N it holds N+1; then the kernel refuses.",
 	listener: func(l *listener) *evidence {

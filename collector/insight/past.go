@@ -47,6 +47,7 @@ type listener struct {
 // mark is what is remembered of a listener at one moment. All counts began at 0 with the watch or the listener.
 type mark struct {
 	ts                    int64
+	closed                bool
 	depth, syn            opt32
 	established, accepted uint64
 	full                  uint64 // refusals because the accept queue was full
@@ -194,7 +195,7 @@ func remember[T any](all []T, now T) []T {
 
 func markOf(l *model.Listener, ts int64) mark {
 	m := mark{
-		ts: ts, depth: l.AcceptQueue, syn: l.SYNQueue, established: l.Established, accepted: l.Accepted,
+		ts: ts, closed: l.State == model.StateClosed, depth: l.AcceptQueue, syn: l.SYNQueue, established: l.Established, accepted: l.Accepted,
 		full:    max(l.SYNDrops[acceptFull], l.Overflows.V),
 		synFull: l.SYNDrops[synFull] + l.SYNDrops[synLimit],
 		unknown: l.SYNDrops[unknown], finalACKs: sum(l.ACKDrops),

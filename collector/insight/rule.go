@@ -19,8 +19,9 @@ type rule struct {
 	// space says what is wrong in a network namespace of which no listener gave evidence; nil: nothing. The rule may have none.
 	space func(n *space) *evidence
 	// tells reports whether this kernel says of a listener what space is about: then it is of others, or the listener gave evidence.
-	tells func(*model.Listener) bool
-	apart bool // that of the namespace is about something else: it holds whatever its listeners give
+	tells     func(*model.Listener) bool
+	foretells string // the rule's id whose finding this one is a forecast of: it ends when that begins
+	apart     bool   // that of the namespace is about something else: it holds whatever its listeners give
 	// loop says what is wrong with an event loop. A rule has it, or the first two, or the next.
 	loop func(l *loop) *evidence
 	// ring says what is wrong with an io_uring.
