@@ -66,11 +66,10 @@ func (s *Session) settleSpace(sp *space, ino uint32, claims []claim) {
 // last one it is read now. False: it cannot be read.
 func (s *Session) room(sp *space, ino uint32, last bool) (uint64, bool) {
 	if last {
-		sp.moved = true
 		s.readCounters(sp, ino)
 	}
 	total := sp.now.ListenDrops
-	return total - min(total, sp.acks+sp.syns), sp.have.Has(event.FieldListenDrops)
+	return total - min(total, sp.acks+sp.syns), sp.have.Has(event.FieldListenDrops) && !sp.unread
 }
 
 // share tells how many of the claimed refusals are each listener's when there were no more than room: what is left when
@@ -92,9 +91,8 @@ func share(room uint64, claimed []uint64) (each []uint64, somewhere uint64) {
 	return each, somewhere
 }
 
-// acksIn adds up the final ACKs that a namespace's listeners have refused, those that have ended too.
-func (s *Session) acksIn(ino uint32) uint64 {
-	sum := s.spaces.of(ino).ended
+// acksIn adds up the final ACKs that a namespace's present listeners have refused.
+func (s *Session) acksIn(ino uint32) (sum uint64) {
 	for _, st := range s.listeners {
 		if st.netns == ino {
 			sum += st.acks

@@ -117,6 +117,7 @@ func (s *Session) note(raw []byte, e *event.Event) {
 	switch e.Kind {
 	case event.Listen:
 		s.listeners[e.Conn] = &listenerState{netns: e.NetNS}
+		s.enter(e)
 	case event.Accept, event.SYN, event.SYNDrop:
 		s.noteBusy(e)
 	case event.AcceptError:

@@ -232,3 +232,60 @@ func TestRefusedSomewhere(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The number of a namespace that is gone is given to the next one: what the old one had counted, and what was told of it,
+// is not the new one's.
+func TestSpaceNumberComesBack(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, listeners: map[uint64]*listenerState{}}
+	old := event.Space{ListenDrops: 30, ListenOverflows: 30}
+	sp := &space{base: old, read: old}
+	s.spaces.known = map[uint32]*space{0: sp}
+	sp.count(&event.Space{ListenDrops: 40, ListenOverflows: 40})
+	if sp.now.ListenDrops != 10 {
+		t.Fatalf("the same namespace counts %d, want 10", sp.now.ListenDrops)
+	}
+	sp.syns, sp.acks, sp.ended, sp.refused, sp.carried = 8, 2, 2, 10, 3
+	sp.count(&event.Space{})
+	sp.count(&event.Space{ListenDrops: 19, ListenOverflows: 19})
+	st := s.listener(1)
+	for range 2 {
+		s.settle([]claim{s.claim(st, dropped(19), 0, 0, false)})
+	}
+	if st.told != 19 || sp.now.ListenDrops != 19 || sp.ended != 0 {
+		t.Errorf("%d of 19 refusals are told, the namespace counts %d", st.told, sp.now.ListenDrops)
+	}
+	s.refusedSomewhere(sp, 0, 1)
+	if sp.carried != 19 {
+		t.Errorf("%d refused lately, want 19", sp.carried)
+	}
+}
+
+// A namespace whose number is known is read when the first one listens there: while nothing is counted yet.
+func TestEnter(t *testing.T) {
+	ino, err := netnsInode("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{listeners: map[uint64]*listenerState{1: {netns: ino}, 2: {netns: ino}}}
+	many := event.Space{ListenDrops: 1 << 60}
+	sp := &space{path: "/proc/self/ns/net", base: many, read: many, syns: 5}
+	s.spaces.known = map[uint32]*space{ino: sp}
+	e := &event.Event{Kind: event.Listen, Conn: 1, NetNS: ino}
+	if s.enter(e); sp.syns != 5 {
+		t.Error("it is read though another listens there")
+	}
+	delete(s.listeners, 2)
+	if s.enter(e); sp.syns != 0 || sp.base != (event.Space{}) || !sp.have.Has(event.FieldListenDrops) {
+		t.Errorf("it is taken for the one that had its number: %+v", sp)
+	}
+}
+
+// Where the namespace could not be read, nothing says that a claim is too large.
+func TestSettleUnread(t *testing.T) {
+	s := &Session{tallies: map[bpf.KernelTallyKey]*tallyState{}, listeners: map[uint64]*listenerState{}}
+	s.spaces = spaces{known: map[uint32]*space{0: {have: event.MaskOf(event.FieldListenDrops)}}, searched: monotonic()}
+	st := s.listener(1)
+	if s.settle([]claim{s.claim(st, dropped(7), 0, 0, true)}); st.told != 7 {
+		t.Errorf("%d of 7 refusals are told at the end of a listener whose namespace is gone", st.told)
+	}
+}

@@ -174,17 +174,22 @@ func (s *Session) forgetUnseen() {
 // endListener tells the last of a listener before its end e: e becomes the first event of that, and the end waits behind.
 func (s *Session) endListener(e *event.Event, skDrops uint64) {
 	end := *e
+	st, sp := s.listener(e.Conn), s.spaces.of(e.NetNS)
 	s.endTallies(e.Conn, e.TS)
 	if s.fidelity(probes.SYNDrop, probes.FactSYNDrops) == model.Derived {
 		of := end
 		of.SkDrops, of.ListenerConn = skDrops, e.Conn
 		acks, byCookie := s.refusedACKs(e.Conn)
-		last := s.claim(s.listener(e.Conn), of.Set(event.FieldListenerConn), acks, byCookie, true)
+		last := s.claim(st, of.Set(event.FieldListenerConn), acks, byCookie, true)
 		s.settle([]claim{last})
-		s.spaces.of(e.NetNS).ended += acks
+		sp.ended += acks
 	}
 	s.forgetTallies(e.Conn)
 	delete(s.listeners, e.Conn)
+	if skDrops != st.drops { // no sample comes after it that would have its namespace read
+		sp.moved = true
+		s.readSpace(sp, e.NetNS, e.TS)
+	}
 	s.pending = append(s.pending, end)
 	*e = s.pending[0]
 	s.pending = s.pending[1:]

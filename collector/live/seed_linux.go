@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"beltrace/bpf"
@@ -114,7 +115,7 @@ func (s *Session) queueRecords(raw []byte) {
 		}
 		if e.Kind == event.Listen {
 			drops := record[bpf.KernelQueueEvent](raw).Drops
-			s.listeners[e.Conn] = &listenerState{before: drops, drops: drops}
+			s.listeners[e.Conn] = &listenerState{before: drops, drops: drops, netns: e.NetNS}
 		}
 		s.pending = append(s.pending, e)
 		raw = raw[recordSize(e.Kind):]
@@ -162,11 +163,8 @@ func namespaces(only string) []string {
 	if only != "" {
 		return []string{only}
 	}
-	paths := []string{"/proc/self/ns/net"}
-	for _, pattern := range []string{"/proc/[0-9]*/ns/net", "/run/netns/*", "/run/docker/netns/*"} {
-		more, _ := filepath.Glob(pattern)
-		paths = append(paths, more...)
-	}
+	processes, _ := filepath.Glob("/proc/[0-9]*/ns/net")
+	paths := slices.Concat([]string{"/proc/self/ns/net"}, processes, mounts())
 	seen := map[uint64]bool{}
 	var out []string
 	for _, p := range paths {
@@ -178,6 +176,15 @@ func namespaces(only string) []string {
 		out = append(out, p)
 	}
 	return out
+}
+
+// mounts lists the network namespaces that are kept by a mount.
+func mounts() (paths []string) {
+	for _, pattern := range []string{"/run/netns/*", "/run/docker/netns/*"} {
+		more, _ := filepath.Glob(pattern)
+		paths = append(paths, more...)
+	}
+	return paths
 }
 
 // readIn reads an iterator as seen from a network namespace. It enters the namespace on a thread of its own, which

@@ -26,17 +26,19 @@ const searchPeriod = 10 * time.Second
 type space struct {
 	path     string      // one that leads into it: /proc/PID/ns/net or a mount
 	base     event.Space // its counters when the watch began: zero for one that was made later
-	now      event.Space // its counters less base, and its settings
+	read     event.Space // its counters as they were read last
+	now      event.Space // they less base, and its settings
 	have     event.Mask  // which of them are known
 	told     event.Space // as the last event has it
 	toldHave event.Mask
 	refused  uint64 // ListenDrops at the last read
 	syns     uint64 // refused SYNs told from counts
 	acks     uint64 // final ACKs that its listeners had refused before the last read
-	ended    uint64 // of them, those of listeners that have ended
+	ended    uint64 // final ACKs that listeners refused which have ended
 	carried  uint64 // of it, what is new in that read and not told
 	listens  bool   // a watched listener is in it
 	moved    bool   // one of them counted a drop since the last read
+	unread   bool   // it could not be read the last time
 	pid      uint32 // owner of one of them
 	waited   int    // reads since it was read
 }
@@ -53,20 +55,22 @@ func (p *spaces) begin(only string) {
 	p.search(only)
 	for _, sp := range p.known {
 		sp.base, _ = counters(sp.path)
+		sp.read = sp.base
 	}
 }
 
 // search finds a path into each namespace.
 func (p *spaces) search(only string) {
 	p.searched = monotonic()
-	for ino, sp := range p.known {
-		if !sp.listens && !leadsTo(sp.path, ino) {
-			delete(p.known, ino) // its number may come back for another
-		}
-	}
+	found := map[uint32]bool{}
 	for _, path := range namespaces(only) {
 		if ino, err := netnsInode(path); err == nil {
-			p.of(ino).path = selfless(path)
+			p.of(ino).path, found[ino] = selfless(path), true
+		}
+	}
+	for ino, sp := range p.known {
+		if !sp.listens && !found[ino] {
+			delete(p.known, ino) // it is gone
 		}
 	}
 }
@@ -95,6 +99,12 @@ func (p *spaces) path(ino, pid uint32) string {
 	if own := fmt.Sprintf("/proc/%d/ns/net", pid); pid != 0 && leadsTo(own, ino) {
 		sp.path = own
 		return own
+	}
+	for _, mount := range mounts() {
+		if leadsTo(mount, ino) {
+			sp.path = mount
+			return mount
+		}
 	}
 	if monotonic()-p.searched > int64(searchPeriod) {
 		p.search("")
@@ -162,18 +172,28 @@ func (s *Session) readSpace(sp *space, ino uint32, ts int64) {
 
 // readCounters reads a namespace's counters, and where drops are worked out from them what else they have.
 func (s *Session) readCounters(sp *space, ino uint32) {
+	acks := s.acksIn(ino) // before the counters, which then have them all
 	path := s.spaces.path(ino, sp.pid)
-	if path == "" {
-		return
-	}
-	acks := sp.acks
-	if sp.moved {
-		acks = s.acksIn(ino) // before the counters, which then have them all
-	}
-	if now, err := counters(path); err == nil {
+	now, err := counters(path)
+	if sp.unread = path == "" || err != nil; !sp.unread {
 		sp.count(&now)
-		sp.acks = acks
+		sp.acks = sp.ended + acks
 	}
+}
+
+// enter reads the counters of a namespace in which somebody begins to listen and nobody else does, lest it is taken later
+// for one that is gone and had its number.
+func (s *Session) enter(e *event.Event) {
+	sp := s.spaces.of(e.NetNS)
+	if e.Known(event.FieldPID) {
+		sp.pid = e.PID
+	}
+	for conn, st := range s.listeners {
+		if conn != e.Conn && st.netns == e.NetNS {
+			return
+		}
+	}
+	s.readCounters(sp, e.NetNS)
 }
 
 // refusedSomewhere tells what the namespace's listeners refused together, where nothing says which of them did: what was
@@ -214,8 +234,17 @@ var counted = []struct {
 	{"EmbryonicRsts", event.FieldEmbryonicRsts, func(s *event.Space) *uint64 { return &s.EmbryonicRsts }},
 }
 
-// count takes the present counters.
+// count takes the present counters. They never fall: with fewer it is another namespace, which got the number of one that
+// is gone.
 func (sp *space) count(now *event.Space) {
+	for _, c := range counted {
+		if *c.at(now) < *c.at(&sp.read) {
+			sp.base = event.Space{}
+			sp.refused, sp.syns, sp.acks, sp.ended, sp.carried = 0, 0, 0, 0, 0
+			break
+		}
+	}
+	sp.read = *now
 	for _, c := range counted {
 		*c.at(&sp.now) = *c.at(now) - min(*c.at(now), *c.at(&sp.base))
 		sp.have.Add(c.field)
