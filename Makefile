@@ -13,7 +13,8 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 FUZZ    ?= $(if $(CI),20s,0)
 
 CLANG_TOOLS := clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
-LINT_TOOLS  := shellcheck=shellcheck clang-format-16=clang-format-16
+FORMAT_TOOLS := clang-format-16=clang-format-16
+LINT_TOOLS  := shellcheck=shellcheck $(FORMAT_TOOLS) clang-16=clang-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
 VAGRANT_TOOLS := vagrant=vagrant /usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json=vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients \
 	dnsmasq=dnsmasq-base rsync=rsync mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mkfs.ext4=e2fsprogs
 VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-system-arm xz=xz-utils
@@ -87,7 +88,7 @@ lint: ## go vet, staticcheck, gofmt, shellcheck, clang-format
 	scripts/lint.sh
 
 fmt: ## format Go and C
-	$(call need,$(LINT_TOOLS))
+	$(call need,$(FORMAT_TOOLS))
 	gofmt -w $$(find . -name '*.go' -not -name '*_bpfel.go')
 	find . -name '*.[ch]' -exec clang-format-16 -i {} +
 

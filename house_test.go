@@ -127,9 +127,6 @@ func TestPackageComments(t *testing.T) {
 // TestHeaders tests that each file says its licence: the BPF programs' is one that the kernel's helpers accept.
 func TestHeaders(t *testing.T) {
 	for _, s := range sources(t, ".go", ".c", ".h", ".sh", ".ci/run") {
-		if generated.Match(s.text) {
-			continue
-		}
 		line, rest, _ := bytes.Cut(s.text, []byte("\n"))
 		if bytes.HasPrefix(line, []byte("#!")) {
 			line, _, _ = bytes.Cut(rest, []byte("\n"))
@@ -152,5 +149,42 @@ func TestLength(t *testing.T) {
 		if n := bytes.Count(s.text, []byte("\n")); n > maxLines && !generated.Match(s.text) {
 			t.Errorf("%s has %d lines, at most %d: split it by what it holds", s.path, n, maxLines)
 		}
+	}
+}
+
+// maxObject is how long the one file may be that the compiler is given: it names the concerns and does nothing.
+const maxObject = 40
+
+// TestObject tests that each header of the programs brings what it needs, so that this list of them stays short.
+func TestObject(t *testing.T) {
+	for _, s := range sources(t, "bpf/beltrace.bpf.c") {
+		if n := bytes.Count(s.text, []byte("\n")); n > maxObject {
+			t.Errorf("%s has %d lines, at most %d: let the headers include what they need", s.path, n, maxObject)
+		}
+	}
+}
+
+// differs finds what asks which kernel a program runs on: CO-RE's questions and flavours of a struct, and versions.
+var differs = regexp.MustCompile(`\bbpf_core_(?:field|enum|type)_(?:exists|value|size|id|matches)\w*|\b[a-z]\w*___\w+|\b(?:LINUX_)?KERNEL_VERSION\b|__(?:kconfig|ksym|weak)\b`)
+
+// compat is where it may be asked.
+const compat = "bpf/compat.bpf.h"
+
+// TestKernelDifferences tests that all that differs between kernels stands in one file.
+func TestKernelDifferences(t *testing.T) {
+	asked := 0
+	for _, s := range sources(t, ".c", ".h") {
+		for i, line := range bytes.Split(s.text, []byte("\n")) {
+			switch found := differs.Find(line); {
+			case found == nil:
+			case s.path == compat:
+				asked++
+			default:
+				t.Errorf("%s:%d: %s: make it a getter in %s, with the kernel's version or commit above it", s.path, i+1, found, compat)
+			}
+		}
+	}
+	if asked == 0 {
+		t.Errorf("%s asks nothing that this test knows", compat)
 	}
 }

@@ -3,6 +3,10 @@
 #ifndef BELTRACE_ACCEPT_BPF_H
 #define BELTRACE_ACCEPT_BPF_H
 
+#include "refuse.bpf.h"
+#include "conn.bpf.h"
+#include "accept_error.bpf.h"
+
 /* A SYN made a request_sock: it is in the SYN queue now. */
 static __always_inline int on_request(struct sock *listener, struct request_sock *req)
 {
@@ -317,13 +321,6 @@ int taken_kretprobe(struct pt_regs *ctx)
 	bpf_map_delete_elem(&taking, &id);
 	return 0;
 }
-
-/* The record of the tracepoints syscalls:sys_exit_*: fixed by include/trace/events/syscalls.h. */
-struct sys_exit {
-	__u64 common;
-	long nr;
-	long ret;
-};
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int accept_sys_exit(struct sys_exit *ctx)

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_ACCEPT_ERROR_BPF_H
 #define BELTRACE_ACCEPT_ERROR_BPF_H
 
+#include "tally.bpf.h"
+
 #define EINTR 4
 #define EAGAIN 11
 #define ENFILE 23

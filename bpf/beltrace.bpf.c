@@ -2,43 +2,12 @@
 
 //go:build ignore
 
-/* One object, since programs share maps; one header a concern. */
-#include <linux/bpf.h>
-#include <stdbool.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_core_read.h>
-
-#include "kernel.h"
-#include "regs.h"
-
-#define __VMLINUX_H__ /* bpf_tracing.h: we bring struct pt_regs ourselves */
-#include <bpf/bpf_tracing.h>
-
-#include "event.h"
-#include "config.bpf.h"
-#include "maps.bpf.h"
-#include "callnumbers.h"
-#include "compat.bpf.h"
-#include "sock.bpf.h"
-#include "stack.bpf.h"
-#include "stall.bpf.h"
-#include "offcpu.bpf.h"
+/* One object, since programs share maps; one header a concern, which brings what it needs. */
 #include "sched.bpf.h"
-#include "instances.bpf.h"
-#include "loops.bpf.h"
-#include "packet.bpf.h"
-#include "tally.bpf.h"
-#include "listen.bpf.h"
 #include "refuse.bpf.h"
 #include "last_ack.bpf.h"
 #include "unreached.bpf.h"
-#include "call.bpf.h"
-#include "request.bpf.h"
-#include "serve.bpf.h"
 #include "move.bpf.h"
-#include "place.bpf.h"
-#include "io.bpf.h"
 #include "iohooks.bpf.h"
 #include "unread.bpf.h"
 #include "conn.bpf.h"
@@ -53,8 +22,6 @@
 #include "seed.bpf.h"
 #include "process.bpf.h"
 #include "mark.bpf.h"
-#include "rings.bpf.h"
-#include "uring.bpf.h"
 #include "uringhooks.bpf.h"
 #include "ringaccept.bpf.h"
 

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_CALL_BPF_H
 #define BELTRACE_CALL_BPF_H
 
+#include "sched.bpf.h"
+
 #define MSG_PEEK 2
 
 /* The verifier forgets what it knows of x: it would follow each case that led to it to the end. */
@@ -44,17 +46,6 @@ static __always_inline void message_buffers(__u64 msg, struct user_call *c)
 
 	if (!bpf_probe_read_user(&v, sizeof(v), (void *)(msg + 16)))
 		buffers(v.base, v.len, c);
-}
-
-struct task_struct___uring {
-	void *io_uring;
-} __attribute__((preserve_access_index));
-
-static __always_inline bool has_rings(struct task_struct *task)
-{
-	struct task_struct___uring *t = (struct task_struct___uring *)task;
-
-	return bpf_core_field_exists(t->io_uring) && t->io_uring;
 }
 
 /*

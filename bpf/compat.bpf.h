@@ -3,6 +3,8 @@
 #ifndef BELTRACE_COMPAT_BPF_H
 #define BELTRACE_COMPAT_BPF_H
 
+#include "helpers.bpf.h"
+
 /*
  * How a kernel pointer may be followed: with a helper call for each member, which works for every address; or directly,
  * for a tenth of the price, where the verifier knows what it points to.
@@ -14,8 +16,8 @@ enum follow { PROBED, TYPED };
 	((how) == TYPED ? (from)->member->second : BPF_CORE_READ(from, member, second))
 
 /*
- * The subflow of an MPTCP socket (5.6+), the socket itself else. Go's net.Listen makes MPTCP listeners, whose accept
- * queue is that of a hidden TCP socket.
+ * The subflow of an MPTCP socket (since 5.6, where it is compiled in), the socket itself else. Go's net.Listen makes
+ * MPTCP listeners, whose accept queue is that of a hidden TCP socket.
  */
 static __always_inline struct sock *tcp_of(struct sock *sk)
 {
@@ -29,44 +31,6 @@ static __always_inline struct sock *tcp_of(struct sock *sk)
 			return BPF_CORE_READ((struct mptcp_sock *)sk, first);
 	}
 	return 0;
-}
-
-/* skc_num is 0 once the port is given back (inet_put_port), inet_sport stays. */
-static __always_inline __u16 local_port_by(struct sock *sk, enum follow how)
-{
-	__u16 num = MEMBER(how, sk, __sk_common.skc_num);
-	return num ? num : bpf_ntohs(MEMBER(how, (struct inet_sock *)sk, inet_sport));
-}
-
-static __always_inline __u16 local_port(struct sock *sk)
-{
-	return local_port_by(sk, PROBED);
-}
-
-/*
- * Payload bytes received: bytes_received counts the FIN as one (tcp_rcv_nxt_update with its end_seq), and tcp_fin()
- * sets SOCK_DONE.
- */
-static __always_inline __u64 payload_in(struct tcp_sock *tcp)
-{
-	__u64 n = tcp->bytes_received;
-	return n - (n && (((struct sock *)tcp)->__sk_common.skc_flags >> SOCK_DONE_BIT & 1));
-}
-
-/* Payload bytes sent, each once (bytes_sent counts retransmissions again; 4.19+). */
-static __always_inline __u64 payload_out(struct tcp_sock *tcp)
-{
-	return tcp->bytes_sent - tcp->bytes_retrans;
-}
-
-/*
- * Whose child a socket is that changes from LISTEN to SYN_RECV: inet_csk_clone_lock() has just copied it, byte by byte,
- * and the heads of its lists are made anew only later (tcp_create_openreq_child, 4.16 to 7.3). An empty list's head
- * points at itself, so that the copy points at the listener's. Whoever asks must look up whether it is one.
- */
-static __always_inline __u64 copied_from(struct tcp_sock *child)
-{
-	return (__u64)child->tsorted_sent_queue.next - bpf_core_field_offset(child->tsorted_sent_queue);
 }
 
 /* Whether the current task comes as a typed pointer: bpf_get_current_task_btf (5.11). */
@@ -84,7 +48,7 @@ static __always_inline struct pt_regs *user_regs(void)
 	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
-/* Of the system call that the current thread is in. */
+/* Which call the registers are of: pt_regs of arm64 goes on behind what the ABI fixes. */
 struct pt_regs___syscallno {
 	int syscallno;
 } __attribute__((preserve_access_index));
@@ -110,9 +74,22 @@ static __always_inline long task_state(struct task_struct *task)
 	return ((struct task_struct___state *)task)->state;
 }
 
+/* A kernel for one CPU may have no on_cpu. */
 static __always_inline bool task_on_cpu(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->on_cpu) && task->on_cpu;
+}
+
+/* Whether a thread has used io_uring (since 5.10, where it is compiled in). */
+struct task_struct___uring {
+	void *io_uring;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool has_rings(struct task_struct *task)
+{
+	struct task_struct___uring *t = (struct task_struct___uring *)task;
+
+	return bpf_core_field_exists(t->io_uring) && t->io_uring;
 }
 
 struct thread_info___x86 {
@@ -291,6 +268,14 @@ static __always_inline bool call_arguments(struct task_struct *task, bool modern
 	return inside;
 }
 
+/* 6.2 (a35b9af4ec2c): what is at an address without a type is read as directly as if it had one. */
+extern void *bpf_rdonly_cast(const void *at, __u32 type) __ksym;
+
+static __always_inline struct io_kiocb *typed_request(void *req)
+{
+	return bpf_rdonly_cast(req, bpf_core_type_id_kernel(struct io_kiocb));
+}
+
 /* An operation's flags: the low eight are those of its submission (IOSQE_*). */
 static __always_inline __u32 request_flags(struct io_kiocb *req, enum follow how)
 {
@@ -309,7 +294,40 @@ static __always_inline __u64 request_user_data(struct io_kiocb *req, enum follow
 	return BPF_CORE_READ((struct io_kiocb___user_data *)req, user_data);
 }
 
-/* Whether an accept is into a registered file. What an operation needs stands at the beginning of its request. */
+/* Whether an operation keeps the descriptor, or the registered number, of its file: in cqe.fd, since 5.19 (cef216fc32d7). */
+static __always_inline bool keeps_fd(struct io_kiocb *req)
+{
+	return bpf_core_field_exists(req->cqe);
+}
+
+/* The flags of a receive of its own: since 5.19 it may have some. */
+static __always_inline __u32 receive_flags(struct io_kiocb *req)
+{
+	if (!bpf_core_field_exists(struct io_sr_msg, flags))
+		return 0;
+	return BPF_CORE_READ((struct io_sr_msg *)req, flags);
+}
+
+#define SQE_BUFFER_SELECT 32
+
+/*
+ * The buffer of a receive: its own, or the one that the kernel chose. Since 6.10 that one stands in the request's
+ * message alone (of a kind that there is since 6.0); before, a receive has no message.
+ */
+static __always_inline __u64 buffer_of(struct io_kiocb *req)
+{
+	struct io_async_msghdr *msg = 0;
+
+	if (BPF_CORE_READ(req, flags) & SQE_BUFFER_SELECT && bpf_core_enum_value_exists(enum iter_type, ITER_UBUF))
+		msg = BPF_CORE_READ(req, async_data);
+	if (!msg)
+		return (__u64)BPF_CORE_READ((struct io_sr_msg *)req, buf);
+	if (BPF_CORE_READ(msg, msg.msg_iter.iter_type) != bpf_core_enum_value(enum iter_type, ITER_UBUF))
+		return 0;
+	return (__u64)BPF_CORE_READ(msg, msg.msg_iter.ubuf);
+}
+
+/* Whether an accept is into a registered file (since 5.15). What an operation needs stands at the beginning of its request. */
 static __always_inline bool accepts_directly(struct io_kiocb *req)
 {
 	if (!bpf_core_field_exists(struct io_accept, file_slot))
@@ -327,7 +345,7 @@ static __always_inline __u32 accepted_slot(struct io_kiocb *req, int res)
 	return slot == FILE_SLOT_ANY ? (__u32)res : slot - 1;
 }
 
-/* A registered file of a ring. The low bits of the pointer are flags. */
+/* A registered file of a ring: in nodes since 6.13 (3597f2786b68). The low bits of the pointer are flags. */
 static __always_inline struct file *registered_file(struct io_ring_ctx *ctx, __u32 slot)
 {
 	struct io_rsrc_node *node = 0;
@@ -345,17 +363,6 @@ static __always_inline struct file *registered_file(struct io_ring_ctx *ctx, __u
 		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(ctx, file_table.files) + slot);
 	}
 	return (struct file *)(file & ~7UL);
-}
-
-/* What listen() was called with, before somaxconn caps it. False when another call made the socket listen. */
-static __always_inline bool listen_argument(__u32 *backlog)
-{
-	struct pt_regs *regs = user_regs();
-
-	if (syscall_nr(regs) != NR_LISTEN)
-		return false;
-	*backlog = (__u32)REG_ARG2(regs);
-	return true;
 }
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_CONFIG_BPF_H
 #define BELTRACE_CONFIG_BPF_H
 
+#include "helpers.bpf.h"
+
 #define MAX_PORTS 16
 
 const volatile __u32 self_tgid = 0; /* our own process is never watched */

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_CONN_BPF_H
 #define BELTRACE_CONN_BPF_H
 
+#include "listen.bpf.h"
+#include "io.bpf.h"
+
 static __always_inline void send_connect(struct sock *sk, struct sock_info *info, enum follow how)
 {
 	struct event *e = event_at(EVENT_CONNECT, sizeof(*e), info->start);

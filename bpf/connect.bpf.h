@@ -5,6 +5,8 @@
 #ifndef BELTRACE_CONNECT_BPF_H
 #define BELTRACE_CONNECT_BPF_H
 
+#include "conn.bpf.h"
+
 struct sockaddr_in {
 	__u16 sin_family;
 	__be16 sin_port;

@@ -10,3 +10,6 @@ package bpf
 // The loader needs no relocations of line numbers, a quarter of each object, and no names of the places that jumps go to.
 //go:generate llvm-objcopy-16 --remove-section=.rel.BTF.ext --wildcard --strip-symbol=LBB* kernel_x86_bpfel.o
 //go:generate llvm-objcopy-16 --remove-section=.rel.BTF.ext --wildcard --strip-symbol=LBB* kernel_arm64_bpfel.o
+
+// Each file says its licence in its first line.
+//go:generate sed -i "1i // SPDX-License-Identifier: Apache-2.0\\n" kernel_x86_bpfel.go kernel_arm64_bpfel.go

@@ -6,6 +6,9 @@
 #ifndef BELTRACE_HOLD_BPF_H
 #define BELTRACE_HOLD_BPF_H
 
+#include "place.bpf.h"
+#include "turn.bpf.h"
+
 /* A call ended: does it leave bytes that are not sent? */
 static __always_inline void begin_hold(struct flow *flow, bool unsent)
 {

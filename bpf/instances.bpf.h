@@ -3,6 +3,8 @@
 #ifndef BELTRACE_INSTANCES_BPF_H
 #define BELTRACE_INSTANCES_BPF_H
 
+#include "maps.bpf.h"
+
 #define LIST_EVERY 1000000000ULL /* ns from one look at what a loop waits for to the next */
 
 struct {

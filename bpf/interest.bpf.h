@@ -7,6 +7,8 @@
 #ifndef BELTRACE_INTEREST_BPF_H
 #define BELTRACE_INTEREST_BPF_H
 
+#include "loops.bpf.h"
+
 #define MAX_READIED 16384
 
 struct {

@@ -9,12 +9,12 @@
 #ifndef BELTRACE_IO_BPF_H
 #define BELTRACE_IO_BPF_H
 
+#include "request.bpf.h"
+#include "newflow.bpf.h"
+#include "hold.bpf.h"
+
 #define PART_TOLD_EVERY 1000000ULL /* further parts that are acknowledged within their calls are told together */
 #define PARTS_TOLD 8
-
-#include "flow.bpf.h"
-#include "turn.bpf.h"
-#include "hold.bpf.h"
 
 /* Where the bytes begin that are ours to tell, when the first call is seen: before that nobody watched. */
 static __always_inline __u64 first_pos(struct sock_info *info, __u64 pos, __u64 moved)

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_IOHOOKS_BPF_H
 #define BELTRACE_IOHOOKS_BPF_H
 
+#include "io.bpf.h"
+
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(bytes_in_tp, struct sock *sk, int ret, int flags)
 {

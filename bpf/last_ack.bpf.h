@@ -3,6 +3,8 @@
 #ifndef BELTRACE_LAST_ACK_BPF_H
 #define BELTRACE_LAST_ACK_BPF_H
 
+#include "refuse.bpf.h"
+
 /*
  * A final ACK was refused: its request was not made into a child. With TCP Fast Open a SYN is not: the function then
  * runs within tcp_conn_request(), which goes on without.

@@ -3,6 +3,19 @@
 #ifndef BELTRACE_LISTEN_BPF_H
 #define BELTRACE_LISTEN_BPF_H
 
+#include "callnumbers.h"
+#include "sock.bpf.h"
+
+/*
+ * Whose child a socket is that changes from LISTEN to SYN_RECV: inet_csk_clone_lock() has just copied it, byte by byte,
+ * and the heads of its lists are made anew only later (tcp_create_openreq_child, 4.16 to 7.3). An empty list's head
+ * points at itself, so that the copy points at the listener's. Whoever asks must look up whether it is one.
+ */
+static __always_inline __u64 copied_from(struct tcp_sock *child)
+{
+	return (__u64)child->tsorted_sent_queue.next - bpf_core_field_offset(child->tsorted_sent_queue);
+}
+
 /*
  * modern: the helpers of 5.15 are there (socket cookie, user registers, socket storage in tracing programs). It is a
  * constant at each call, so that older kernels never see what they would refuse.
@@ -41,6 +54,17 @@ static __always_inline void place_leave(struct sock *listener)
 
 	if (here && here->many)
 		__sync_fetch_and_add(&here->many, -1);
+}
+
+/* What listen() was called with, before somaxconn caps it. False when another call made the socket listen. */
+static __always_inline bool listen_argument(__u32 *backlog)
+{
+	struct pt_regs *regs = user_regs();
+
+	if (syscall_nr(regs) != NR_LISTEN)
+		return false;
+	*backlog = (__u32)REG_ARG2(regs);
+	return true;
 }
 
 static __always_inline void listener_start(struct sock *sk, bool modern)

@@ -7,6 +7,8 @@
 #ifndef BELTRACE_LOOPCALLS_BPF_H
 #define BELTRACE_LOOPCALLS_BPF_H
 
+#include "interest.bpf.h"
+
 /* The current thread waits, or did so in a call that ends: ended. False: that is no loop's wait. */
 static __always_inline bool call_waits(struct loop_thread *lt, int nr, const struct call_args *a, bool ended)
 {

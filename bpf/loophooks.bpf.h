@@ -3,6 +3,8 @@
 #ifndef BELTRACE_LOOPHOOKS_BPF_H
 #define BELTRACE_LOOPHOOKS_BPF_H
 
+#include "loops.bpf.h"
+
 /* Its fourth argument is a number of ms, and since 5.11 (7cdf7c20e971) a moment: the timeout is in the registers. */
 SEC("fentry/do_epoll_wait")
 int BPF_PROG(epoll_fentry, int fd, void *events, int max)

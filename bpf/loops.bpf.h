@@ -10,6 +10,10 @@
 #ifndef BELTRACE_LOOPS_BPF_H
 #define BELTRACE_LOOPS_BPF_H
 
+#include "sock.bpf.h"
+#include "stall.bpf.h"
+#include "instances.bpf.h"
+
 /* What a poll or a select was last called with, by thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

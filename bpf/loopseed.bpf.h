@@ -3,6 +3,9 @@
 #ifndef BELTRACE_LOOPSEED_BPF_H
 #define BELTRACE_LOOPSEED_BPF_H
 
+#include "sched.bpf.h"
+#include "loops.bpf.h"
+
 /* In what kind of wait a task is. Of a poll of one descriptor it is not known whether that is a listener: not yet. */
 static __always_inline __u32 task_waits(struct task_struct *task, bool modern, __u64 *first)
 {

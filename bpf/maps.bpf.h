@@ -3,6 +3,9 @@
 #ifndef BELTRACE_MAPS_BPF_H
 #define BELTRACE_MAPS_BPF_H
 
+#include "helpers.bpf.h"
+#include "event.h"
+
 #define RING_SIZE (8 << 20)
 #define MAX_SOCKS 131072
 #define MAX_REQUESTS 65536

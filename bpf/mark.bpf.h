@@ -3,6 +3,8 @@
 #ifndef BELTRACE_MARK_BPF_H
 #define BELTRACE_MARK_BPF_H
 
+#include "sock.bpf.h"
+
 SEC("uprobe")
 int mark(struct pt_regs *ctx)
 {

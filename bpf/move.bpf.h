@@ -6,6 +6,9 @@
 #ifndef BELTRACE_MOVE_BPF_H
 #define BELTRACE_MOVE_BPF_H
 
+#include "call.bpf.h"
+#include "serve.bpf.h"
+
 #define MAX_DETAILS 1024
 #define DETAIL_MASK (2 * DETAIL_LEN - 1)
 #define MAX_BUFFERS 8 /* of one call that are looked at */

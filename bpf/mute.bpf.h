@@ -6,6 +6,8 @@
 #ifndef BELTRACE_MUTE_BPF_H
 #define BELTRACE_MUTE_BPF_H
 
+#include "sock.bpf.h"
+
 enum mute {
 	MUTE_UNKNOWN,
 	MUTE_NO,

@@ -6,6 +6,9 @@
 #ifndef BELTRACE_OFFCPU_BPF_H
 #define BELTRACE_OFFCPU_BPF_H
 
+#include "sock.bpf.h"
+#include "stack.bpf.h"
+
 /* The socket that a thread is about to wait for, if it is one: its descriptor is the call's first argument, or the only one of a poll. */
 static __always_inline void wait_target(struct thread *t, bool modern)
 {

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_PACKET_BPF_H
 #define BELTRACE_PACKET_BPF_H
 
+#include "helpers.bpf.h"
+#include "event.h"
+
 static __always_inline bool is_ipv4(struct sk_buff *skb)
 {
 	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP);

@@ -3,6 +3,24 @@
 #ifndef BELTRACE_PLACE_BPF_H
 #define BELTRACE_PLACE_BPF_H
 
+#include "helpers.bpf.h"
+
+/*
+ * Payload bytes received: bytes_received counts the FIN as one (tcp_rcv_nxt_update with its end_seq), and tcp_fin()
+ * sets SOCK_DONE.
+ */
+static __always_inline __u64 payload_in(struct tcp_sock *tcp)
+{
+	__u64 n = tcp->bytes_received;
+	return n - (n && (((struct sock *)tcp)->__sk_common.skc_flags >> SOCK_DONE_BIT & 1));
+}
+
+/* Payload bytes sent, each once (bytes_sent counts retransmissions again; 4.19+). */
+static __always_inline __u64 payload_out(struct tcp_sock *tcp)
+{
+	return tcp->bytes_sent - tcp->bytes_retrans;
+}
+
 /* The positions of a socket. */
 struct place_in_stream {
 	__u64 in;     /* payload bytes read by the application */

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_PROCESS_BPF_H
 #define BELTRACE_PROCESS_BPF_H
 
+#include "maps.bpf.h"
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_REFUSE_BPF_H
 #define BELTRACE_REFUSE_BPF_H
 
+#include "packet.bpf.h"
+#include "tally.bpf.h"
+
 /*
  * A SYN inside tcp_conn_request(): what its entry leaves for its exit. One a CPU is enough: it runs with softirqs off
  * and never within itself. It returns 0 whatever it did, so that what happens in between tells.

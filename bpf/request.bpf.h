@@ -6,6 +6,8 @@
 #ifndef BELTRACE_REQUEST_BPF_H
 #define BELTRACE_REQUEST_BPF_H
 
+#include "call.bpf.h"
+
 #define OP_POLL_ADD 6
 #define OP_READV 1
 #define OP_WRITEV 2
@@ -70,25 +72,6 @@ static __always_inline void note_request(struct io_kiocb *req, __u8 op, struct f
 		bpf_map_update_elem(&requests_of, &key, &value, BPF_ANY);
 }
 
-#define SQE_BUFFER_SELECT 32
-
-/*
- * The buffer of a receive: its own, or the one that the kernel chose. Since 6.10 that one stands in the request's
- * message alone; before, a receive has no message.
- */
-static __always_inline __u64 buffer_of(struct io_kiocb *req)
-{
-	struct io_async_msghdr *msg = 0;
-
-	if (BPF_CORE_READ(req, flags) & SQE_BUFFER_SELECT && bpf_core_enum_value_exists(enum iter_type, ITER_UBUF))
-		msg = BPF_CORE_READ(req, async_data);
-	if (!msg)
-		return (__u64)BPF_CORE_READ((struct io_sr_msg *)req, buf);
-	if (BPF_CORE_READ(msg, msg.msg_iter.iter_type) != bpf_core_enum_value(enum iter_type, ITER_UBUF))
-		return 0;
-	return (__u64)BPF_CORE_READ(msg, msg.msg_iter.ubuf);
-}
-
 /*
  * Where the request that moves the bytes has its buffer. The request is still at work, or its memory is another one's: it is
  * looked at whether it is one of that socket and direction.
@@ -110,7 +93,7 @@ static __noinline void look_at_request(struct user_call *c, struct sock *sk, boo
 	if (way_of(op) != out || !file || sock_of_file(file) != sk)
 		return;
 	c->nr = RING_CALL | op;
-	if (bpf_core_field_exists(req->cqe) && !(BPF_CORE_READ(req, flags) & SQE_FIXED_FILE))
+	if (keeps_fd(req) && !(BPF_CORE_READ(req, flags) & SQE_FIXED_FILE))
 		c->fd = BPF_CORE_READ(req, cqe.fd);
 	switch (op) {
 	case OP_RECV:

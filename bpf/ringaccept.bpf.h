@@ -6,6 +6,9 @@
 #ifndef BELTRACE_RINGACCEPT_BPF_H
 #define BELTRACE_RINGACCEPT_BPF_H
 
+#include "accept.bpf.h"
+#include "uring.bpf.h"
+
 #define ECANCELED 125
 
 #define NO_SLOT (~0ULL)
@@ -82,9 +85,6 @@ static __always_inline int accept_completed(struct io_ring_ctx *ctx, struct io_k
 	return 0;
 }
 
-/* 6.2 (a35b9af4ec2c): what is at an address without a type is read as directly as if it had one. */
-extern void *bpf_rdonly_cast(const void *at, __u32 type) __ksym;
-
 /* 5.10. Its listener's file is there when it is submitted. */
 SEC("tp_btf/io_uring_submit_sqe")
 int BPF_PROG(accept_submit7, void *ring, void *request)
@@ -142,7 +142,7 @@ SEC("tp_btf/io_uring_complete")
 int BPF_PROG(accept_complete3, void *ring, void *req, struct io_uring_cqe *cqe)
 {
 	struct completion c = {.user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
-	struct io_kiocb *typed = bpf_rdonly_cast(req, bpf_core_type_id_kernel(struct io_kiocb));
+	struct io_kiocb *typed = typed_request(req);
 
 	return accept_completed(ring, req, req ? typed->opcode : 0, &c);
 }

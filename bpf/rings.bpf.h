@@ -3,6 +3,8 @@
 #ifndef BELTRACE_RINGS_BPF_H
 #define BELTRACE_RINGS_BPF_H
 
+#include "sock.bpf.h"
+
 #define MAX_RINGS 2048
 
 struct {

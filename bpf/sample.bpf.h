@@ -7,6 +7,8 @@
 #ifndef BELTRACE_SAMPLE_BPF_H
 #define BELTRACE_SAMPLE_BPF_H
 
+#include "flow.bpf.h"
+
 #define SAMPLE_MASK_MAX 1023
 #define SAMPLE_AGAIN 10000000 /* ns after which the ring can tell whether less is enough */
 

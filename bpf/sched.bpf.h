@@ -9,6 +9,9 @@
 #ifndef BELTRACE_SCHED_BPF_H
 #define BELTRACE_SCHED_BPF_H
 
+#include "stall.bpf.h"
+#include "offcpu.bpf.h"
+
 #define PF_IO_WORKER 0x10 /* a kernel thread before 5.12 */
 #define PF_KTHREAD 0x00200000
 #define TASK_STOPPED_OR_TRACED 0x0c

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_SEED_BPF_H
 #define BELTRACE_SEED_BPF_H
 
+#include "tally.bpf.h"
+#include "listen.bpf.h"
+
 static __always_inline void fill_listener(struct queue_event *e, struct sock *sk, struct sock_info *info, __u8 kind)
 {
 	e->e.kind = kind;

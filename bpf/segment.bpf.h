@@ -3,6 +3,9 @@
 #ifndef BELTRACE_SEGMENT_BPF_H
 #define BELTRACE_SEGMENT_BPF_H
 
+#include "sock.bpf.h"
+#include "packet.bpf.h"
+
 /* skb: what made the kernel send it, or 0. A listener has no peer: the RST goes to whom that came from. */
 static __always_inline void send_segment(__u8 kind, struct sock *sk, struct sock_info *info, __u8 side,
 					 struct sk_buff *skb)

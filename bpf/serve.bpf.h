@@ -6,6 +6,8 @@
 #ifndef BELTRACE_SERVE_BPF_H
 #define BELTRACE_SERVE_BPF_H
 
+#include "sched.bpf.h"
+
 /* Of a connection: who has its request to answer, and what that thread had done when it read it. */
 struct serving {
 	__u64 read; /* when */

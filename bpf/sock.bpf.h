@@ -3,6 +3,10 @@
 #ifndef BELTRACE_SOCK_BPF_H
 #define BELTRACE_SOCK_BPF_H
 
+#include "config.bpf.h"
+#include "maps.bpf.h"
+#include "compat.bpf.h"
+
 static __always_inline __u32 netns_by(struct sock *sk, enum follow how)
 {
 	return MEMBER2(how, sk, __sk_common.skc_net.net, ns.inum);
@@ -11,6 +15,18 @@ static __always_inline __u32 netns_by(struct sock *sk, enum follow how)
 static __always_inline __u32 netns_of(struct sock *sk)
 {
 	return netns_by(sk, PROBED);
+}
+
+/* skc_num is 0 once the port is given back (inet_put_port), inet_sport stays. */
+static __always_inline __u16 local_port_by(struct sock *sk, enum follow how)
+{
+	__u16 num = MEMBER(how, sk, __sk_common.skc_num);
+	return num ? num : bpf_ntohs(MEMBER(how, (struct inet_sock *)sk, inet_sport));
+}
+
+static __always_inline __u16 local_port(struct sock *sk)
+{
+	return local_port_by(sk, PROBED);
 }
 
 static __always_inline __u16 remote_port_by(struct sock *sk, enum follow how)

@@ -10,6 +10,10 @@
 #ifndef BELTRACE_STACK_BPF_H
 #define BELTRACE_STACK_BPF_H
 
+#include "config.bpf.h"
+#include "maps.bpf.h"
+#include "callnumbers.h"
+
 #define MAX_STACKS 1024
 #define MAX_STACK_PIDS 256
 /* A loop's thread goes to sleep, and nobody knows yet whether for long: so many are taken in such a time, in ns. */

@@ -3,6 +3,8 @@
 #ifndef BELTRACE_STALL_BPF_H
 #define BELTRACE_STALL_BPF_H
 
+#include "stack.bpf.h"
+
 #define STALL_NS 5000000 /* a sleep between two waits of an event loop that is worth a record */
 
 /* A thread with an event loop slept in another call: what has become ready meanwhile waits. */

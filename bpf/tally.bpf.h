@@ -3,6 +3,8 @@
 #ifndef BELTRACE_TALLY_BPF_H
 #define BELTRACE_TALLY_BPF_H
 
+#include "sock.bpf.h"
+
 #define MAX_TALLIES 8192
 #define MAX_SENT 100 /* records of one tally in about a second */
 

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_TURN_BPF_H
 #define BELTRACE_TURN_BPF_H
 
+#include "move.bpf.h"
+#include "sample.bpf.h"
+
 #define TURN_TOLD_EVERY 1000000000ULL /* a turn that goes on is told once a second */
 
 /*

@@ -3,6 +3,9 @@
 #ifndef BELTRACE_UNREACHED_BPF_H
 #define BELTRACE_UNREACHED_BPF_H
 
+#include "packet.bpf.h"
+#include "tally.bpf.h"
+
 static __always_inline __u32 netns_of_packet(struct sk_buff *skb)
 {
 	struct net_device *dev = BPF_CORE_READ(skb, dev);

@@ -6,6 +6,10 @@
 #ifndef BELTRACE_UNREAD_BPF_H
 #define BELTRACE_UNREAD_BPF_H
 
+#include "place.bpf.h"
+#include "move.bpf.h"
+#include "flow.bpf.h"
+
 #define TURN_IS_LONG 1000000000ULL /* a turn that is read for so long shows how far it is */
 
 /* Tells how much waits, if that is not what was told last. */

@@ -6,6 +6,9 @@
 #ifndef BELTRACE_URING_BPF_H
 #define BELTRACE_URING_BPF_H
 
+#include "request.bpf.h"
+#include "rings.bpf.h"
+
 #define MAX_OPERATIONS 65536
 
 struct operation_key {
@@ -48,7 +51,7 @@ static __always_inline struct file *submitted_file(struct io_kiocb *req)
 	struct file *file = BPF_CORE_READ(req, file);
 	int fd;
 
-	if (file || !bpf_core_field_exists(req->cqe))
+	if (file || !keeps_fd(req))
 		return file;
 	fd = BPF_CORE_READ(req, cqe.fd);
 	if (request_flags(req, PROBED) & SQE_FIXED_FILE)
@@ -79,9 +82,7 @@ static __always_inline bool may_repeat(struct io_kiocb *req, __u8 op)
 	switch (op) {
 	case OP_RECV:
 	case OP_RECVMSG:
-		if (bpf_core_field_exists(struct io_sr_msg, flags))
-			return BPF_CORE_READ((struct io_sr_msg *)req, flags) & RECV_MULTISHOT;
-		return false;
+		return receive_flags(req) & RECV_MULTISHOT;
 	case OP_ACCEPT:
 	case OP_POLL_ADD:
 	case OP_TIMEOUT:

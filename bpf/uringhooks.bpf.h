@@ -6,6 +6,8 @@
 #ifndef BELTRACE_URINGHOOKS_BPF_H
 #define BELTRACE_URINGHOOKS_BPF_H
 
+#include "uring.bpf.h"
+
 /* All kernels. In io_uring_setup(), when the descriptor is there. */
 SEC("tp_btf/io_uring_create")
 int BPF_PROG(uring_create, int fd, void *ring)

@@ -21,6 +21,9 @@ step "go vet (windows)" env GOOS=windows go vet ./...
 step staticcheck go tool -modfile=tools.mod staticcheck -tags guest ./...
 step shellcheck shellcheck .ci/run scripts/*.sh vagrant/*.sh test/vagrant/*.sh
 step "shellcheck (guest)" shellcheck -s dash test/vm/init.sh # busybox sh is an ash
+for header in bpf/*.bpf.h; do # each brings what it needs
+	step "$header alone" clang-16 -target bpfel -D__TARGET_ARCH_x86 -Ibpf/include -w -fsyntax-only -x c "$header"
+done
 step clang-format find . -name '*.[ch]' -exec clang-format-16 --dry-run --Werror {} +
 [ $status -eq 0 ] && echo "lint: nothing found"
 exit $status

@@ -6,17 +6,7 @@
  * The least that a tracer of connections can do: at each hook one small record, and no state at all. What beltrace costs
  * more than this is the price of what it knows.
  */
-#include <linux/bpf.h>
-#include <stdbool.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_core_read.h>
-
-#include "kernel.h"
-#include "regs.h"
-
-#define __VMLINUX_H__ /* bpf_tracing.h: regs.h brings struct pt_regs */
-#include <bpf/bpf_tracing.h>
+#include "helpers.bpf.h"
 
 struct record {
 	__u64 ts;
@@ -83,13 +73,6 @@ int BPF_PROG(state, struct sock *sk, int old, int new)
 		return 0;
 	return send(sk, new);
 }
-
-/* The record of the tracepoints syscalls:sys_exit_*: fixed by include/trace/events/syscalls.h. */
-struct sys_exit {
-	__u64 common;
-	long nr;
-	long ret;
-};
 
 static __always_inline int accepted(int fd)
 {
