@@ -31,7 +31,7 @@ func newSpace() (*space, error) {
 	})
 	err := <-done
 	if errors.Is(err, unix.EPERM) {
-		return nil, &live.Unsupported{What: "this demo needs a network namespace of its own, and making one needs root", Do: "run it with sudo", Err: err}
+		return nil, &live.Unsupported{What: "this demo needs a network namespace of its own, and making one takes CAP_SYS_ADMIN", Do: live.Obtain("CAP_SYS_ADMIN"), Err: err}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)

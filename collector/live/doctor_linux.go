@@ -8,59 +8,16 @@ import (
 	"os"
 	"strings"
 
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
 
-// capability is one that watching needs, by its number in linux/capability.h.
-type capability struct {
-	name string
-	bit  uint
-	why  string
-}
-
-var needed = []capability{
-	{"CAP_BPF", unix.CAP_BPF, "load BPF programs"},
-	{"CAP_PERFMON", unix.CAP_PERFMON, "attach them to tracepoints and functions"},
-	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, "look into other network namespaces and processes"},
-	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "see what other processes' threads are blocked in"},
-}
-
-const sysAdmin = 1 << unix.CAP_SYS_ADMIN
-
-// initialUsers is the link of the initial user namespace, in every kernel (PROC_USER_INIT_INO).
-const initialUsers = "user:[4026531837]"
-
-// effective returns this process's effective capabilities. Those of a further user namespace are none for what we do.
-func effective() uint64 {
-	if ns, err := os.Readlink("/proc/self/ns/user"); err == nil && ns != initialUsers {
-		return 0
-	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return 0
-	}
-	return uint64(data[0].Effective) | uint64(data[1].Effective)<<32
-}
-
-// missing lists the capabilities that are needed and not there.
-func missing() []string {
-	caps := effective()
-	var out []string
-	for _, c := range needed {
-		if caps&(1<<c.bit) == 0 && !(caps&sysAdmin != 0 && c.bit != unix.CAP_SYS_PTRACE) {
-			out = append(out, c.name)
-		}
-	}
-	return out
-}
-
 // requirements checks what no hook can do without.
 func requirements() error {
-	if m := missing(); len(m) > 0 {
+	if m := ourPrivileges().missing(); len(m) > 0 {
 		return &Unsupported{
 			What: "no privilege to watch the kernel: missing " + strings.Join(m, ", "),
-			Do:   "run it with sudo",
+			Do:   Obtain(m...),
 			Err:  unix.EPERM,
 		}
 	}
@@ -113,16 +70,6 @@ func noBPF(err error) error {
 	}
 }
 
-// noBTF is what Open says when the kernel's types cannot be read.
-func noBTF(err error) error {
-	kernel, _ := uname()
-	return &Unsupported{
-		What: fmt.Sprintf("linux %s has no BTF (/sys/kernel/btf/vmlinux)", kernel),
-		Do:   "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it, and mount sysfs",
-		Err:  err,
-	}
-}
-
 func version(release string) (major, minor int, ok bool) {
 	n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor)
 	return major, minor, n == 2
@@ -137,11 +84,13 @@ func Doctor() Report {
 }
 
 func checkBTF() Check {
-	st, err := os.Stat("/sys/kernel/btf/vmlinux")
-	if err != nil {
-		return Check{"BTF", false, "none at /sys/kernel/btf/vmlinux", "use a kernel with CONFIG_DEBUG_INFO_BTF=y"}
+	if _, err := kernelTypes(btf.NewCache()); err != nil {
+		return Check{"BTF", false, err.What, err.Do}
 	}
-	return Check{"BTF", true, fmt.Sprintf("/sys/kernel/btf/vmlinux, %.1f MB", float64(st.Size())/1e6), ""}
+	if st, err := os.Stat(btfFile); err == nil {
+		return Check{"BTF", true, fmt.Sprintf("%s, %.1f MB", btfFile, float64(st.Size())/1e6), ""}
+	}
+	return Check{"BTF", true, "that of the kernel's image on disk", ""}
 }
 
 func checkTracefs() Check {
@@ -149,7 +98,7 @@ func checkTracefs() Check {
 		if _, err := os.Stat(root + "/events"); err == nil {
 			return Check{"tracefs", true, "mounted at " + root, ""}
 		} else if errors.Is(err, os.ErrPermission) {
-			return Check{"tracefs", false, "not readable for this user", "run it with sudo"}
+			return Check{"tracefs", false, "not readable for this user", Obtain("CAP_SYS_ADMIN")}
 		}
 	}
 	if _, err := readDetached("events/sched/sched_switch/id"); err != nil {
@@ -172,8 +121,8 @@ func checkLockdown() Check {
 }
 
 func checkCapabilities() Check {
-	if m := missing(); len(m) > 0 {
-		return Check{"capabilities", false, "missing " + strings.Join(m, ", "), "run it with sudo"}
+	if m := ourPrivileges().missing(); len(m) > 0 {
+		return Check{"capabilities", false, "missing " + strings.Join(m, ", "), Obtain(m...)}
 	}
 	return Check{"capabilities", true, "all that are needed", ""}
 }

@@ -96,8 +96,8 @@ func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
 		return nil, noBPF(fmt.Errorf("lift the memory lock limit: %w", err))
 	}
 	l := &loader{spec: spec, cache: btf.NewCache()}
-	if _, err := l.cache.Kernel(); err != nil {
-		return nil, noBTF(err)
+	if _, err := kernelTypes(l.cache); err != nil {
+		return nil, err
 	}
 	return l, nil
 }
@@ -148,7 +148,7 @@ func (l *loader) takes(want map[string]int) error {
 	}
 	kernel, err := l.cache.Kernel()
 	if err != nil {
-		return noBTF(err)
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		n, err := arguments(kernel, name)

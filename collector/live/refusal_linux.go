@@ -81,7 +81,7 @@ func numberOf(reasons map[uint16]string, name string) uint32 {
 func (s *Session) nameReasons(spec *ebpf.CollectionSpec) error {
 	kernel, err := s.loader.cache.Kernel()
 	if err != nil {
-		return noBTF(err)
+		return err
 	}
 	s.decoder.reasons = dropReasons(kernel)
 	if err := spec.Variables["unreached_reason"].Set(marked(s.decoder.reasons, unreached)); err != nil {
