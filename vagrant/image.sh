@@ -186,6 +186,16 @@ vmware_desktop_box() {
 	EOF
 }
 
+# The settings are checked before anything is fetched or made; the Vagrantfile asks for --arch first.
+for name in BELTRACE_CPUS BELTRACE_MEMORY BELTRACE_DISK BELTRACE_SSH_PORT; do
+	case ${!name:-1} in
+	0* | *[!0-9]*) die "$name=${!name}: must be a whole number, from 1 on" ;;
+	esac
+done
+case $cache in
+/*) ;;
+*) die "$cache: BELTRACE_CACHE and XDG_CACHE_HOME must be whole paths, from / on" ;;
+esac
 arch=$(machine)
 if [ "$provider" = --arch ]; then
 	echo "$arch"

@@ -99,7 +99,9 @@ up() {
 	need_provider
 	[ -n "${BELTRACE_BOX:-}" ] || ./image.sh "$provider"
 	build
-	if [ "$(state)" = running ]; then
+	local is
+	is=$(state) # on its own, so that what Vagrant refuses ends here
+	if [ "$is" = running ]; then
 		say "the VM runs ($provider): bringing the sources"
 		vagrant rsync
 		vagrant provision
