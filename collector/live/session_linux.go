@@ -57,7 +57,7 @@ type Session struct {
 	threads threadReader
 	loops   loopReader
 	stacks  stacks
-	rings   map[uint64]ringSeen    // by address
+	rings   map[uint64]ringSeen    // by id
 	demands map[probes.Set]*demand // sets that are attached while they are needed
 	reseed  atomic.Bool            // threads are to be looked for: another process is watched
 	sets    atomic.Pointer[[]string]

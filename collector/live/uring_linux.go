@@ -4,6 +4,7 @@ package live
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -44,17 +45,24 @@ func (s *Session) seedRings() {
 }
 
 // sampleRings queues an event for each watched ring that did something since the last one, and for each that has ended.
-func (s *Session) sampleRings() {
+func (s *Session) sampleRings() { s.tellRings(s.allRings()) }
+
+func (s *Session) tellRings(all map[uint64]bpf.KernelRing) {
 	now := monotonic()
-	all := s.allRings()
 	newest := map[[2]uint32]uint64{} // of a descriptor
+	known := map[uint64]bool{}
 	for _, r := range all {
+		known[r.Id] = true
 		newest[descriptorOf(&r)] = max(newest[descriptorOf(&r)], r.Created)
 	}
+	maps.DeleteFunc(s.rings, func(id uint64, _ ringSeen) bool { return !known[id] })
 	gone := map[uint64]uint64{}
 	for _, at := range sortedKeys(all) {
 		r := all[at]
 		ended := r.Created < newest[descriptorOf(&r)] || !isRing(&r)
+		if !s.isAt(at, r.Id) {
+			continue // its memory is another one's by now: the next sample finds it by its id
+		}
 		if r.Watched != 0 {
 			s.sampleRing(at, &r, now, ended)
 		}
@@ -70,9 +78,9 @@ func (s *Session) sampleRing(at uint64, r *bpf.KernelRing, now int64, ended bool
 	if s.maps[bpf.KernelMapRingWorks].Lookup(at, &w) != nil || w.Id != r.Id {
 		w = bpf.KernelRingWork{} // nothing is known of it, or what is known is another ring's
 	}
-	seen := s.rings[at]
+	seen := s.rings[r.Id]
 	if is := (ringSeen{w.Operations, w.Submits.Sum + uint64(w.InBatch), true}); is != seen || ended {
-		s.rings[at] = is
+		s.rings[r.Id] = is
 		e := event.Event{Kind: event.Ring, TS: now}
 		s.decoder.ring(r, &w, s.ringOps(r.Id, &w), slices.Contains(s.hooks[probes.RingOps].hook.Progs, "uring_overflow"), &e)
 		if ended {
@@ -81,6 +89,12 @@ func (s *Session) sampleRing(at uint64, r *bpf.KernelRing, now int64, ended bool
 		}
 		s.pending = append(s.pending, e)
 	}
+}
+
+// isAt reports whether the ring with that id is still what is found there.
+func (s *Session) isAt(at, id uint64) bool {
+	var r bpf.KernelRing
+	return s.maps[bpf.KernelMapRings].Lookup(at, &r) == nil && r.Id == id
 }
 
 func descriptorOf(r *bpf.KernelRing) [2]uint32 { return [2]uint32{r.Pid, uint32(r.Fd)} }
@@ -139,11 +153,17 @@ func (s *Session) forgetRings(ended map[uint64]uint64) {
 	if len(ended) == 0 {
 		return
 	}
+	freed := map[uint64]bool{}
 	for at, id := range ended {
-		s.maps[bpf.KernelMapRings].Delete(at)
-		s.maps[bpf.KernelMapRingWorks].Delete(at)
+		for _, key := range []uint64{at, id} { // its memory may have become another one's since its end was told
+			if s.isAt(key, id) {
+				s.maps[bpf.KernelMapRings].Delete(key)
+				s.maps[bpf.KernelMapRingWorks].Delete(key)
+				freed[key] = true
+			}
+		}
 		s.forgetSums(id)
-		delete(s.rings, at)
+		delete(s.rings, id)
 	}
 	m := s.maps[bpf.KernelMapOperations]
 	keys, values := make([]bpf.KernelOperationKey, batch), make([]bpf.KernelOperation, batch)
@@ -153,7 +173,7 @@ func (s *Session) forgetRings(ended map[uint64]uint64) {
 		var n int
 		n, err = m.BatchLookup(&cursor, keys, values, nil)
 		for i := range n {
-			if _, is := ended[values[i].Of]; is {
+			if freed[values[i].Of] {
 				old = append(old, keys[i])
 			}
 		}
