@@ -80,6 +80,7 @@ var rules = []rule{
 // apply returns what all rules find.
 func apply(m *moment, watch Watch) []found {
 	var out []found
+	names := subjects(m.listeners)
 	for i := range rules {
 		r := &rules[i]
 		if r.loop != nil {
@@ -93,7 +94,7 @@ func apply(m *moment, watch Watch) []found {
 		told := map[uint32]bool{} // namespaces in which a listener explains it
 		for _, l := range m.listeners {
 			if e := r.listener(l); e != nil {
-				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, l.subject(), l), e.weight})
+				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, names[l.Conn], l), e.weight})
 				told[l.NetNS] = true
 			}
 		}

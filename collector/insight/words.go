@@ -4,23 +4,58 @@ package insight
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// subject names a listener: api :9000 where it listens on every address, api 127.0.0.1:9000 elsewhere.
+// subject names a listener: api :9000 where it listens on every address of both families, api 127.0.0.1:9000 elsewhere.
 func (l *listener) subject() string {
 	local := l.Local
-	for _, any := range []string{"0.0.0.0", "[::]"} {
-		if rest, ok := strings.CutPrefix(local, any+":"); ok {
-			local = ":" + rest
-		}
+	if port, ok := strings.CutPrefix(local, "[::]:"); ok {
+		local = ":" + port
 	}
 	if local == "" {
 		local = fmt.Sprintf("listener %x", l.Conn) // its listen was lost
 	}
 	return strings.TrimSpace(l.Comm + " " + local)
+}
+
+// subjects names listeners, each by its socket's cookie: those that would have one name with what tells them apart.
+func subjects(all []*listener) map[uint64]string {
+	alike := map[string][]*listener{}
+	for _, l := range all {
+		alike[l.subject()] = append(alike[l.subject()], l)
+	}
+	out := make(map[uint64]string, len(all))
+	for name, same := range alike {
+		for _, l := range same {
+			out[l.Conn] = name + l.among(same)
+		}
+	}
+	return out
+}
+
+// among is what tells a listener apart from others of the same name: network namespace, process, and the socket's cookie
+// where a process has several there.
+func (l *listener) among(same []*listener) (out string) {
+	for _, by := range []struct {
+		what string
+		of   func(*listener) uint64
+	}{
+		{"netns", func(l *listener) uint64 { return uint64(l.NetNS) }},
+		{"pid", func(l *listener) uint64 { return uint64(l.PID.V) }},
+		{"socket", func(l *listener) uint64 { return l.Conn }},
+	} {
+		alike := slices.DeleteFunc(slices.Clone(same), func(o *listener) bool { return by.of(o) != by.of(l) })
+		if len(alike) == len(same) {
+			continue
+		}
+		out += fmt.Sprintf(" %s %d", by.what, by.of(l))
+		same = alike
+	}
+	return out
 }
 
 // dur writes a time in ns with two or three digits: 84 µs, 4.8 ms, 2.1 s.

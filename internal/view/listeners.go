@@ -55,8 +55,7 @@ var listenerSheet = sheet[*model.Listener]{
 
 func listenerKey(l *model.Listener) Key { return Key{Kind: ListenerRecord, ID: l.Conn, Name: l.Local} }
 
-// preferNetNS puts the network namespaces before all else that needs room where listeners of several have the same address:
-// without them such a listener looks as if it were there twice.
+// preferNetNS puts the network namespaces before all else that needs room where listeners of several have the same address.
 func preferNetNS(heads []Head, rows []*model.Listener) {
 	at := make(map[string]uint32, len(rows))
 	for _, l := range rows {
@@ -67,6 +66,17 @@ func preferNetNS(heads []Head, rows []*model.Listener) {
 			return
 		}
 	}
+}
+
+// whichNetNS names the network namespace of a listener whose address another one has elsewhere, as far as there is no column
+// for it: without it such a listener looks as if it were there twice.
+func whichNetNS(in Input, l *model.Listener) Cell {
+	for i := range in.Snap.Listeners {
+		if other := &in.Snap.Listeners[i]; l.Local != "" && other.Local == l.Local && other.NetNS != l.NetNS {
+			return in.beside("NETNS", Styled("  netns "+netns(l.NetNS), Dim))
+		}
+	}
+	return nil
 }
 
 func listenerSubject(l *model.Listener) Subject {
@@ -111,6 +121,9 @@ func listenerName(_ Input, l *model.Listener) Cell {
 
 // listenerWho says whose it is and who accepts, as far as there is no column for it.
 func listenerWho(in Input, l *model.Listener) Cell {
+	if which := whichNetNS(in, l); which != nil {
+		return which
+	}
 	whose := in.beside("PID", Plain(pid(l.Process))).String()
 	who := "no accept" // short, for 80 columns
 	if n := len(l.Acceptors); n > 0 {

@@ -56,7 +56,32 @@ func TestListenersOfSeveralNamespaces(t *testing.T) {
 			t.Errorf("no %s in %q", want, got)
 		}
 	}
+	for _, width := range []int{80, 160} {
+		for _, p := range []string{"overview", "listeners"} {
+			if got := shown(t, s, p, width); !strings.Contains(got, "4026531840") || !strings.Contains(got, "4026532281") {
+				t.Errorf("%s at %d columns does not tell them apart: %q", p, width, got)
+			}
+		}
+	}
 	if s.Listeners[1].Local = "0.0.0.0:8081"; strings.Contains(text(), "NETNS") {
 		t.Errorf("it takes the room of others where addresses differ: %q", text())
 	}
+}
+
+// shown is what a page shows of the snapshot.
+func shown(t *testing.T, s *model.Snapshot, name string, width int) string {
+	t.Helper()
+	page, err := view.PageNamed(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := page.Table(view.Input{Snap: s, Sort: page.Order})
+	l := table.Layout(width, 0, len(table.Keys))
+	var out []string
+	for row := range table.Keys {
+		for _, line := range l.Row(row) {
+			out = append(out, line.String())
+		}
+	}
+	return strings.Join(out, "\n")
 }

@@ -93,12 +93,10 @@ func trouble(s *model.Snapshot, l *model.Listener, station string) bool {
 	return false
 }
 
-// portName shortens an address to its port where it listens on every address: ":8080".
+// portName shortens an address to its port where it listens on every address of both families, as a rule: ":8080".
 func portName(local string) string {
-	for _, any := range []string{"0.0.0.0:", "[::]:"} {
-		if len(local) > len(any) && local[:len(any)] == any {
-			return local[len(any)-1:]
-		}
+	if port, ok := strings.CutPrefix(local, "[::]:"); ok {
+		return ":" + port
 	}
 	return local
 }

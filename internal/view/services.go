@@ -161,6 +161,9 @@ func serviceName(_ Input, s *service) Cell {
 }
 
 func serviceWho(in Input, s *service) Cell {
+	if which := whichNetNS(in, s.top()); which != nil {
+		return which
+	}
 	if n := len(s.listeners); n > 1 {
 		return Styled("  "+Plural(n, "listener", "listeners"), Dim)
 	}
