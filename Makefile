@@ -21,6 +21,8 @@ VM_TOOLS    := qemu-system-x86_64=qemu-system-x86 qemu-system-aarch64=qemu-syste
 
 # need: stops with the command that installs what is missing.
 need = @m=$$(scripts/missing.sh $(1)) || { echo "make $@ needs: $(SUDO) apt-get install -y $$m" >&2; exit 1; }
+# quote: a word for the shell, whatever is in it.
+quote = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
 .PHONY: build install release demo vm vm-top vm-test vm-record vm-halt vm-destroy guest-build test test-root test-vm test-vagrant recordings print-version print-commit print-commit-time bench lint fmt generate check-generated docs clean help
@@ -29,7 +31,7 @@ build: ## build bin/beltrace
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/beltrace ./cmd/beltrace
 
 install: build ## install the program, its manual and completions below PREFIX (/usr/local); DESTDIR is put before it
-	@DESTDIR='$(DESTDIR)' scripts/install.sh '$(PREFIX)'
+	@DESTDIR=$(call quote,$(DESTDIR)) scripts/install.sh $(call quote,$(PREFIX))
 
 release: ## pack the program for Linux and macOS into dist/, with checksums: the same sources give the same bytes
 	go run ./internal/release -o dist -version '$(VERSION)' -commit '$(COMMIT)' -time $(COMMIT_TIME) -targets '$(TARGETS)'

@@ -4,7 +4,8 @@
 # DESTDIR is put before it, for packages. Takes sudo only where it may not write.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-prefix=${1:?usage: install.sh PREFIX}
+prefix=${1:-}
+[ -n "$prefix" ] || { echo "install: PREFIX is empty: name the folder to install below, as in make install PREFIX=/usr/local" >&2; exit 1; }
 to=${DESTDIR:-}$prefix
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
