@@ -90,6 +90,7 @@ build() {
 	(cd .. && make -s guest-build GUEST_ARCH="$arch") || die "the build failed"
 }
 
+# state is asked for on its own (is=$(state)), so that what Vagrant refuses ends here.
 state() { vagrant status --machine-readable | awk -F, '$3 == "state" { print $4 }'; }
 
 up() {
@@ -100,7 +101,7 @@ up() {
 	[ -n "${BELTRACE_BOX:-}" ] || ./image.sh "$provider"
 	build
 	local is
-	is=$(state) # on its own, so that what Vagrant refuses ends here
+	is=$(state)
 	if [ "$is" = running ]; then
 		say "the VM runs ($provider): bringing the sources"
 		vagrant rsync
@@ -149,7 +150,9 @@ existing() {
 
 halt() {
 	existing stop
-	case $(state) in
+	local is
+	is=$(state)
+	case $is in
 	shutoff | poweroff | stopped | not_running) say "the VM ($provider) is stopped already: make vm starts it, make vm-destroy removes it" ;;
 	not_created) say "the VM ($provider) was removed by something else: make vm makes another, make vm-destroy clears up" ;;
 	*)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs a Vagrantfile without Vagrant, with the block of every provider: `vagrant validate` passes over those whose plugin
 # is not there. Fails if a setting is not what the environment asks for, or if something would listen beyond loopback.
+#
+#   ruby blocks.rb VAGRANTFILE CACHE ARCH   what image.sh makes must be looked for in CACHE, and for ARCH
 
 # Recorder takes any setting and any call.
 class Recorder
@@ -51,13 +53,14 @@ module Vagrant
 end
 
 def check(what, got, want)
-  return if want === got
+  return if want == got
   warn "#{what}: #{got.inspect}, want #{want.inspect}"
   $failed = true
 end
 
-load ARGV.fetch(0)
-arm = ENV["BELTRACE_ARCH"] == "arm64"
+file, cache, arch = ARGV.fetch(0), ARGV.fetch(1), ARGV.fetch(2)
+load file
+image = "#{cache}/debian-13-#{arch}-#{File.read(File.join(File.dirname(file), "image.txt"))[/^version +(\S+)/, 1]}"
 vm = $config["vm"]
 check "providers", vm.providers.keys.sort, %w[libvirt parallels qemu virtualbox vmware_desktop]
 check "private network, forwarded port", [vm[:network], vm[:forwarded_port]], [nil, nil]
@@ -69,8 +72,8 @@ vm.providers.each do |name, block|
   case name
   when "qemu"
     check "cpus of qemu", [p["smp"], p["memory"], p["disk_resize"], p["ssh_port"]], ["3", "4321M", "17G", 50123]
-    check "architecture of qemu", p["arch"], arm ? "aarch64" : "x86_64"
-    check "images of qemu", p["image_path"].map { |i| File.extname(i) }, [".qcow2", ".qcow2"]
+    check "architecture of qemu", p["arch"], { "arm64" => "aarch64", "amd64" => "x86_64" }.fetch(arch)
+    check "images of qemu", p["image_path"], ["#{image}.qcow2", "#{cache}/seed.qcow2"]
     check "network of qemu", p.calls.fetch("net_device"), nil
     forwards = p["extra_qemu_args"].join(" ").scan(/hostfwd=(\S+?)(?=,|\s|$)/).flatten
     check "ports of qemu", forwards, ["tcp:127.0.0.1:50123-:22"]
@@ -80,6 +83,6 @@ vm.providers.each do |name, block|
     check "cpus of #{name}", [p["cpus"], p["memory"]], [3, 4321]
   end
   next if %w[qemu parallels].include?(name)
-  check "box of #{name}", override["vm"]["box_url"], %r{\Afile:///.*debian-13-#{arm ? "arm64" : "amd64"}-\d{8}-\d+-#{name}\.box\z}
+  check "box of #{name}", override["vm"]["box_url"], "file://#{image}-#{name}.box"
 end
 exit 1 if $failed

@@ -327,8 +327,8 @@ func TestVagrantfile(t *testing.T) {
 	}
 	reads(t, "blocks.rb", "../../vagrant/Vagrantfile", "../../vagrant/image.txt")
 	for _, arch := range []string{"amd64", "arm64"} {
-		cmd := exec.Command("ruby", "blocks.rb", "../../vagrant/Vagrantfile")
-		cmd.Env = append(os.Environ(), "BELTRACE_ARCH="+arch, "BELTRACE_CPUS=3", "BELTRACE_MEMORY=4321", "BELTRACE_DISK=17", "BELTRACE_SSH_PORT=50123")
+		cmd := exec.Command("ruby", "blocks.rb", "../../vagrant/Vagrantfile", "/kept/vagrant", arch)
+		cmd.Env = append(os.Environ(), "BELTRACE_CACHE=/kept", "BELTRACE_ARCH="+arch, "BELTRACE_CPUS=3", "BELTRACE_MEMORY=4321", "BELTRACE_DISK=17", "BELTRACE_SSH_PORT=50123")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", arch, err, out)
 		}

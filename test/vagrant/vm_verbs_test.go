@@ -107,6 +107,23 @@ func TestVMEnds(t *testing.T) {
 	}
 }
 
+// TestVMRefused tests that nothing is asked of a Vagrant that cannot say what state the VM is in, and that its exit code
+// comes home.
+func TestVMRefused(t *testing.T) {
+	for _, verb := range []string{"demo", "halt"} {
+		p := newPretended(t, "running", "vagrant-libvirt")
+		command(t, p.bin, "vagrant", `case $1 in
+plugin) echo "vagrant-libvirt (0.11.2, system)" ;;
+status) echo "the Vagrantfile has an error" >&2; exit 3 ;;
+*) echo "$*" >>"`+p.dot+`/asked" ;;
+esac`)
+		code, says, asked := p.run(t, verb)
+		if code != 3 || says != "the Vagrantfile has an error\n" || asked != "" {
+			t.Errorf("%s: exit %d, it says\n%sand Vagrant was asked %q", verb, code, says, asked)
+		}
+	}
+}
+
 // TestVMVerbs tests what the other verbs say and ask of a VM that runs, and that the exit code comes home.
 func TestVMVerbs(t *testing.T) {
 	for _, tt := range []struct {
