@@ -8,7 +8,8 @@
 #
 # Everything is kept in $BELTRACE_CACHE (~/.cache/beltrace) and made once. A download that was broken off goes on where
 # it stopped; an image with another sum than the pinned one is thrown away. BELTRACE_IMAGE_URL and BELTRACE_IMAGE_SHA512
-# take another image. Needs curl, ssh-keygen and qemu-img; works with the bash 3.2 of macOS.
+# take another image. A second one at the same time waits for the first. Needs curl, ssh-keygen and qemu-img; works with
+# the bash 3.2 of macOS.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${BELTRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/beltrace}/vagrant
@@ -43,6 +44,24 @@ pinned() { awk -v key="$1" '$1 == key { print $2 }' "$here/image.txt"; }
 
 sha512() {
 	if command -v sha512sum >/dev/null; then sha512sum "$1"; else shasum -a 512 "$1"; fi | cut -d' ' -f1
+}
+
+# lock waits until no other image.sh is at work here. The kernel gives it back when we end, however we do; a curl that
+# outlives us keeps it until it writes no more.
+lock() {
+	exec 9>"$cache/lock"
+	locked -n && return
+	say "another image.sh is at work in $cache: waiting for it"
+	locked
+}
+
+# locked [-n] locks file 9, with -n only if that can be done at once. There is no flock on macOS.
+locked() {
+	if command -v flock >/dev/null; then
+		flock "$@" 9
+	else
+		perl -e 'use Fcntl ":flock"; open my $lock, ">&=", 9 or die $!; exit !flock $lock, LOCK_EX | (@ARGV && LOCK_NB)' -- "$@"
+	fi
 }
 
 # fetch URL PART: appends to PART what is missing.
@@ -215,13 +234,15 @@ case $provider in
 '' | libvirt | virtualbox | vmware_desktop) ;;
 qemu) provider= ;; # boots the image itself
 parallels) die "nothing here makes a box for Parallels: use QEMU, or a box of your own (BELTRACE_BOX=bento/debian-13)" ;;
-*) die "no box for $provider: libvirt, virtualbox or vmware_desktop" ;;
+*) die "no box for $provider: the providers are qemu, libvirt, virtualbox and vmware_desktop; another takes a box of your own (BELTRACE_BOX)" ;;
 esac
 
 need curl curl curl
 need qemu-img qemu qemu-utils
+command -v flock >/dev/null || need perl perl perl
 why=$(mkdir -p "$cache" 2>&1) || die "the image cannot be kept: $why (BELTRACE_CACHE=FOLDER takes another)"
 [ -w "$cache" ] || die "the image cannot be kept: $cache is not yours to write (BELTRACE_CACHE=FOLDER takes another)"
+lock
 get_image
 get_seed
 ln -sf "$image" "$cache/debian-13.qcow2" # for lima.yaml
@@ -230,7 +251,7 @@ if [ -n "$provider" ]; then
 	if [ ! -e "$box" ] || [ "$cache/seed.qcow2" -nt "$box" ]; then
 		work=$(mktemp -d "$cache/box.XXXXXX")
 		trap 'rm -rf "$work"' EXIT
-		"${provider}_box"
+		"${provider}_box" 9>&- # what VBoxManage starts goes on, and must not keep the lock
 		finish_box
 	fi
 fi
