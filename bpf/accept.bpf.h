@@ -62,6 +62,7 @@ static __always_inline int on_queued(struct sock *listener, struct sock *child, 
 static __always_inline void on_accept(struct sock *child, struct sock_info *info, const struct accept_call *call,
 				      bool queues, int fd)
 {
+	__u64 came = info ? info->place.at.queued : bpf_ktime_get_ns(); /* 0: before we did */
 	struct accept_event *e;
 
 	if (!armed)
@@ -81,6 +82,7 @@ static __always_inline void on_accept(struct sock *child, struct sock_info *info
 		return;
 	if (!take_child(child, info))
 		return;
+	thread_accepts(came);
 	if (call->listener)
 		info->listener_sk = call->listener;
 	e = event_at(EVENT_ACCEPT, sizeof(*e), call->ts);

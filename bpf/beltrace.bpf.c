@@ -13,6 +13,7 @@
 #include "conn.bpf.h"
 #include "connect.bpf.h"
 #include "accept_error.bpf.h"
+#include "pace.bpf.h"
 #include "accept.bpf.h"
 #include "interest.bpf.h"
 #include "loophooks.bpf.h"

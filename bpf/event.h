@@ -325,7 +325,7 @@ struct tally {
 _Static_assert(sizeof(struct tally_key) == 16, "struct tally_key");
 _Static_assert(sizeof(struct tally) == 152, "struct tally");
 _Static_assert(sizeof(struct move_event) == 200, "struct move_event");
-_Static_assert(sizeof(struct thread_event) == 432, "struct thread_event");
+_Static_assert(sizeof(struct thread_event) == 680, "struct thread_event");
 _Static_assert(sizeof(struct turn_event) == 528, "struct turn_event");
 
 /* A process that holds a socket open, found at start. */

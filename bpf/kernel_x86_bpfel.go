@@ -719,6 +719,11 @@ type KernelThread struct {
 	Told       uint32
 	Begun      uint32
 	Calls      uint64
+	Gaps       uint64
+	PartNs     uint64
+	InGaps     [14]uint64
+	Before     [14]uint64
+	Accepted   uint64
 }
 
 type KernelThreadEvent struct {

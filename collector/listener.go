@@ -53,7 +53,7 @@ type acceptor struct {
 	openFDs  latest[uint32]
 	fdLimit  latest[uint64]
 	last     int64
-	pace     pace
+	pace     model.Pace // its map is never changed
 }
 
 // latest is the newest statement of a fact.
@@ -220,7 +220,7 @@ func (l *listener) accept(x *conn, e *event.Event, w *worker, b Budget) {
 		a := l.acceptorOf(e, b.Acceptors)
 		a.accepts++
 		if w != nil {
-			w.acceptsFrom(l, a, e.TS, cameAt(x, e))
+			w.acceptsFrom(l)
 		}
 	}
 }

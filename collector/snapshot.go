@@ -108,7 +108,7 @@ func (c *Collector) showAcceptors(l *listener, how detail) []model.Acceptor {
 		out = append(out, model.Acceptor{
 			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
 			Errors: a.errors.show(how), Empty: a.empty, OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
-			Between: c.between(a.pid, a.tid), Pace: a.pace.show(how),
+			Between: c.between(a.pid, a.tid), Pace: a.pace,
 		})
 	}
 	slices.SortStableFunc(out, func(a, b model.Acceptor) int {

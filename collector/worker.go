@@ -28,7 +28,7 @@ type worker struct {
 	quota   model.Opt[float64]
 	ended   bool
 
-	listeners []*listener // that it accepts from
+	paced paced
 }
 
 // thread takes what a thread did so far.
@@ -37,6 +37,7 @@ func (c *Collector) thread(e *event.Event) {
 	if w == nil || e.Thread == nil || e.TS < w.told {
 		return
 	}
+	w.tellPace(w.times, e.Thread)
 	w.told, w.times = e.TS, e.Thread
 	w.calls = model.Opt[uint64]{V: e.Thread.Syscalls, Known: e.Known(event.FieldSyscalls)}
 	if e.Known(event.FieldCPUsAllowed) {
@@ -44,7 +45,6 @@ func (c *Collector) thread(e *event.Event) {
 	}
 	w.quota = model.Opt[float64]{V: e.Thread.CPUQuota, Known: e.Known(event.FieldCPUQuota)}
 	w.ended = e.Known(event.FieldPhase) && e.Phase == event.PhaseEnd
-	w.tellPace()
 	if e.Known(event.FieldCPU) {
 		w.cpu.set(e.CPU, e.TS)
 	}

@@ -75,6 +75,9 @@ const (
 	FieldSwitches
 	FieldMigrations
 	FieldSyscalls
+	FieldGaps
+	FieldInGapsNS
+	FieldPartGapsNS
 	FieldCPUsAllowed
 	FieldCPUQuota
 	FieldDirection
@@ -228,6 +231,9 @@ var fieldTable = [fields]fieldInfo{
 	FieldSwitches:          {"switches", func(e *Event) any { return &e.thread().Switches }},
 	FieldMigrations:        {"migrations", func(e *Event) any { return &e.thread().Migrations }},
 	FieldSyscalls:          {"syscalls", func(e *Event) any { return &e.thread().Syscalls }},
+	FieldGaps:              {"gaps", func(e *Event) any { return &e.thread().Gaps }},
+	FieldInGapsNS:          {"in_gaps_ns", func(e *Event) any { return &e.thread().InGapsNS }},
+	FieldPartGapsNS:        {"part_gaps_ns", func(e *Event) any { return &e.thread().PartGapsNS }},
 	FieldCPUsAllowed:       {"cpus_allowed", func(e *Event) any { return &e.thread().CPUsAllowed }},
 	FieldCPUQuota:          {"cpu_quota", func(e *Event) any { return &e.thread().CPUQuota }},
 	FieldDirection:         {"direction", func(e *Event) any { return &e.turn().Direction }},

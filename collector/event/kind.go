@@ -124,7 +124,7 @@ var kindTable = [kinds]kindInfo{
 	AcceptError:   {"accept_error", "accept failed", []Field{FieldListener, FieldListenerConn, FieldErrno, FieldCount, FieldOpenFDs, FieldFDLimit}},
 	AcceptEmpty:   {"accept_empty", "accept found nobody", []Field{FieldListener, FieldListenerConn, FieldCount}},
 	NetNS:         {"netns", "a network namespace's counters and settings", []Field{FieldListenOverflows, FieldListenDrops, FieldReqQFullDrop, FieldReqQFullDoCookies, FieldSyncookiesSent, FieldSyncookiesRecv, FieldSyncookiesFailed, FieldEmbryonicRsts, FieldSomaxConn, FieldMaxSYNBacklog, FieldSYNCookies, FieldAbortOnOverflow}},
-	Thread:        {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldSyscalls, FieldCPUsAllowed, FieldCPUQuota, FieldPhase}},
+	Thread:        {"thread", "what a thread did: running, waiting for a CPU, blocked in what", []Field{FieldWatchedNS, FieldRunningNS, FieldRunqueueNS, FieldBlockedNS, FieldSwitches, FieldMigrations, FieldSyscalls, FieldGaps, FieldInGapsNS, FieldPartGapsNS, FieldCPUsAllowed, FieldCPUQuota, FieldPhase}},
 	Readable:      {"readable", "new bytes are ready for the application", []Field{FieldBytes, FieldPos, FieldUnread}},
 	Read:          {"read", "a call moved bytes to the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldUnread, FieldReadableTS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldMessages}},
 	Write:         {"write", "a call moved bytes from the application", []Field{FieldBytes, FieldPos, FieldCall, FieldFD, FieldLatencyNS, FieldWakingTS, FieldRunnableTS, FieldOncpuTS, FieldSentTS, FieldMessages}},

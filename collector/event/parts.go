@@ -30,9 +30,18 @@ type ThreadTimes struct {
 	Switches    uint64           // times that it left a CPU
 	Migrations  uint64           // times that it came back on another CPU
 	Syscalls    uint64           // system calls that it made, where they are counted
+	Gaps        uint64           // times from one of its accepts to the next in which the next connection waited: all of the time, but for a twentieth
+	InGapsNS    map[string]int64 // what it did in them: running, runqueue, or asleep, named as in BlockedNS
+	PartGapsNS  int64            // how long connections waited for an accept in other such times, in which one waited for a part only
 	CPUsAllowed string           // CPUs that it may use: its affinity within its cpuset, as 0-3,8
 	CPUQuota    float64          // CPUs that the limits of its process's cgroups come to; absent without one
 }
+
+// Keys of InGapsNS for what a thread does while it is not asleep.
+const (
+	RunningPart  = "running"
+	RunqueuePart = "runqueue"
+)
 
 // LoopTimes is what a thread found in its waits for many descriptors at once, in one wait or since it is watched.
 type LoopTimes struct {

@@ -24,15 +24,14 @@ const (
 
 // cause is what an acceptor does between two accepts.
 type cause struct {
-	tid       uint32
-	others    int    // further acceptors of the listener
-	way       string // the way in which it spends most of its time; "": not known
-	in        string // what it is blocked in
-	share     float64
-	meanwhile string // of what time that is a share, where not of all
-	each      int64  // ns of that between two accepts; 0: not known
-	failed    bool   // it tries to accept, and has no descriptor left
-	early     bool   // what it does is not known yet
+	tid    uint32
+	others int    // further acceptors of the listener
+	way    string // the way in which it spends most of its time; "": not known
+	in     string // what it is blocked in
+	share  float64
+	each   int64 // ns of that between two accepts; 0: not known
+	failed bool  // it tries to accept, and has no descriptor left
+	early  bool  // what it does while connections wait is not known
 }
 
 // cause looks at the acceptor that took most connections lately.
@@ -70,10 +69,7 @@ func (l *listener) spent(c *cause, a *model.Acceptor, before mark) {
 		return
 	}
 	c.spend(pace.Times)
-	c.meanwhile = " while connections wait"
-	if pace.Steady() {
-		c.each = int64(c.share * float64(pace.Each(pace.WatchedNS)))
-	}
+	c.each = int64(c.share * float64(pace.Each(pace.WatchedNS)))
 }
 
 func threadOf(all []thread, tid uint32) thread {
@@ -126,11 +122,11 @@ func (c *cause) between() string {
 	name := c.name()
 	part := fmt.Sprintf("%s between two accepts (%.0f %% of its time)", dur(c.each), c.share*100)
 	if c.each == 0 {
-		part = fmt.Sprintf("%.0f %% of its time%s", c.share*100, c.meanwhile)
+		part = fmt.Sprintf("%.0f %% of its time", c.share*100)
 	}
 	switch {
 	case c.early:
-		return name + " accepts; what it does between two accepts is not known yet"
+		return name + " accepts; what it does between two accepts is not known"
 	case c.way == "":
 		return name + " accepts; what it does between two accepts is not known (its scheduling is not watched)"
 	case c.sleeps():

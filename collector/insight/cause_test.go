@@ -133,7 +133,7 @@ func slow(half int64, perSecond model.Times) *model.Snapshot {
 		for in, ns := range perSecond.BlockedNS {
 			times.BlockedNS[in] = ns * half / 2
 		}
-		a.Between, a.Pace = model.Some(times), model.Pace{Times: times, Gaps: n, GapNS: ts}
+		a.Between, a.Pace = model.Some(times), model.Pace{Times: times, Gaps: n}
 	}
 	return &model.Snapshot{TS: ts, Listeners: []model.Listener{{
 		Conn: 1, Local: "0.0.0.0:9000", Process: model.Process{Comm: "api"}, State: model.StateListening, Backlog: model.Some[uint32](128),

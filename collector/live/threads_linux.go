@@ -78,7 +78,7 @@ func (s *Session) sampleThread(m *ebpf.Map, tid uint32, t *bpf.KernelThread, now
 		s.threads.seen[tid] = seen
 	}
 	seen.round = s.threads.round
-	now = max(now, int64(t.Since))
+	now = max(now, int64(t.Since), int64(t.Accepted))
 	if t.Since != seen.since {
 		seen.since, seen.pause = t.Since, 0
 	} else if !all && now-seen.told < seen.pause {
@@ -152,6 +152,27 @@ func (d *decoder) thread(tid uint32, t *bpf.KernelThread, e *event.Event) {
 		}
 	}
 	e.Set(event.FieldWatchedNS, event.FieldRunningNS, event.FieldRunqueueNS, event.FieldBlockedNS, event.FieldSwitches, event.FieldMigrations)
+	if t.Accepted != 0 || t.Gaps > 0 {
+		d.gaps(t, e)
+	}
+}
+
+// gaps fills in what a thread did from one accept to the next.
+func (d *decoder) gaps(t *bpf.KernelThread, e *event.Event) {
+	e.Thread.Gaps, e.Thread.PartGapsNS, e.Thread.InGapsNS = t.Gaps, int64(t.PartNs), map[string]int64{}
+	for i, ns := range t.InGaps {
+		name := event.RunningPart
+		switch {
+		case i == 1:
+			name = event.RunqueuePart
+		case i > 1:
+			name = d.waitName(t.What[i-2])
+		}
+		if ns > 0 {
+			e.Thread.InGapsNS[name] += int64(ns)
+		}
+	}
+	e.Set(event.FieldGaps, event.FieldInGapsNS, event.FieldPartGapsNS)
 }
 
 const noCPU = 1<<32 - 1 // NO_CPU in event.h

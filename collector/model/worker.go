@@ -41,44 +41,36 @@ func (t Times) Since(then Times) Times {
 	return d
 }
 
-// Plus returns the sum with a share of other times. It changes neither.
-func (t Times) Plus(more Times, share float64) Times {
-	of := func(ns int64) int64 { return int64(float64(ns) * share) }
-	sum := Times{RunningNS: t.RunningNS + of(more.RunningNS), RunqueueNS: t.RunqueueNS + of(more.RunqueueNS), BlockedNS: maps.Clone(t.BlockedNS)}
-	sum.WatchedNS = sum.RunningNS + sum.RunqueueNS
-	if sum.BlockedNS == nil {
-		sum.BlockedNS = make(map[string]int64, len(more.BlockedNS))
+// Plus returns the sum. It changes neither.
+func (t Times) Plus(more Times) Times {
+	sum := Times{
+		WatchedNS: t.WatchedNS + more.WatchedNS, RunningNS: t.RunningNS + more.RunningNS,
+		RunqueueNS: t.RunqueueNS + more.RunqueueNS, BlockedNS: make(map[string]int64, len(more.BlockedNS)),
 	}
+	maps.Copy(sum.BlockedNS, t.BlockedNS)
 	for in, ns := range more.BlockedNS {
-		if ns > 0 {
-			sum.BlockedNS[in] += of(ns)
-		}
-	}
-	for _, ns := range sum.BlockedNS {
-		sum.WatchedNS += ns
+		sum.BlockedNS[in] += ns
 	}
 	return sum
 }
 
-// Pace is how a thread accepts while connections wait. Its Times are what it does then, as they are told about once a
-// second, without waits for work while there was none.
+// Pace is how a thread accepts while connections wait. Its Times are what it did in all gaps.
 type Pace struct {
 	Times
-	// Gaps are the times from one accept to the next in which the next connection waited for at least half of the time.
-	Gaps  uint64 `json:"gaps"`
-	GapNS int64  `json:"gap_ns"` // all of them together
+	// Gaps are the times from one accept to the next throughout which, but for a twentieth, the next connection waited.
+	Gaps   uint64 `json:"gaps"`
+	PartNS int64  `json:"part_ns"` // how long connections waited in others, in which one waited for a part only
 }
 
-// Known reports whether it is known what the thread does while connections wait.
-func (p *Pace) Known() bool { return p.WatchedNS > 0 }
+// Known reports whether it is known what the thread does while connections wait: in most of that time.
+func (p *Pace) Known() bool { return p.Gaps > 0 && p.WatchedNS >= p.PartNS }
 
-// Steady reports whether the gaps are most of the time in which connections wait: not where the thread takes all that wait at
-// once, or each waits for a part of what the thread does.
-func (p *Pace) Steady() bool { return p.Known() && p.Gaps > 0 && 2*p.GapNS >= p.WatchedNS }
+// Each returns how much of that the thread does from one accept to the next, on average. It must be Known.
+func (p *Pace) Each(ns int64) int64 { return ns / int64(p.Gaps) }
 
-// Each returns how much of that the thread does from one accept to the next, on average. It must be Steady.
-func (p *Pace) Each(ns int64) int64 {
-	return int64(float64(p.GapNS) / float64(p.Gaps) * float64(ns) / float64(p.WatchedNS))
+// Plus returns the sum. It changes neither.
+func (p Pace) Plus(more Pace) Pace {
+	return Pace{Times: p.Times.Plus(more.Times), Gaps: p.Gaps + more.Gaps, PartNS: p.PartNS + more.PartNS}
 }
 
 // Since returns the pace since then: all of it, if it has been begun anew.
@@ -86,7 +78,7 @@ func (p Pace) Since(then Pace) Pace {
 	if p.Gaps < then.Gaps || p.WatchedNS < then.WatchedNS {
 		return p
 	}
-	return Pace{Times: p.Times.Since(then.Times), Gaps: p.Gaps - then.Gaps, GapNS: p.GapNS - then.GapNS}
+	return Pace{Times: p.Times.Since(then.Times), Gaps: p.Gaps - then.Gaps, PartNS: p.PartNS - then.PartNS}
 }
 
 // Roles of a worker.

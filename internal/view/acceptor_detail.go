@@ -55,8 +55,8 @@ func errorsText(a *model.Acceptor) string {
 	return strings.Join(parts, ", ")
 }
 
-// between says what the thread does between two accepts while connections wait, the longest first, and how long if it is
-// steady; else how it spends its time at all. "" where its scheduling is not watched.
+// between says what the thread does between two accepts while connections wait, the longest first, and how long; where that is
+// not known, how it spends its time at all. "" where its scheduling is not watched.
 func between(a *model.Acceptor) string {
 	t, paced := a.Between.V, a.Pace.Known()
 	if paced {
@@ -80,7 +80,7 @@ func between(a *model.Acceptor) string {
 			continue
 		}
 		text := p.what
-		if a.Pace.Steady() {
+		if paced {
 			text += " " + Dur(a.Pace.Each(p.ns))
 		}
 		out = append(out, text+" ("+Share(float64(p.ns)/float64(t.WatchedNS))+")")

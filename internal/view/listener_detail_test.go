@@ -36,7 +36,7 @@ func TestListenerTitle(t *testing.T) {
 // its time: all of it, through the number of its accepts, is no time between two of them.
 func TestBetweenAccepts(t *testing.T) {
 	all := model.Times{WatchedNS: 10e9, RunningNS: 2e9, BlockedNS: map[string]int64{"accept4": 8e9}}
-	busy := model.Pace{Times: model.Times{WatchedNS: 1e9, RunningNS: 25e7, BlockedNS: map[string]int64{"futex": 75e7}}, Gaps: 40, GapNS: 8e8}
+	busy := model.Pace{Times: model.Times{WatchedNS: 1e9, RunningNS: 25e7, BlockedNS: map[string]int64{"futex": 75e7}}, Gaps: 50}
 	for _, c := range []struct {
 		a    model.Acceptor
 		want string

@@ -64,6 +64,7 @@ func operations() map[string]operation {
 		"ring":       op(opRing),
 		"child":      op(opChild),
 		"work":       op(opWork),
+		"bursts":     op(opBursts),
 		"empty":      op(opAcceptNobody),
 		"http":       op(opHTTP),
 		"fetch":      op(opFetch),

@@ -83,7 +83,7 @@ func listeners() []model.Listener {
 		SYNDrops: map[string]uint64{"accept_queue_full": 212, "other": 2}, ACKDrops: map[string]uint64{"accept_queue_full": 3},
 		Acceptors: []model.Acceptor{{PID: 4711, TID: 4711, Comm: "api", Accepts: 1_800, Errors: map[string]uint64{"EMFILE": 12}, OpenFDs: model.Some[uint32](1024), FDLimit: model.Some[uint64](1024),
 			Between: model.Some(model.Times{WatchedNS: 90 * sec, RunningNS: 4 * sec, RunqueueNS: 500 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 85 * sec, "accept4": 500 * ms}}),
-			Pace:    model.Pace{Times: model.Times{WatchedNS: 80 * sec, RunningNS: 3 * sec, RunqueueNS: 400 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 76_600 * ms}}, Gaps: 1_600, GapNS: 80 * sec}},
+			Pace:    model.Pace{Times: model.Times{WatchedNS: 80 * sec, RunningNS: 3 * sec, RunqueueNS: 400 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 76_600 * ms}}, Gaps: 1_600}},
 			{PID: 4711, TID: 4712, Comm: "api", Accepts: 471}}, Fidelity: exact, Opened: Start + sec, ArrivalsPerSec: 41, AcceptsPerSec: 20,
 		History: history(ramp()...)}
 	api.Container = "3f9a81c2d7e64b1f"
