@@ -22,12 +22,17 @@ func (w *worker) acceptsFrom(l *listener) {
 	w.paced.from = l
 }
 
-// tellPace takes new times of a thread that come after others, and gives what it did between two accepts to the listener.
-func (w *worker) tellPace(old, now *event.ThreadTimes) {
-	p := w.paced
+// tellPace takes new times of a thread, told at ts, and gives what it did between two accepts since the old ones to the listener.
+// Those of a thread that was watched before start may be of accepts that are not known.
+func (w *worker) tellPace(now *event.ThreadTimes, ts, start int64) {
+	p, old := w.paced, w.times
 	w.paced = paced{}
-	if p.from == nil || p.several || old == nil || now.InGapsNS == nil || now.WatchedNS < old.WatchedNS {
+	anew := old == nil || now.WatchedNS < old.WatchedNS
+	if p.from == nil || p.several || now.InGapsNS == nil || anew && ts-now.WatchedNS < start {
 		return
+	}
+	if anew {
+		old = &event.ThreadTimes{}
 	}
 	for i := range p.from.acceptors {
 		if a := &p.from.acceptors[i]; a.tid == w.tid && a.pid == w.pid {

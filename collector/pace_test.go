@@ -54,7 +54,9 @@ func (p *paceEvents) of() (one, two model.Pace) {
 // TestPace: what a thread does between two accepts is the growth of what the kernel adds up of it, and belongs to the one
 // listener that it accepted from meanwhile; to none if there were several.
 func TestPace(t *testing.T) {
-	did := func(n int64) map[string]int64 { return map[string]int64{"running": n, "runqueue": 2 * n, "nanosleep": 7 * n} }
+	did := func(n int64) map[string]int64 {
+		return map[string]int64{"running": n, "runqueue": 2 * n, "nanosleep": 7 * n}
+	}
 	want := func(n int64) model.Pace {
 		return model.Pace{Times: model.Times{WatchedNS: 10 * n, RunningNS: n, RunqueueNS: 2 * n, BlockedNS: map[string]int64{"nanosleep": 7 * n}}, Gaps: uint64(n), PartNS: n}
 	}
@@ -62,7 +64,12 @@ func TestPace(t *testing.T) {
 		play     func(p *paceEvents)
 		one, two model.Pace
 	}{
-		"told once":  {func(p *paceEvents) { p.accept(1); p.told(5, did(5)) }, model.Pace{}, model.Pace{}},
+		"told once": {func(p *paceEvents) { p.accept(1); p.told(5, did(5)) }, model.Pace{}, model.Pace{}},
+		"watched since we are here": {func(p *paceEvents) {
+			p.accept(1)
+			p.told(5, did(5))
+			p.all[1].Thread.WatchedNS = ms
+		}, want(5), model.Pace{}},
 		"told twice": {func(p *paceEvents) { p.told(5, did(5)); p.accept(1); p.told(8, did(8)) }, want(3), model.Pace{}},
 		"told again": {func(p *paceEvents) {
 			for n := range int64(4) {
@@ -85,7 +92,7 @@ func TestPace(t *testing.T) {
 			p.all[2].Thread.WatchedNS = 1
 			p.accept(1)
 			p.told(9, did(9))
-		}, want(1), model.Pace{}},
+		}, want(9), model.Pace{}},
 		"by an older version": {func(p *paceEvents) { p.told(0, nil); p.accept(1); p.told(0, nil) }, model.Pace{}, model.Pace{}},
 		"since it accepts":    {func(p *paceEvents) { p.told(0, nil); p.accept(1); p.told(3, did(3)) }, want(3), model.Pace{}},
 	} {

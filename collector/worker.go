@@ -37,7 +37,7 @@ func (c *Collector) thread(e *event.Event) {
 	if w == nil || e.Thread == nil || e.TS < w.told {
 		return
 	}
-	w.tellPace(w.times, e.Thread)
+	w.tellPace(e.Thread, e.TS, c.opt.Start)
 	w.told, w.times = e.TS, e.Thread
 	w.calls = model.Opt[uint64]{V: e.Thread.Syscalls, Known: e.Known(event.FieldSyscalls)}
 	if e.Known(event.FieldCPUsAllowed) {
