@@ -22,7 +22,7 @@ enum thread_wait {
 	WAIT_OTHER,	      /* in more calls than there are places for */
 };
 
-#define THREAD_WAITS 12 /* kinds of waits told apart per thread; the last is for the rest */
+#define THREAD_WAITS 12			/* kinds of waits told apart per thread; the last is for the rest */
 #define THREAD_PARTS (THREAD_WAITS + 2) /* running, in the run queue, and each of its waits */
 #define NO_CPU 0xffffffff
 
@@ -60,8 +60,8 @@ struct thread {
 	__u32 begun;  /* written first */
 	__u64 calls;  /* system calls that it has made since the set calls is attached; it alone counts them */
 
-	__u64 gaps;		     /* times from one of its accepts to the next while the next connection waited: see pace.bpf.h */
-	__u64 part_ns;		     /* how long connections waited in others */
+	__u64 gaps;    /* times from one of its accepts to the next while the next connection waited: see pace.bpf.h */
+	__u64 part_ns; /* how long connections waited in others */
 	__u64 in_gaps[THREAD_PARTS]; /* what it did in the gaps: the parts of struct thread, in their order */
 	__u64 before[THREAD_PARTS];  /* all that it had done at its last accept */
 	__u64 accepted;		     /* when that was; 0: not known */
