@@ -3,7 +3,6 @@
 package truth
 
 import (
-	"math"
 	"os"
 	"testing"
 	"time"
@@ -103,17 +102,20 @@ func TestPace(t *testing.T) {
 			if !pace.Known() || pace.Gaps > uint64(gaps) || pace.Gaps < uint64(gaps/2) { // those count for whose connection came early
 				t.Fatalf("%d gaps of %d, known %v: %+v", pace.Gaps, gaps, pace.Known(), pace)
 			}
-			each := func(ns int64) time.Duration { return time.Duration(ns / int64(gaps)) }
-			for _, s := range []struct {
-				name      string
-				got, want time.Duration
-			}{
-				{"between two accepts", time.Duration(pace.Each(pace.WatchedNS)), each(did.GapNS)},
-				{"in " + c.how, time.Duration(pace.Each(c.of(&pace))), each(did.Took)},
-				{"in a futex", time.Duration(pace.Each(pace.BlockedNS["futex"])), 0},
-			} {
-				if math.Abs(float64(s.got-s.want)) > float64(testkit.Bound(s.want, absoluteBound, relativeBound)) {
-					t.Errorf("%s: %v each, want %v: %+v", s.name, s.got, s.want, pace)
+			// What the program was in, it was blocked in but for the time that it had, or waited for, a CPU.
+			each := func(ns int64) int64 { return ns / int64(gaps) }
+			onCPU := pace.Each(pace.RunningNS + pace.RunqueueNS)
+			in := span{each(did.Took) - onCPU, each(did.Took)}
+			if c.how == worksBySpin {
+				in = span{each(did.Took), each(did.GapNS)}
+			}
+			for _, s := range (times{
+				{"between two accepts", time.Duration(pace.Each(pace.WatchedNS)), span{each(did.GapNS), each(did.GapNS)}},
+				{"in " + c.how, time.Duration(pace.Each(c.of(&pace))), in},
+				{"in a futex", time.Duration(pace.Each(pace.BlockedNS["futex"])), span{0, 0}},
+			}) {
+				if by := s.miss(); by > 0 {
+					t.Errorf("%s: %v each, the program measured %v: out of bound by %v", s.what, s.got, s.want, by)
 				}
 			}
 			t.Logf("%+v; the program %+v", pace, did)
