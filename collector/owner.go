@@ -81,7 +81,7 @@ func (c *Collector) nameOwner(e *event.Event) {
 		return
 	}
 	switch e.Kind {
-	case event.Listen, event.Connect, event.Accept, event.Established:
+	case event.Listen, event.Connect, event.Accept, event.Established, event.Queue:
 	default:
 		return
 	}

@@ -76,6 +76,9 @@ func (c *Collector) queue(e *event.Event) {
 		l.reconcile(e.AcceptQueue, e.TS)
 	}
 	fillListener(e, l)
+	if e.Known(event.FieldPID) { // the process before has ended
+		l.owner = ownerOf(e)
+	}
 	l.owner.giveTo(e)
 }
 

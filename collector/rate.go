@@ -12,7 +12,7 @@ const (
 // rate counts what happened in the last rateSlots slots of event time.
 type rate struct {
 	slot   int64 // length of one, ns
-	first  int64 // slot number of the first event ever
+	first  int64 // when the first event ever was
 	last   int64 // slot number of the newest event
 	counts [rateSlots]uint32
 	begun  bool
@@ -21,7 +21,7 @@ type rate struct {
 func (r *rate) add(ts int64, n uint32) {
 	at := ts / r.slot
 	if !r.begun {
-		r.begun, r.first, r.last = true, at, at
+		r.begun, r.first, r.last = true, ts, at
 	}
 	for ; r.last < at; r.last++ {
 		if at-r.last > rateSlots { // a long silence: all slots are old
@@ -36,19 +36,20 @@ func (r *rate) add(ts int64, n uint32) {
 	}
 }
 
-// perSecond returns the rate at now. At the beginning it is taken over the time that there was, a
-// second at least.
+// perSecond returns the rate at now, over nine slots and what has passed of the tenth. At the beginning it is taken over the
+// time that there was, a second at least.
 func (r *rate) perSecond(now int64) float64 {
 	if !r.begun {
 		return 0
 	}
 	at := max(now/r.slot, r.last)
-	oldest := max(at-rateSlots+1, r.first)
+	oldest := at - rateSlots + 1
 	var sum uint64
 	for i := oldest; i <= r.last; i++ {
 		sum += uint64(r.counts[slotOf(i)])
 	}
-	span := max((at-oldest+1)*r.slot, int64(time.Second))
+	from := max(oldest*r.slot, r.first)
+	span := max(now-from, r.last*r.slot-from, int64(time.Second))
 	return float64(sum) * float64(time.Second) / float64(span)
 }
 

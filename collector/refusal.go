@@ -17,6 +17,13 @@ func (c *counts) add(name string, n uint64) {
 	(*c)[name] += n
 }
 
+func (c counts) sum() (n uint64) {
+	for _, v := range c {
+		n += v
+	}
+	return n
+}
+
 // show returns a copy that is never nil, or for a light snapshot, which nobody keeps, the counts themselves.
 func (c counts) show(how detail) map[string]uint64 {
 	if how == light {

@@ -70,7 +70,7 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 		SYNQueue: l.synQueue.opt(), SYNYoung: l.young.opt(), AcceptQueue: l.acceptQ.opt(),
 		Established: l.established, Accepted: l.accepts,
 		SYNDrops: l.synDrops.show(how), ACKDrops: l.ackDrops.show(how),
-		Overflows: l.overflows.opt(), Drops: l.drops.opt(), SkDrops: l.skDrops.opt(),
+		Overflows: atLeast(l.overflows.opt(), l.synDrops[event.ReasonAcceptQueueFull]), Drops: atLeast(l.drops.opt(), l.synDrops.sum()), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
 		Acceptors: c.showAcceptors(l, how), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		Work: l.work.show(how), ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
@@ -82,6 +82,14 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 	m.WaitNS, m.HandshakeNS = l.wait.snapshot(), l.handshake.snapshot()
 	m.Waiting, m.History = l.showWaiting(c.budget.Waiting), l.history.snapshot(now)
 	return m
+}
+
+// atLeast is a sampled counter of refusals, where more of them have been told since the sample.
+func atLeast(sampled model.Opt[uint64], told uint64) model.Opt[uint64] {
+	if sampled.Known {
+		sampled.V = max(sampled.V, told)
+	}
+	return sampled
 }
 
 // text returns the listener's address, put into words once.

@@ -69,7 +69,7 @@ var acceptQueueFull = rule{
 			e.numbers["final_acks_10s"] = float64(acks)
 		}
 		if l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.AbortOnOverflow }).V == 1 {
-			s.add(". ", "tcp_abort_on_overflow is set: the client of a refused ACK gets a RST")
+			s.add(". ", "tcp_abort_on_overflow is set: the client of a refused ACK gets a RST, unless a SYN cookie was to make the connection")
 		}
 		e.text = s.String()
 		return e

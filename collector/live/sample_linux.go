@@ -28,7 +28,8 @@ type listenerState struct {
 	drops  uint64 // sk_drops at the last sample
 	busy   bool
 	netns  uint32
-	unseen int // samples since it was in one: its end may have been lost
+	pid    uint32 // the process it belongs to; 0: not known
+	unseen int    // samples since it was in one: its end may have been lost
 }
 
 // forgetAfter is after how many samples without it a listener is forgotten.
@@ -141,6 +142,9 @@ func (s *Session) queueSampled(all []sampled, busyOnly bool) {
 		}
 	}
 	s.settle(made)
+	if !busyOnly {
+		s.findHeirs(all)
+	}
 	for i := range all {
 		e := &all[i].event
 		if counts(all[i].raw) {

@@ -130,33 +130,6 @@ func recordSize(k event.Kind) int {
 	return int(unsafe.Sizeof(bpf.KernelQueueEvent{}))
 }
 
-// addOwners finds the processes that hold the queued sockets. Of several (a pre-fork server) it names the first, unless
-// only a later one is watched.
-func (s *Session) addOwners() {
-	a := s.hooks[probes.Owners]
-	if a == nil {
-		return
-	}
-	raw, err := iterate(a.links[0].(*link.Iter).Open)
-	if err != nil {
-		return
-	}
-	owners := map[uint64]*bpf.KernelOwner{}
-	for size := int(unsafe.Sizeof(bpf.KernelOwner{})); len(raw) >= size; raw = raw[size:] {
-		o := record[bpf.KernelOwner](raw)
-		if first := owners[o.Conn]; first == nil || first.Watched == 0 && o.Watched != 0 {
-			owners[o.Conn] = o
-		}
-	}
-	for i := range s.pending {
-		e := &s.pending[i]
-		if o := owners[e.Conn]; o != nil {
-			e.PID, e.Comm = o.Pid, s.decoder.name(o.Comm) // which thread opened it is not known
-			e.Set(event.FieldPID, event.FieldComm)
-		}
-	}
-}
-
 // namespaces lists one path for each network namespace that a process or a mount holds, our own first; or only the
 // one that is asked for.
 func namespaces(only string) []string {

@@ -12,6 +12,7 @@ import (
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
+	"beltrace/collector/model"
 	"beltrace/collector/probes"
 	"beltrace/internal/testkit"
 
@@ -101,6 +102,25 @@ func opShare(l socket) (socket, error) {
 		return l, fmt.Errorf("get its socket: %w", err)
 	}
 	return l, nil
+}
+
+// TestLeftListener: a listener whose process has ended belongs to the one that holds it now.
+func TestLeftListener(t *testing.T) {
+	p, w := newWatched(t, live.Config{})
+	launcher, heir := p.sibling(t), p.sibling(t)
+	l := do[socket](launcher.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	do[socket](heir.server, "share", l)
+	w.until("its launcher", func(e *event.Event) bool {
+		return e.Kind == event.Queue && e.ListenerConn == l.Cookie && e.PID == launcher.server.PID
+	})
+	launcher.server.End(t)
+	w.until("its heir", func(e *event.Event) bool {
+		return e.Kind == event.Queue && e.ListenerConn == l.Cookie && e.PID == heir.server.PID
+	})
+	at := slices.IndexFunc(w.snapshot().Listeners, func(found model.Listener) bool { return found.Conn == l.Cookie })
+	if got := w.snapshot().Listeners[at].PID; got != model.Some(heir.server.PID) {
+		t.Errorf("it belongs to %v, not to %d", got, heir.server.PID)
+	}
 }
 
 // TestFilterPIDOfSiblings: of one listener a connection is whose process takes it. That another one took it is told, for
