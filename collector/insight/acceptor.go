@@ -140,7 +140,8 @@ var noDescriptor = []string{"EMFILE", "ENFILE", "ENOBUFS"}
 var fdLimit = rule{
 	id: "fd-limit",
 	mechanism: "accept() needs a free file descriptor before it looks at the queue (get_unused_fd_flags). With none left it fails with EMFILE (the process is at RLIMIT_NOFILE) or ENFILE (the whole host is at fs.file-max), without memory for the socket with ENOBUFS, " +
-		"and the connection stays where it is: the queue fills, and a loop that tries again at once spins.",
+		"and the connection stays where it is: the queue fills, and a loop that tries again at once spins. " +
+		"An io_uring that accepts into its own table of files takes the connection first: with no room there the accept fails with ENFILE too, and the connection is closed (io_fixed_fd_install).",
 	listener: func(l *listener) *evidence {
 		recent := grown(l.now.fdErrors, l.ago(span).fdErrors)
 		if recent == 0 {
@@ -162,7 +163,7 @@ var fdLimit = rule{
 		}
 		switch names[0] {
 		case "ENFILE":
-			e.remedy = "The whole host has no file descriptor left: raise fs.file-max, and look for the process that has them (cat /proc/sys/fs/file-nr)."
+			e.remedy = "If the whole host has no file left (compare the first and the last number of cat /proc/sys/fs/file-nr), raise fs.file-max, and look for the process that has them. Else an io_uring accepts into a table of files of its own (a direct descriptor), and that is full: register a larger one, or close sooner what is done."
 		case "ENOBUFS":
 			e.remedy = "The kernel has no memory for the socket: look for what has it (cat /proc/net/sockstat, and slabtop), and whether the cgroup's memory.max is reached."
 		}

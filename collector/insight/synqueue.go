@@ -69,7 +69,7 @@ func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
 		if l.now.synDerived > 0 {
 			s.add(" ", "(the reason of %d follows from the counters of the network namespace)", l.now.synDerived)
 		}
-	case cookies.V > 0:
+	case cookies.V > 0 && !l.isFull(): // a full accept queue has SYNs dropped all the same
 		e.severity, e.remedy = model.Note, cookieRemedy
 		s.add("; ", "nobody is refused for that: further SYNs are answered with cookies (tcp_syncookies is %d)", cookies.V)
 	case others > 0:
