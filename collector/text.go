@@ -15,7 +15,8 @@ import (
 
 // lineOf puts an event into words.
 func lineOf(e *event.Event) model.EventLine {
-	l := model.EventLine{TS: e.TS, Kind: e.Kind.String(), Conn: e.Conn, PID: e.PID, NetNS: e.NetNS, Comm: e.Comm, Container: e.Container, Role: e.Role, Text: text(e)}
+	l := model.EventLine{TS: e.TS, Kind: e.Kind.String(), Conn: e.Conn, PID: e.PID, NetNS: e.NetNS, Comm: e.Comm,
+		Container: e.Container, Unit: e.Unit, Role: e.Role, Text: text(e)}
 	if !e.Known(event.FieldConn) {
 		l.Conn = e.ListenerConn
 	}

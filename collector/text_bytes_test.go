@@ -37,11 +37,11 @@ func TestTextOfBytes(t *testing.T) {
 
 // TestLineKeepsWhatFiltersAskFor: what the words of a filter ask for is a line's own, not only in its text.
 func TestLineKeepsWhatFiltersAskFor(t *testing.T) {
-	l := lineOf(&event.Event{Kind: event.Accept, PID: 4711, Comm: "api", NetNS: 4026531840, Container: "3f9a81c2d7e6", Role: event.RoleServer})
-	if l.PID != 4711 || l.Comm != "api" || l.NetNS != 4026531840 || l.Container != "3f9a81c2d7e6" || l.Role != event.RoleServer {
+	l := lineOf(&event.Event{Kind: event.Accept, PID: 4711, Comm: "api", NetNS: 4026531840, Container: "3f9a81c2d7e6", Unit: "web.service", Role: event.RoleServer})
+	if l.PID != 4711 || l.Comm != "api" || l.NetNS != 4026531840 || l.Container != "3f9a81c2d7e6" || l.Unit != "web.service" || l.Role != event.RoleServer {
 		t.Errorf("%+v", l)
 	}
-	if l := lineOf(&event.Event{Kind: event.Lost}); l.NetNS != 0 || l.Role != "" || l.Container != "" {
+	if l := lineOf(&event.Event{Kind: event.Lost}); l.NetNS != 0 || l.Role != "" || l.Container != "" || l.Unit != "" {
 		t.Errorf("of an event that does not tell: %+v", l)
 	}
 }

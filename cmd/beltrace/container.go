@@ -14,13 +14,14 @@ import (
 	"beltrace/collector/procinfo"
 )
 
-// containerMembers returns what lists the processes of a container: by its id, a beginning of it, or its name.
-func containerMembers(root, name string) func() []uint32 {
+// homeMembers returns what lists the processes of a container, by its id, a beginning of it, or its name, or of a
+// systemd unit. Of one name, the container that an engine knows goes before the unit.
+func homeMembers(root, name string) func() []uint32 {
 	return func() []uint32 {
 		id := containerID(root, name)
 		var pids []uint32
-		eachProcess(root, func(pid uint32, container string) {
-			if sameContainer(container, id) {
+		eachProcess(root, func(pid uint32, container, unit string) {
+			if sameContainer(container, id) || sameUnit(unit, id) {
 				pids = append(pids, pid)
 			}
 		})
@@ -40,24 +41,33 @@ func sameContainer(container, asked string) bool {
 	return isHex(asked) && isHex(container) && len(asked) >= enough && (strings.HasPrefix(asked, container) || strings.HasPrefix(container, asked))
 }
 
+// sameUnit compares a systemd unit as /proc names it with what was asked for: of a service that may be without suffix.
+func sameUnit(unit, asked string) bool {
+	return asked != "" && (unit == asked || unit == asked+service)
+}
+
+// service is the suffix of the units that people name without it.
+const service = ".service"
+
 func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef") == "" }
 
-// containers lists what containers there are, by name where we know one.
-func containers(root string) []string {
+// homes lists what containers there are, by name where we know one, and what systemd units that have processes.
+func homes(root string) []string {
 	seen := map[string]bool{}
 	for _, n := range containerNames(root) {
 		seen[n.name] = true
 	}
-	eachProcess(root, func(_ uint32, container string) {
-		if container != "" {
-			seen[container] = true
+	eachProcess(root, func(_ uint32, container, unit string) {
+		for _, name := range []string{container, unit, strings.TrimSuffix(unit, service)} {
+			seen[name] = true
 		}
 	})
+	delete(seen, "") // of a process that is in none
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// eachProcess calls f for each process with its container, "" if it is in none.
-func eachProcess(root string, f func(pid uint32, container string)) {
+// eachProcess calls f for each process with its container and its systemd unit, "" if it is in none.
+func eachProcess(root string, f func(pid uint32, container, unit string)) {
 	paths, _ := filepath.Glob(filepath.Join(root, "proc/[0-9]*/cgroup")) // its only error is a bad pattern
 	for _, path := range paths {
 		pid, err := strconv.ParseUint(filepath.Base(filepath.Dir(path)), 10, 32)
@@ -65,8 +75,8 @@ func eachProcess(root string, f func(pid uint32, container string)) {
 		if err != nil || err2 != nil {
 			continue // it has ended meanwhile
 		}
-		container, _ := procinfo.ParseCgroup(string(text))
-		f(uint32(pid), container)
+		container, unit := procinfo.ParseCgroup(string(text))
+		f(uint32(pid), container, unit)
 	}
 }
 

@@ -67,7 +67,7 @@ func (f *watchFlags) addSelection(c *cobra.Command) {
 	flags.VarP(&f.ports, "port", "P", "only sockets with this local or remote `port` (repeatable)")
 	flags.VarP(&f.pids, "pid", "p", "only this `process` and its children (repeatable)")
 	flags.Var(&word{&f.comm, "a process"}, "comm", "only processes of this `name`")
-	flags.Var(&word{&f.container, "a container"}, "container", "only the container of this `name` or id")
+	flags.Var(&word{&f.container, "a container or a systemd unit"}, "container", "only the container of this `name` or id, or the systemd unit")
 	flags.Var(&f.limit, "for", "end after this `duration`, such as 10s or 2m")
 	flags.Var((*positive)(&f.count), "count", "end after `n` events")
 }
@@ -100,9 +100,9 @@ func (f *watchFlags) config() (live.Config, error) {
 		}
 	}
 	if f.container != "" {
-		c.Group, c.Members = "--container "+f.container, containerMembers("/", f.container)
+		c.Group, c.Members = "--container "+f.container, homeMembers("/", f.container)
 		if len(c.Members()) == 0 {
-			return c, fmt.Errorf("no process is in a container named %q%s", f.container, didYouMean(f.container, containers("/")))
+			return c, fmt.Errorf("no process is in a container or a systemd unit named %q%s", f.container, didYouMean(f.container, homes("/")))
 		}
 	}
 	return c, nil

@@ -103,7 +103,8 @@ func (s *selection) byPort(e *event.Event) bool {
 func (s *selection) byOwner(e *event.Event) bool {
 	return (len(s.pids) == 0 || e.Known(event.FieldPID) && slices.Contains(s.pids, uint64(e.PID))) &&
 		(s.comm == "" || e.Known(event.FieldComm) && e.Comm == s.comm) &&
-		(s.container == "" || e.Known(event.FieldContainer) && sameContainer(e.Container, s.container))
+		(s.container == "" || e.Known(event.FieldContainer) && sameContainer(e.Container, s.container) ||
+			e.Known(event.FieldUnit) && sameUnit(e.Unit, s.container))
 }
 
 // words returns the selection as the command line has it.

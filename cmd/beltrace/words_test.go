@@ -154,8 +154,8 @@ func TestSelection(t *testing.T) {
 			e.Set(event.FieldListenerConn)
 		}
 		if pid != 0 {
-			e.PID, e.Comm, e.Container = pid, comm, "0123456789ab"
-			e.Set(event.FieldPID, event.FieldComm, event.FieldContainer)
+			e.PID, e.Comm, e.Container, e.Unit = pid, comm, "0123456789ab", comm+".service"
+			e.Set(event.FieldPID, event.FieldComm, event.FieldContainer, event.FieldUnit)
 		}
 		return e
 	}
@@ -194,6 +194,9 @@ func TestSelection(t *testing.T) {
 		{watchFlags{netns: "4026531840"}, []int{0, 1, 2, 4, 5, 7, 9, 10}},
 		{watchFlags{netns: "4026531841"}, []int{4}},
 		{watchFlags{container: "ffff"}, []int{4, 10}},
+		{watchFlags{container: "nginx.service"}, []int{0, 1, 2, 4, 5, 7, 9, 10}},
+		{watchFlags{container: "haproxy"}, []int{3, 4, 6, 8, 10}},
+		{watchFlags{container: "prox"}, []int{4, 10}},
 		{watchFlags{comm: "nginx", ports: numbers{list: []uint64{443}}}, []int{4, 10}},
 	} {
 		s, err := c.flags.selection()
@@ -215,13 +218,15 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-func TestContainers(t *testing.T) {
+func TestHomes(t *testing.T) {
 	root := t.TempDir()
 	id := strings.Repeat("0123456789abcdef", 4)
 	for path, text := range map[string]string{
 		"proc/7/cgroup":  "0::/system.slice/docker-" + id + ".scope\n",
 		"proc/8/cgroup":  "0::/system.slice/docker-" + id + ".scope\n",
 		"proc/9/cgroup":  "0::/system.slice/nginx.service\n",
+		"proc/10/cgroup": "0::/system.slice/web.service\n",
+		"proc/11/cgroup": "0::/user.slice/session-1.scope\n",
 		"proc/self/stat": "",
 		"var/lib/docker/containers/x/config.v2.json":                    `{"ID":"` + id + `","Name":"/web"}`,
 		"var/lib/docker/containers/y/config.v2.json":                    `not JSON`,
@@ -235,19 +240,19 @@ func TestContainers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"web", id, id[:12], id[:5]} {
-		got := containerMembers(root, name)()
-		if slices.Sort(got); !slices.Equal(got, []uint32{7, 8}) {
-			t.Errorf("container %s has %v", name, got)
+	for name, want := range map[string][]uint32{
+		"web": {7, 8}, // a container that an engine knows by this name goes before a unit
+		id:    {7, 8}, id[:12]: {7, 8}, id[:5]: {7, 8},
+		"web.service": {10}, "nginx.service": {9}, "nginx": {9}, "session-1.scope": {11},
+		"db": nil, "0": nil, "nope": nil, "ngin": nil, "service": nil, ".service": nil, "session-1": nil,
+	} {
+		got := homeMembers(root, name)()
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("--container %s has %v, want %v", name, got, want)
 		}
 	}
-	for _, name := range []string{"db", "nginx", "0", "nope"} {
-		if got := containerMembers(root, name)(); got != nil {
-			t.Errorf("container %s has %v", name, got)
-		}
-	}
-	if got := containers(root); !slices.Equal(got, []string{id[:12], "db", "web"}) {
-		t.Errorf("containers %v", got)
+	if got := homes(root); !slices.Equal(got, []string{id[:12], "db", "nginx", "nginx.service", "session-1.scope", "web", "web.service"}) {
+		t.Errorf("containers and units %v", got)
 	}
 }
 

@@ -233,6 +233,7 @@ type EventLine struct {
 	NetNS     uint32 // inode number of the network namespace, 0: unknown
 	Comm      string
 	Container string
+	Unit      string // systemd unit
 	Role      string // of the connection's side that it is about
 	Text      string // the rest, in words: addresses, times, reasons
 }

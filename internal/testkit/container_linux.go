@@ -16,13 +16,28 @@ import (
 // container's id. The group goes when the test ends, after the process has.
 func NewContainer(t testing.TB, pid uint32) (id string) {
 	t.Helper()
+	id = fmt.Sprintf("%064x", uint64(Mono()))
+	id = id[48:] + id[:48] // engines give digits that differ from the first one on
+	newGroup(t, pid, "docker-"+id+".scope")
+	return id
+}
+
+// NewUnit puts a process into a control group that is named as systemd names those of a service, and returns the unit.
+// The group goes when the test ends, after the process has.
+func NewUnit(t testing.TB, pid uint32) (unit string) {
+	t.Helper()
+	unit = fmt.Sprintf("beltrace-%x.service", uint64(Mono()))
+	newGroup(t, pid, unit)
+	return unit
+}
+
+func newGroup(t testing.TB, pid uint32, name string) {
+	t.Helper()
 	root, err := cgroup2()
 	if err != nil {
 		t.Fatal(err)
 	}
-	id = fmt.Sprintf("%064x", uint64(Mono()))
-	id = id[48:] + id[:48] // engines give digits that differ from the first one on
-	dir := filepath.Join(root, "docker-"+id+".scope")
+	dir := filepath.Join(root, name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +53,6 @@ func NewContainer(t testing.TB, pid uint32) (id string) {
 			t.Errorf("%s is still in use after %v", dir, patience)
 		}
 	})
-	return id
 }
 
 // cgroup2 returns where the control groups of version 2 are mounted.

@@ -53,7 +53,7 @@ var connectionSheet = sheet[*model.Connection]{
 func connectionKey(c *model.Connection) Key { return Key{Kind: ConnectionRecord, ID: c.Conn} }
 
 func connectionSubject(c *model.Connection) Subject {
-	return Subject{Ports: ports(c.Local, c.Remote), PID: c.PID.Or(0), Comm: c.Comm, NetNS: c.NetNS, Container: c.Container, State: c.State, Role: c.Role,
+	return Subject{Ports: ports(c.Local, c.Remote), PID: c.PID.Or(0), Comm: c.Comm, NetNS: c.NetNS, Container: c.Container, Unit: c.Unit, State: c.State, Role: c.Role,
 		Text: strings.Join([]string{c.Local, c.Remote, c.Reason, c.Container, c.Unit, stateText(c), ConnID(c.Conn), said(resyncing(c), "resyncing")}, " ")}
 }
 

@@ -18,7 +18,7 @@ var eventSheet = sheet[*model.EventLine]{
 	},
 	target: func(e *model.EventLine) Key { return Key{Kind: ConnectionRecord, ID: e.Conn} },
 	subjects: func(_ Input, e *model.EventLine) []Subject {
-		return []Subject{{PID: e.PID, Comm: e.Comm, NetNS: e.NetNS, Container: e.Container, Role: e.Role, Event: e.Kind, Ports: portsIn(e.Text), Text: e.Kind + " " + e.Text + " " + ConnID(e.Conn)}}
+		return []Subject{{PID: e.PID, Comm: e.Comm, NetNS: e.NetNS, Container: e.Container, Unit: e.Unit, Role: e.Role, Event: e.Kind, Ports: portsIn(e.Text), Text: e.Kind + " " + e.Text + " " + ConnID(e.Conn)}}
 	},
 	columns: []column[*model.EventLine]{
 		{Head: Head{Title: "TIME", Min: 12, Max: 14, Explain: explainTime}, cell: func(in Input, e *model.EventLine) Cell { return Styled(in.clock().Time(e.TS), Dim) },

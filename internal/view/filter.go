@@ -28,6 +28,7 @@ type Subject struct {
 	Comm      string
 	NetNS     uint32
 	Container string
+	Unit      string // of systemd
 	State     string
 	Role      string
 	Event     string
@@ -164,7 +165,7 @@ func (s Subject) tells(key string) bool {
 	case "netns":
 		return s.NetNS != 0
 	}
-	return map[string]string{"comm": s.Comm, "container": s.Container, "state": s.State, "role": s.Role, "event": s.Event}[key] != ""
+	return map[string]string{"comm": s.Comm, "container": s.Container + s.Unit, "state": s.State, "role": s.Role, "event": s.Event}[key] != ""
 }
 
 func (s Subject) has(key, value string) bool {
@@ -175,9 +176,9 @@ func (s Subject) has(key, value string) bool {
 		return s.PID != 0 && strconv.FormatUint(uint64(s.PID), 10) == value
 	case "netns":
 		return strconv.FormatUint(uint64(s.NetNS), 10) == value
-	case "container": // a whole id, too, of which only the beginning is known
+	case "container": // or a systemd unit; a whole id, too, of which only the beginning is known
 		id := strings.ToLower(s.Container)
-		return strings.Contains(id, value) || len(id) >= 12 && strings.HasPrefix(value, id)
+		return strings.Contains(id, value) || len(id) >= 12 && strings.HasPrefix(value, id) || strings.Contains(strings.ToLower(s.Unit), value)
 	case "comm":
 		return strings.Contains(strings.ToLower(s.Comm), value)
 	case "state":

@@ -69,7 +69,7 @@ func TestFilterOnEveryPage(t *testing.T) {
 	s := viewtest.Busy()
 	s.Events = []model.EventLine{
 		{TS: 1, Kind: "accept", PID: 4711, Comm: "api", NetNS: 4026531840, Container: "3f9a81c2d7e64b1f", Role: "server"},
-		{TS: 2, Kind: "connect", PID: 4712, Comm: "curl", NetNS: 4026532281, Role: "client"},
+		{TS: 2, Kind: "connect", PID: 4712, Comm: "curl", NetNS: 4026532281, Unit: "session-1.scope", Role: "client"},
 		{TS: 3, Kind: "lost"},
 	}
 	for _, c := range []struct {
@@ -80,17 +80,22 @@ func TestFilterOnEveryPage(t *testing.T) {
 		{"events", "role:server", some, ""},
 		{"events", "netns:4026532281", some, ""},
 		{"events", "container:3f9a", some, ""},
+		{"events", "container:session-1.scope", some, ""},
 		{"events", "state:closed", none, "state"},
 		{"workers", "netns:4026531840", some, ""},
 		{"workers", "netns:1", none, ""},
 		{"workers", "container:3F9A81C2D7E64B1F0011223344", some, ""},
+		{"workers", "container:nginx.service", some, ""},
+		{"workers", "container:nobody.service", none, ""},
 		{"workers", "role:acceptor", some, ""},
 		{"workers", "event:accept", none, "event"},
 		{"workers", "port:8080 event:accept role:acceptor", none, "port event"},
 		{"loops", "netns:4026531840", some, ""},
 		{"listeners", "container:3f9a", some, ""},
+		{"listeners", "container:NGINX.service", some, ""},
 		{"listeners", "role:server", none, "role"},
 		{"overview", "container:3f9a", some, ""},
+		{"overview", "container:nginx", some, ""},
 		{"connections", "role:client", some, ""},
 		{"findings", "netns:4026531840", some, ""},
 	} {

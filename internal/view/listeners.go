@@ -80,7 +80,7 @@ func whichNetNS(in Input, l *model.Listener) Cell {
 }
 
 func listenerSubject(l *model.Listener) Subject {
-	return Subject{Ports: ports(l.Local), PID: l.PID.Or(0), Comm: l.Comm, NetNS: l.NetNS, Container: l.Container, State: l.State, Text: strings.Join([]string{l.Local, l.Container, l.Unit, l.State}, " ")}
+	return Subject{Ports: ports(l.Local), PID: l.PID.Or(0), Comm: l.Comm, NetNS: l.NetNS, Container: l.Container, Unit: l.Unit, State: l.State, Text: strings.Join([]string{l.Local, l.Container, l.Unit, l.State}, " ")}
 }
 
 func byListenerName(a, b *model.Listener) int {

@@ -10,8 +10,8 @@ import (
 
 // place is where a process has a socket. What is not known is empty.
 type place struct {
-	netns     uint32
-	container string
+	netns           uint32
+	container, unit string
 }
 
 // placed returns the input with the places of the processes, if its filter asks for them.
@@ -33,20 +33,20 @@ func placesOf(s *model.Snapshot) map[uint32][]place {
 	}
 	for i := range s.Listeners {
 		l := &s.Listeners[i]
-		add(l.PID.Or(0), place{l.NetNS, l.Container})
+		add(l.PID.Or(0), place{l.NetNS, l.Container, l.Unit})
 		for _, a := range l.Acceptors {
-			if a.PID != l.PID.Or(0) { // which container another process is in the listener does not tell
+			if a.PID != l.PID.Or(0) { // which container or unit another process is in the listener does not tell
 				add(a.PID, place{netns: l.NetNS})
 			}
 		}
 	}
 	for i := range s.Connections {
 		c := &s.Connections[i]
-		add(c.PID.Or(0), place{c.NetNS, c.Container})
+		add(c.PID.Or(0), place{c.NetNS, c.Container, c.Unit})
 	}
 	for i := range s.Exchanges {
 		x := &s.Exchanges[i]
-		add(x.PID.Or(0), place{x.NetNS, x.Container})
+		add(x.PID.Or(0), place{x.NetNS, x.Container, x.Unit})
 	}
 	return out
 }
@@ -60,7 +60,7 @@ func (in Input) at(s Subject) []Subject {
 	out := make([]Subject, len(places))
 	for i, p := range places {
 		out[i] = s
-		out[i].NetNS, out[i].Container = p.netns, p.container
+		out[i].NetNS, out[i].Container, out[i].Unit = p.netns, p.container, p.unit
 	}
 	return out
 }

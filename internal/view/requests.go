@@ -59,7 +59,7 @@ func exchangeKey(x *model.Exchange) Key {
 }
 
 func exchangeSubject(x *model.Exchange) Subject {
-	return Subject{Ports: ports(x.Local, x.Remote), PID: x.PID.Or(0), Comm: x.Comm, NetNS: x.NetNS, Container: x.Container,
+	return Subject{Ports: ports(x.Local, x.Remote), PID: x.PID.Or(0), Comm: x.Comm, NetNS: x.NetNS, Container: x.Container, Unit: x.Unit,
 		Text: strings.Join([]string{requestText(x), x.Protocol, fmt.Sprint(x.Status), slowest(x).name, ConnID(x.Conn)}, " ")}
 }
 

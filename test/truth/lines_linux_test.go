@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,20 @@ func TestTraceCommand(t *testing.T) {
 func TestContainerFilter(t *testing.T) {
 	p := newPair(t)
 	id := testkit.NewContainer(t, p.client.PID)
-	tl := startTool(t, "trace", "--json", "--container", id[:12])
+	p.onlyClient(t, id[:12], func(e *event.Event) bool { return e.Container == id || e.Container == id[:12] })
+}
+
+// TestUnitFilter: what the processes of a systemd unit do, and nobody else.
+func TestUnitFilter(t *testing.T) {
+	p := newPair(t)
+	unit := testkit.NewUnit(t, p.client.PID)
+	p.onlyClient(t, strings.TrimSuffix(unit, ".service"), func(e *event.Event) bool { return e.Unit == unit })
+}
+
+// onlyClient checks that --container NAME tells all that the client does, and only that, with where it is.
+func (p *pair) onlyClient(t *testing.T, name string, home func(*event.Event) bool) {
+	t.Helper()
+	tl := startTool(t, "trace", "--json", "--container", name)
 	w := tl.watch(p)
 	l := w.listen(p, listenArgs{Addr: loopback4, Backlog: 16})
 	serve, dial := short(l, 10)
@@ -42,8 +56,8 @@ func TestContainerFilter(t *testing.T) {
 	tl.finish(w, p.client)
 	w.verify(of(wholes(t, served, dialed), event.RoleClient))
 	for _, e := range w.seen() {
-		if e.Kind != event.Lost && e.Container != id && e.Container != id[:12] {
-			t.Errorf("container is %q, want %s: %s", e.Container, id, e.AppendJSON(nil))
+		if e.Kind != event.Lost && !home(&e) {
+			t.Errorf("not in %s: %s", name, e.AppendJSON(nil))
 		}
 	}
 }
