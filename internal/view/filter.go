@@ -116,7 +116,7 @@ func check(key, value string) error {
 		return nil
 	}
 	if n, err := strconv.ParseUint(value, 10, bits); err != nil || n == 0 {
-		return fmt.Errorf("%s %q: a number, for example %s:%s", key, value, key, example(key))
+		return fmt.Errorf("%s %q: a number from 1 to %d, for example %s:%s", key, value, uint64(1)<<bits-1, key, example(key))
 	}
 	return nil
 }

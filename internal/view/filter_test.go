@@ -35,13 +35,13 @@ func TestFilter(t *testing.T) {
 
 func TestFilterThatIsNone(t *testing.T) {
 	for text, want := range map[string]string{
-		"port:x":       `port "x": a number, for example port:8080`,
-		"port 70000":   `port "70000": a number, for example port:8080`,
-		"port:0":       `port "0": a number, for example port:8080`,
-		"--pid -4":     `pid "-4": a number, for example pid:4711`,
+		"port:x":       `port "x": a number from 1 to 65535, for example port:8080`,
+		"port 70000":   `port "70000": a number from 1 to 65535, for example port:8080`,
+		"port:0":       `port "0": a number from 1 to 65535, for example port:8080`,
+		"--pid -4":     `pid "-4": a number from 1 to 4294967295, for example pid:4711`,
 		"--port":       "--port: what? for example port:8080",
 		"--prot 80":    "--prot: not a filter; known: port, pid, comm, netns, container, state, role, event",
-		"netns /run/x": `netns "/run/x": a number, for example netns:4026531840`,
+		"netns /run/x": `netns "/run/x": a number from 1 to 4294967295, for example netns:4026531840`,
 	} {
 		_, err := view.ParseFilter(text)
 		if err == nil || err.Error() != want {
