@@ -43,6 +43,7 @@ type flight struct {
 	hushed  bool                // it was said that others since are not
 	files   int
 	writing chan error // holds the writer's result; nil: nobody writes
+	failed  int        // files that could not be written
 }
 
 // flightPlan is what the user asked for.
@@ -55,9 +56,8 @@ type flightPlan struct {
 
 // findingKey tells a finding from an earlier one of the same rule.
 type findingKey struct {
-	id, subject string
-	listener    uint64
-	since       int64
+	id, about string
+	since     int64
 }
 
 // firing is a finding, or several, that is to be recorded.
@@ -117,8 +117,9 @@ func (f *flight) Add(e *event.Event) error {
 
 // Tick looks for new findings, and writes a file whose time has come.
 func (f *flight) Tick(now int64) error {
-	if err := f.written(false); err != nil {
-		return err
+	if err := f.written(false); err != nil { // the next one may be: a disk that is full now need not be then
+		f.say("%v: not recorded, but the next one may be", err)
+		f.failed++
 	}
 	if f.tape.Due(now) {
 		f.tape.Begin(now, existing(f.snapshot(now)))
@@ -137,7 +138,7 @@ func (f *flight) look(now int64) {
 		if len(f.on) > 0 && !slices.Contains(f.on, x.ID) {
 			continue
 		}
-		k := findingKey{x.ID, x.Subject, x.Listener.V, x.Since}
+		k := findingKey{x.ID, x.About(), x.Since}
 		seen[k] = true
 		if !f.seen[k] {
 			f.fire(now, x.ID+" ("+x.Subject+")")
@@ -207,6 +208,9 @@ func (f *flight) End() error {
 	}
 	if f.files == 0 {
 		f.say("%s: nothing is written", f.silence())
+	}
+	if err == nil && f.failed > 0 {
+		err = fmt.Errorf("%s could not be written", view.Plural(f.failed, "recording", "recordings"))
 	}
 	return err
 }

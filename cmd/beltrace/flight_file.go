@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -54,6 +55,7 @@ func (j *flightJob) write() (string, error) {
 		err = end
 	}
 	if err != nil {
+		os.Remove(path) // half of it is of no use, and the disk may be full
 		return "", fmt.Errorf("recording %s: %w", path, err)
 	}
 	before := view.Dur(j.fired.at - j.from)

@@ -279,6 +279,52 @@ func TestFlightFails(t *testing.T) {
 	}
 }
 
+// TestFlightGoesOn: a file that cannot be written now leaves nothing behind, and does not end the watch: the next one may be.
+func TestFlightGoesOn(t *testing.T) {
+	p := plan(t)
+	f := newFlightTest(t, p)
+	f.rec.path = "/dev/full/slow.ndjson"
+	f.fly(3)
+	f.fire("accept-queue-full")
+	for range 8 {
+		f.now += second
+		if err := f.rec.Tick(f.now); err != nil {
+			t.Fatal(err)
+		}
+		for f.rec.writing != nil && len(f.rec.writing) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if len(f.said) != 1 || !strings.Contains(f.said[0], "not recorded") {
+		t.Errorf("said %q", f.said)
+	}
+	f.rec.path = p.path
+	f.fly(60)
+	f.fire("accept-queue-full")
+	f.fly(6)
+	if err := f.rec.End(); err == nil || !strings.Contains(err.Error(), "1 recording could not be written") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(p.path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFlightOfRenamed: a finding whose subject gets a longer name, since another one of that name has come, is no new one.
+func TestFlightOfRenamed(t *testing.T) {
+	f := newFlightTest(t, plan(t))
+	f.fly(3)
+	f.fire("accept-queue-full")
+	f.findings[0].Listener = model.Some[uint64](1)
+	f.fly(70)
+	f.findings[0].Subject += " pid 7"
+	f.fly(10)
+	f.end()
+	if len(f.said) != 1 {
+		t.Errorf("said %q", f.said)
+	}
+}
+
 func TestNumbered(t *testing.T) {
 	for _, tt := range [][2]string{
 		{"slow.ndjson.zst", "slow-2.ndjson.zst"}, {"slow.ndjson", "slow-2.ndjson"}, {"slow", "slow-2"},

@@ -2,6 +2,8 @@
 
 package model
 
+import "strconv"
+
 // Severities of a finding, worst first.
 const (
 	Critical = "critical" // clients are refused or wait without end
@@ -24,6 +26,14 @@ type Finding struct {
 
 	Listener Opt[uint64] `json:"listener_conn,omitzero"` // cookie of the listener that it is about
 	PID      Opt[uint32] `json:"pid,omitzero"`           // process that it is about
+}
+
+// About tells what it is about from all else, as long as that is there: its name changes when another of that name comes.
+func (f *Finding) About() string {
+	if f.Listener.Known {
+		return strconv.FormatUint(f.Listener.V, 16)
+	}
+	return f.Subject
 }
 
 // Namespace is a network namespace in which somebody listens: its counters since the watch began (absent where they

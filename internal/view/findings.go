@@ -31,7 +31,7 @@ var findingSheet = sheet[*model.Finding]{
 
 // findingKey stays the same from the beginning of a finding to its end and after.
 func findingKey(f *model.Finding) Key {
-	return Key{Kind: FindingRecord, ID: uint64(f.Since), Name: fmt.Sprint(f.ID, " ", f.Listener.V, " ", f.Subject)}
+	return Key{Kind: FindingRecord, ID: uint64(f.Since), Name: fmt.Sprint(f.ID, " ", f.About())}
 }
 
 // findingSubjects lets a filter find a finding by its listener, or else its process.
