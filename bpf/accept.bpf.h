@@ -6,6 +6,7 @@
 #include "refuse.bpf.h"
 #include "conn.bpf.h"
 #include "accept_error.bpf.h"
+#include "pace.bpf.h"
 
 /* A SYN made a request_sock: it is in the SYN queue now. */
 static __always_inline int on_request(struct sock *listener, struct request_sock *req)

@@ -6,6 +6,8 @@
 #ifndef BELTRACE_PACE_BPF_H
 #define BELTRACE_PACE_BPF_H
 
+#include "sched.bpf.h"
+
 static __always_inline void in_gap(struct thread *t, int part, __u64 sum, bool counts)
 {
 	if (counts)
