@@ -1012,6 +1012,7 @@ const (
 	KernelProgSampleStacks         = "sample_stacks"
 	KernelProgSampleTcp            = "sample_tcp"
 	KernelProgSampleUnread         = "sample_unread"
+	KernelProgSampleUnreadFiles    = "sample_unread_files"
 	KernelProgSchedExec            = "sched_exec"
 	KernelProgSchedExit            = "sched_exit"
 	KernelProgSchedSwitch          = "sched_switch"
@@ -1270,6 +1271,7 @@ type KernelProgramSpecs struct {
 	SampleStacks         *ebpf.ProgramSpec `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.ProgramSpec `ebpf:"sample_tcp"`
 	SampleUnread         *ebpf.ProgramSpec `ebpf:"sample_unread"`
+	SampleUnreadFiles    *ebpf.ProgramSpec `ebpf:"sample_unread_files"`
 	SchedExec            *ebpf.ProgramSpec `ebpf:"sched_exec"`
 	SchedExit            *ebpf.ProgramSpec `ebpf:"sched_exit"`
 	SchedSwitch          *ebpf.ProgramSpec `ebpf:"sched_switch"`
@@ -1699,6 +1701,7 @@ type KernelPrograms struct {
 	SampleStacks         *ebpf.Program `ebpf:"sample_stacks"`
 	SampleTcp            *ebpf.Program `ebpf:"sample_tcp"`
 	SampleUnread         *ebpf.Program `ebpf:"sample_unread"`
+	SampleUnreadFiles    *ebpf.Program `ebpf:"sample_unread_files"`
 	SchedExec            *ebpf.Program `ebpf:"sched_exec"`
 	SchedExit            *ebpf.Program `ebpf:"sched_exit"`
 	SchedSwitch          *ebpf.Program `ebpf:"sched_switch"`
@@ -1879,6 +1882,7 @@ func (p *KernelPrograms) Close() error {
 		p.SampleStacks,
 		p.SampleTcp,
 		p.SampleUnread,
+		p.SampleUnreadFiles,
 		p.SchedExec,
 		p.SchedExit,
 		p.SchedSwitch,

@@ -36,20 +36,36 @@ static __always_inline void sample_waiting(struct sock *sk, struct flow *flow)
 	tell_bytes(info, flow->netns, &b, 0);
 }
 
+static __always_inline int sample_flow(__u64 key)
+{
+	struct flow *flow = emit_readable ? 0 : bpf_map_lookup_elem(&flows, &key);
+
+	if (flow)
+		sample_waiting((struct sock *)key, flow);
+	return 0;
+}
+
 /* Each flow. A socket that has gone meanwhile has none; where the memory is another's by now, its own state says so. */
 SEC("iter/bpf_map_elem")
 int sample_unread(struct bpf_iter__bpf_map_elem *ctx)
 {
-	__u64 *at = ctx->key, key;
-	struct flow *flow;
+	__u64 *at = ctx->key;
 
-	if (!at || emit_readable)
+	return at ? sample_flow(*at) : 0;
+}
+
+/* Each open file of each process: connections that nobody has accepted have none. */
+SEC("iter/task_file")
+int sample_unread_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!task || !file)
 		return 0;
-	key = *at;
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow)
-		sample_waiting((struct sock *)key, flow);
-	return 0;
+	sk = sock_of_file(file);
+	return sk ? sample_flow((__u64)sk) : 0;
 }
 
 #endif
