@@ -110,16 +110,18 @@ func TestLeftListener(t *testing.T) {
 	launcher, heir := p.sibling(t), p.sibling(t)
 	l := do[socket](launcher.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
 	do[socket](heir.server, "share", l)
-	w.until("its launcher", func(e *event.Event) bool {
-		return e.Kind == event.Queue && e.ListenerConn == l.Cookie && e.PID == launcher.server.PID
-	})
+	belongs := func(a *agent) func(*event.Event) bool {
+		return func(e *event.Event) bool {
+			return e.Kind == event.Queue && e.NetNS == w.ns && e.Listener == l.Local && e.PID == a.PID
+		}
+	}
+	w.until("its launcher", belongs(launcher.server))
 	launcher.server.End(t)
-	w.until("its heir", func(e *event.Event) bool {
-		return e.Kind == event.Queue && e.ListenerConn == l.Cookie && e.PID == heir.server.PID
-	})
-	at := slices.IndexFunc(w.snapshot().Listeners, func(found model.Listener) bool { return found.Conn == l.Cookie })
-	if got := w.snapshot().Listeners[at].PID; got != model.Some(heir.server.PID) {
-		t.Errorf("it belongs to %v, not to %d", got, heir.server.PID)
+	w.until("its heir", belongs(heir.server))
+	if !slices.ContainsFunc(w.snapshot().Listeners, func(found model.Listener) bool {
+		return found.NetNS == w.ns && found.Local == l.Local.String() && found.PID == model.Some(heir.server.PID)
+	}) {
+		t.Errorf("no listener at %s belongs to %d", l.Local, heir.server.PID)
 	}
 }
 
