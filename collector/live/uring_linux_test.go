@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 
 	"beltrace/bpf"
 	"beltrace/collector/event"
@@ -53,6 +54,9 @@ func TestRingNames(t *testing.T) {
 // TestNextRing: a ring that got the memory of another one, after that was read and before it was seen to have ended, is not
 // forgotten with it; and the end of that one is told once, with what it did.
 func TestNextRing(t *testing.T) {
+	if err := rlimit.RemoveMemlock(); err != nil { // before 5.11 maps count as locked memory
+		t.Fatal(err)
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("not root: the kernel does not let us make maps")
 	}
