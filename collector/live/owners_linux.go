@@ -28,21 +28,21 @@ func (s *Session) addOwners() {
 	}
 }
 
-// findHeirs names in its sample the process that a listener belongs to now, if the one that it belonged to has ended: as
-// that does which starts a server that goes into the background by itself.
+// findHeirs looks for the processes that listeners belong to now whose own has ended: as that does which starts a server
+// that goes into the background by itself.
 func (s *Session) findHeirs(all []sampled) {
 	var owners map[uint64]*bpf.KernelOwner
 	for i := range all {
-		st, e := all[i].state, &all[i].event
+		st := all[i].state
 		if st.pid == 0 || !ended(st.pid) {
 			continue
 		}
 		if owners == nil {
 			owners = s.owners()
 		}
-		if st.pid = 0; owners[e.Conn] != nil { // else it is under way to another process
-			st.pid = owners[e.Conn].Pid
-			s.setOwner(e, owners[e.Conn])
+		st.heir, st.pid = owners[all[i].event.Conn], 0
+		if st.heir != nil { // else it is under way to another process
+			st.pid = st.heir.Pid
 		}
 	}
 }
@@ -77,5 +77,6 @@ func (s *Session) owners() map[uint64]*bpf.KernelOwner {
 // setOwner names the process; which of its threads opened the socket is not known.
 func (s *Session) setOwner(e *event.Event, o *bpf.KernelOwner) {
 	e.PID, e.Comm = o.Pid, s.decoder.name(o.Comm)
+	e.Has = e.Has.AndNot(event.MaskOf(event.FieldTID))
 	e.Set(event.FieldPID, event.FieldComm)
 }

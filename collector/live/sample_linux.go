@@ -28,8 +28,9 @@ type listenerState struct {
 	drops  uint64 // sk_drops at the last sample
 	busy   bool
 	netns  uint32
-	pid    uint32 // the process it belongs to; 0: not known
-	unseen int    // samples since it was in one: its end may have been lost
+	pid    uint32           // the process it belongs to; 0: not known
+	heir   *bpf.KernelOwner // it, if it is not the one that called listen
+	unseen int              // samples since it was in one: its end may have been lost
 }
 
 // forgetAfter is after how many samples without it a listener is forgotten.
@@ -147,6 +148,9 @@ func (s *Session) queueSampled(all []sampled, busyOnly bool) {
 	}
 	for i := range all {
 		e := &all[i].event
+		if heir := all[i].state.heir; heir != nil { // the kernel programs know who called listen
+			s.setOwner(e, heir)
+		}
 		if counts(all[i].raw) {
 			e.Drops = all[i].state.told + all[i].raw.Acks
 			e.Set(event.FieldDrops)

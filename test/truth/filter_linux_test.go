@@ -117,7 +117,13 @@ func TestLeftListener(t *testing.T) {
 	}
 	w.until("its launcher", belongs(launcher.server))
 	launcher.server.End(t)
-	w.until("its heir", belongs(heir.server))
+	first := w.until("its heir", belongs(heir.server))
+	next := w.until("the next sample", func(e *event.Event) bool {
+		return e.Kind == event.Queue && e.NetNS == w.ns && e.Listener == l.Local && e.TS > first.TS
+	})
+	if next.PID != heir.server.PID || next.Known(event.FieldTID) {
+		t.Errorf("then it belongs to %d, thread %d", next.PID, next.TID)
+	}
 	if !slices.ContainsFunc(w.snapshot().Listeners, func(found model.Listener) bool {
 		return found.NetNS == w.ns && found.Local == l.Local.String() && found.PID == model.Some(heir.server.PID)
 	}) {
