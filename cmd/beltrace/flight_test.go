@@ -279,7 +279,7 @@ func TestFlightFails(t *testing.T) {
 	}
 }
 
-// TestFlightGoesOn: a file that cannot be written now leaves nothing behind, and does not end the watch: the next one may be.
+// TestFlightGoesOn: a file that cannot be created does not end the watch: the next one may be.
 func TestFlightGoesOn(t *testing.T) {
 	p := plan(t)
 	f := newFlightTest(t, p)
