@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 
@@ -91,14 +90,10 @@ func runWorker(ctx context.Context, cmd *exec.Cmd, socket *os.File, said chan<- 
 
 // serveInherited is the life of such a process: the single-threaded server, with a socket that others have as well.
 func serveInherited(ctx context.Context, env *demo.Env, socket *os.File) error {
-	ln, err := net.FileListener(socket)
+	fd, err := blocking(socket)
+	socket.Close()
 	if err != nil {
 		return fmt.Errorf("inherited socket: %w", err)
-	}
-	socket.Close()
-	fd, err := plain(ln.(*net.TCPListener))
-	if err != nil {
-		return err
 	}
 	return run(ctx, env, fd, func(s *site) error {
 		if _, err := fmt.Println(ready); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 
@@ -80,7 +81,13 @@ func plain(ln *net.TCPListener) (int, error) {
 		return -1, err
 	}
 	defer f.Close()
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return blocking(f)
+}
+
+// blocking returns a descriptor of its own of a socket, which blocks. All processes that inherited the socket share O_NONBLOCK
+// (open(2)): one that takes it through package net, which sets it, would make the others' accept return EAGAIN.
+func blocking(socket *os.File) (int, error) {
+	fd, err := unix.FcntlInt(socket.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("dup of the listener: %w", err)
 	}
