@@ -18,14 +18,14 @@ var findingSheet = sheet[*model.Finding]{
 	columns: []column[*model.Finding]{
 		{Head: Head{Title: "SEVERITY", Min: 11, Max: 11, Up: true, Explain: explainSeverity}, cell: findingSeverity,
 			cmp: func(a, b *model.Finding) int { return cmp.Compare(severityRank(a), severityRank(b)) }},
-		{Head: Head{Title: "FINDING", Min: 23, Max: 24, Up: true, Explain: explainFinding}, cell: func(_ Input, f *model.Finding) Cell { return Styled(Clean(f.ID), findingStyle(f, Strong)) },
+		{Head: Head{Title: "FINDING", Min: 14, Max: 24, Up: true, Explain: explainFinding}, cell: func(_ Input, f *model.Finding) Cell { return Styled(Clean(f.ID), findingStyle(f, Strong)) },
 			cmp: func(a, b *model.Finding) int { return cmp.Compare(a.ID, b.ID) }},
-		{Head: Head{Title: "SUBJECT", Min: 12, Max: 34, Up: true, Cut: CutMiddle, Explain: explainSubject}, cell: func(_ Input, f *model.Finding) Cell { return Styled(Clean(f.Subject), findingStyle(f, Normal)) },
+		{Head: Head{Title: "SUBJECT", Min: 12, Max: 66, Up: true, Cut: CutMiddle, Explain: explainSubject}, cell: func(_ Input, f *model.Finding) Cell { return Styled(Clean(f.Subject), findingStyle(f, Normal)) },
 			cmp: func(a, b *model.Finding) int { return cmp.Compare(a.Subject, b.Subject) }},
-		{Head: Head{Title: "FOR", Min: 6, Max: 6, Align: Right, Explain: explainFor}, cell: findingAge,
+		{Head: Head{Title: "FOR", Min: 6, Max: 6, Align: Right, Priority: 1, Explain: explainFor}, cell: findingAge,
 			cmp: func(a, b *model.Finding) int { return cmp.Compare(a.Since, b.Since) }},
-		{Head: Head{Title: "SINCE", Min: 12, Max: 12, Align: Right, Priority: 1, Explain: explainFor}, cell: func(in Input, f *model.Finding) Cell { return Styled(in.clock().Time(f.Since), Dim) }},
-		{Head: Head{Title: "UNTIL", Min: 12, Max: 12, Align: Right, Priority: 2, Explain: explainFor}, cell: findingUntil},
+		{Head: Head{Title: "SINCE", Min: 12, Max: 12, Align: Right, Priority: 2, Explain: explainFor}, cell: func(in Input, f *model.Finding) Cell { return Styled(in.clock().Time(f.Since), Dim) }},
+		{Head: Head{Title: "UNTIL", Min: 12, Max: 12, Align: Right, Priority: 3, Explain: explainFor}, cell: findingUntil},
 	},
 }
 
