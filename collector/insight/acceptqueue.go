@@ -112,7 +112,7 @@ func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
 	}
 	if n == 0 {
 		if l.State != model.StateClosed {
-			s.add("; ", "further clients will be refused")
+			s.add("; ", "whoever comes while it is full is refused")
 		}
 		return model.Warning
 	}

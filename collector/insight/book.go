@@ -34,6 +34,7 @@ type found struct {
 	key
 	model.Finding
 	weight float64
+	then   string // the text once it no longer holds; "": the same
 }
 
 // hold returns how long its evidence must last before it is told. A listener's is complete in itself.
@@ -48,7 +49,8 @@ func (f *found) hold() time.Duration {
 type entry struct {
 	model.Finding
 	told  bool
-	last  int64 // when the evidence was last there
+	then  string // the text once the evidence is gone
+	last  int64  // when the evidence was last there
 	worst model.Finding
 	at    float64 // weight of the worst
 }
@@ -80,6 +82,9 @@ func (b *book) update(now int64, all []found) bool {
 		case now-e.last >= int64(keep), b.cameTrue(k):
 			delete(b.open, k)
 			b.end(e)
+		default:
+			e.Text = e.then
+			b.open[k] = e
 		}
 	}
 	return changed
@@ -99,10 +104,11 @@ func (b *book) take(now int64, f found) {
 	if !ok {
 		since = cmp.Or(min(f.Since, now), now)
 	}
-	e.Finding, e.last = f.Finding, now
+	e.Finding, e.last, e.then = f.Finding, now, cmp.Or(f.then, f.Text)
 	e.Since = since
 	if !ok || f.weight >= e.at {
 		e.worst, e.at = e.Finding, f.weight
+		e.worst.Text = e.then
 	}
 	e.told = e.told || now-since >= int64(f.hold())
 	b.open[f.key] = e

@@ -150,3 +150,43 @@ func TestForecastCameTrue(t *testing.T) {
 		t.Errorf("the queue is full: %+v, and will be: %+v", full, f)
 	}
 }
+
+// TestNothingIsForetoldOfThePast: what will come of something is told while it holds, not in the seconds after, nor when
+// it has ended.
+func TestNothingIsForetoldOfThePast(t *testing.T) {
+	growing := []uint32{1, 2, 3, 4, 5, 6, 7}
+	for _, c := range []struct {
+		id, holds, after string
+		depths           []uint32 // the queue's, until it holds; then it is empty
+	}{
+		{"accept-queue-filling", "is full in", "was to be full in", growing},
+		{"accept-queue-filling", "settles at", "was to settle at", []uint32{1, 3, 5, 6, 6, 7, 7}},
+		{"accept-queue-full", "accept queue full: 9 wait", "accept queue full: 9 wait", []uint32{9}},
+	} {
+		var g Engine
+		ts := int64(0)
+		tick := func(depth uint32) *model.Finding {
+			ts += int64(Period)
+			g.Tick(withQueue(ts, 1, depth))
+			return find(g.Findings(), c.id)
+		}
+		var f *model.Finding
+		for _, depth := range c.depths {
+			f = tick(depth)
+		}
+		if f == nil || !strings.Contains(f.Text, c.holds) {
+			t.Fatalf("%s: while it holds: %+v", c.id, f)
+		}
+		ended := false
+		for range 12 {
+			f = tick(0)
+			if f == nil || !strings.Contains(f.Text, c.after) || strings.Contains(f.Text, "will be") || strings.Contains(f.Text, "present") {
+				t.Fatalf("%s: when it is past: %+v", c.id, f)
+			}
+			ended = f.Until.Known
+		}
+		if !ended {
+			t.Errorf("%s: it holds for ever: %+v", c.id, f)
+		}
+	}
+}

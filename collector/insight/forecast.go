@@ -3,6 +3,7 @@
 package insight
 
 import (
+	"fmt"
 	"time"
 
 	"beltrace/collector/model"
@@ -24,26 +25,27 @@ var acceptQueueFilling = rule{
 		}
 		e := &evidence{severity: model.Note, numbers: l.queueNumbers(), remedy: l.remedy(), weight: -t.last} // of one that has ended the first is kept: it came true or not
 		e.numbers["arrivals_per_s"], e.numbers["accepts_per_s"] = t.in, t.out
-		var s sentence
 		left := float64(l.Backlog.V) + 1 - t.last
 		switch settles := t.settles(); {
 		case t.steady() && t.out > 0:
-			s.add("", "the accept queue stays at about %.0f, the backlog is %d: %s/s come and go, and each waits for about %s (Little's law)", t.mean(), l.Backlog.V, digits(t.out), dur(int64(t.mean()/t.out*1e9)))
+			e.text = fmt.Sprintf("the accept queue stays at about %.0f, the backlog is %d: %s/s come and go, and each waits for about %s (Little's law)", t.mean(), l.Backlog.V, digits(t.out), dur(int64(t.mean()/t.out*1e9)))
 			e.numbers["settles_at"] = t.mean()
 		case !t.grows():
 			return nil
 		case settles > 0 && settles <= float64(l.Backlog.V):
-			s.add("", "the accept queue settles at about %.0f, the backlog is %d: it grows, but ever more slowly: by %.0f, then by %.0f in %s each", settles, l.Backlog.V, t.early, t.late, dur(int64(t.half*1e9)))
+			how := fmt.Sprintf("but ever more slowly: by %.0f, then by %.0f in %s each", t.early, t.late, dur(int64(t.half*1e9)))
+			e.text = fmt.Sprintf("the accept queue settles at about %.0f, the backlog is %d: it grows, %s", settles, l.Backlog.V, how)
+			e.then = fmt.Sprintf("the accept queue was to settle at about %.0f, the backlog is %d: it grew, %s", settles, l.Backlog.V, how)
 			e.numbers["settles_at"] = settles
 		case left*t.half/t.late <= ahead:
 			e.severity = model.Warning
-			in := left * t.half / t.late
-			s.add("", "the accept queue is full in %s at the present rates: %.0f wait, the backlog is %d; %s/s arrive, %s/s are accepted", dur(int64(in*1e9)), t.last, l.Backlog.V, digits(t.in), digits(t.out))
+			in, arrive, leave := left*t.half/t.late, digits(t.in), digits(t.out)
+			e.text = fmt.Sprintf("the accept queue is full in %s at the present rates: %.0f wait, the backlog is %d; %s/s arrive, %s/s are accepted", dur(int64(in*1e9)), t.last, l.Backlog.V, arrive, leave)
+			e.then = fmt.Sprintf("the accept queue was to be full in %s at the rates of then: %.0f waited, the backlog is %d; %s/s arrived, %s/s were accepted", dur(int64(in*1e9)), t.last, l.Backlog.V, arrive, leave)
 			e.numbers["full_in_s"] = in
 		default:
 			return nil
 		}
-		e.text = s.String()
 		return e
 	},
 }

@@ -69,7 +69,7 @@ func applyRing(i int, rings []*ring) (out []found) {
 	for _, r := range rings {
 		if e := rules[i].ring(r); e != nil {
 			e.pid = model.Some(r.PID)
-			out = append(out, found{key{i, ringSubject, r.id()}, finding(&rules[i], e, r.subject(), nil), e.weight})
+			out = append(out, found{key{i, ringSubject, r.id()}, finding(&rules[i], e, r.subject(), nil), e.weight, e.then})
 		}
 	}
 	return out

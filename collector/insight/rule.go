@@ -39,6 +39,7 @@ const spaceHold = 2 * time.Second
 type evidence struct {
 	severity string
 	text     string
+	then     string // the text once it no longer holds, of a forecast; "": the same
 	numbers  map[string]float64
 	remedy   string
 	since    int64   // since when it holds; 0: since it was first seen
@@ -94,7 +95,7 @@ func apply(m *moment, watch Watch) []found {
 		told := map[uint32]bool{} // namespaces in which a listener explains it
 		for _, l := range m.listeners {
 			if e := r.listener(l); e != nil {
-				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, names[l.Conn], l), e.weight})
+				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, names[l.Conn], l), e.weight, e.then})
 				told[l.NetNS] = true
 			}
 		}
@@ -103,7 +104,7 @@ func apply(m *moment, watch Watch) []found {
 				continue
 			}
 			if e := r.space(n); e != nil {
-				out = append(out, found{key{i, spaceSubject, uint64(n.NetNS)}, finding(r, e, n.subject(), nil), e.weight})
+				out = append(out, found{key{i, spaceSubject, uint64(n.NetNS)}, finding(r, e, n.subject(), nil), e.weight, e.then})
 			}
 		}
 	}
@@ -129,7 +130,7 @@ func applyLoop(i int, loops []*loop) (out []found) {
 	for _, l := range loops {
 		if e := rules[i].loop(l); e != nil {
 			e.pid = model.Some(l.PID)
-			out = append(out, found{key{i, loopSubject, l.id()}, finding(&rules[i], e, l.subject(), nil), e.weight})
+			out = append(out, found{key{i, loopSubject, l.id()}, finding(&rules[i], e, l.subject(), nil), e.weight, e.then})
 		}
 	}
 	return out

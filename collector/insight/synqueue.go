@@ -71,7 +71,7 @@ func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
 		}
 	case cookies.V > 0 && !l.isFull(): // a full accept queue has SYNs dropped all the same
 		e.severity, e.remedy = model.Note, cookieRemedy
-		s.add("; ", "nobody is refused for that: further SYNs are answered with cookies (tcp_syncookies is %d)", cookies.V)
+		s.add("; ", "nobody is refused for that: SYNs that find it full are answered with cookies (tcp_syncookies is %d)", cookies.V)
 	case others > 0:
 		e.severity, e.numbers["unexplained_10s"] = model.Critical, float64(others)
 		s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
