@@ -3,6 +3,7 @@
 package insight
 
 import (
+	"fmt"
 	"time"
 
 	"beltrace/collector/model"
@@ -80,9 +81,8 @@ var acceptQueueFull = rule{
 		if recent == 0 {
 			return nil
 		}
-		var s sentence
-		s.add("", "an accept queue was full: %s. This kernel does not tell at which listener", lately(n.now.overflows, recent, "", "refused", "5 s"))
-		return &evidence{severity: model.Critical, weight: float64(recent), text: s.String(), numbers: map[string]float64{"refused": float64(n.now.overflows), "refused_5s": float64(recent)},
+		return &evidence{severity: model.Critical, weight: float64(recent), numbers: map[string]float64{"refused": float64(n.now.overflows), "refused_5s": float64(recent)},
+			text:   fmt.Sprintf("an accept queue was full: %s; %s", lately(n.now.overflows, recent, "", "refused", "5 s"), n.untold()),
 			remedy: "Look for a listener whose accept queue comes near its backlog (page 2): its application must accept faster."}
 	},
 }
@@ -116,7 +116,7 @@ func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
 		}
 		return model.Warning
 	}
-	s.add("; ", "its network namespace counts %d refused in the last 10 s, and this kernel does not tell at which listener", n)
+	s.add("; ", "its network namespace counts %d refused in the last 10 s, and %s", n, l.space.untold())
 	e.numbers["namespace_refused_10s"] = float64(n)
 	return model.Critical
 }

@@ -39,8 +39,8 @@ type Engine struct {
 // Tick looks at the model at s.TS and remembers what it needs of it. The snapshot may be a light one: connections, events,
 // names of those that wait but the oldest, and the percentiles of distributions are not looked at.
 func (g *Engine) Tick(s *model.Snapshot) {
-	all := g.past.look(s)
-	found := apply(all, g.Watch)
+	all := g.past.look(s, g.Watch)
+	found := apply(all)
 	if g.book.update(s.TS, found) {
 		g.list = g.book.list()
 	}
@@ -54,6 +54,6 @@ func (g *Engine) Findings() []model.Finding { return g.list }
 // nothing.
 func (g *Engine) At(s *model.Snapshot) []model.Finding {
 	b := g.book.clone()
-	b.update(s.TS, apply(g.past.look(s), g.Watch))
+	b.update(s.TS, apply(g.past.look(s, g.Watch)))
 	return b.list()
 }

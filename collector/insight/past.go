@@ -81,11 +81,11 @@ type thread struct {
 }
 
 // look joins the snapshot with the past. It changes nothing that is remembered.
-func (p *past) look(s *model.Snapshot) *moment {
+func (p *past) look(s *model.Snapshot, watch Watch) *moment {
 	m := &moment{loops: p.lookLoops(s), rings: p.lookRings(s)}
 	byNS := map[uint32]*space{}
 	for i := range s.Namespaces {
-		n := p.lookSpace(&s.Namespaces[i], s.TS)
+		n := p.lookSpace(&s.Namespaces[i], s.TS, watch)
 		m.spaces = append(m.spaces, n)
 		byNS[n.NetNS] = n
 	}

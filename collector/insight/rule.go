@@ -79,7 +79,7 @@ var rules = []rule{
 }
 
 // apply returns what all rules find.
-func apply(m *moment, watch Watch) []found {
+func apply(m *moment) []found {
 	var out []found
 	names := subjects(m.listeners)
 	for i := range rules {
@@ -100,7 +100,7 @@ func apply(m *moment, watch Watch) []found {
 			}
 		}
 		for _, n := range m.spaces {
-			if r.space == nil || !r.apart && (told[n.NetNS] || r.ofOthers(n, m.listeners, watch)) {
+			if r.space == nil || !r.apart && (told[n.NetNS] || r.ofOthers(n, m.listeners)) {
 				continue
 			}
 			if e := r.space(n); e != nil {
@@ -112,8 +112,8 @@ func apply(m *moment, watch Watch) []found {
 }
 
 // ofOthers reports whether what a namespace counts is not about those that are watched, or not to be told.
-func (r *rule) ofOthers(n *space, listeners []*listener, watch Watch) bool {
-	switch watch {
+func (r *rule) ofOthers(n *space, listeners []*listener) bool {
+	switch n.watch {
 	case Alone:
 		return true
 	case Part:

@@ -12,6 +12,7 @@ import (
 // space is a network namespace now, and in the last seconds.
 type space struct {
 	*model.Namespace
+	watch Watch // how much of it is watched
 	now   spaceMark
 	marks []spaceMark
 }
@@ -24,8 +25,8 @@ type spaceMark struct {
 	refused                          uint64 // by listeners
 }
 
-func (p *past) lookSpace(n *model.Namespace, ts int64) *space {
-	out := &space{Namespace: n, now: spaceMark{
+func (p *past) lookSpace(n *model.Namespace, ts int64, watch Watch) *space {
+	out := &space{Namespace: n, watch: watch, now: spaceMark{
 		ts: ts, overflows: max(n.ListenOverflows.V, n.Unplaced[acceptFull]),
 		synFull: max(n.ReqQFullDrop.V, n.Unplaced[synFull]+n.Unplaced[synLimit]), cookies: n.SyncookiesSent.V, fit: n.SyncookiesRecv.V, resent: n.Resent.Segments, refused: n.ListenDrops.V,
 	}}
@@ -41,6 +42,15 @@ func (n *space) ago(d time.Duration) spaceMark {
 }
 
 func (n *space) subject() string { return fmt.Sprintf("network namespace %d", n.NetNS) }
+
+// untold says that a count is that of the namespace, and of whom it may be.
+func (n *space) untold() string {
+	const untold = "this kernel does not tell at which listener"
+	if n.watch == Part {
+		return untold + ", watched or not: the count is that of the whole network namespace"
+	}
+	return untold
+}
 
 // setting returns a setting of the namespace; unknown where nothing is known of it.
 func (n *space) setting(of func(*model.Namespace) model.Opt[uint64]) model.Opt[uint64] {

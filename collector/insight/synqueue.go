@@ -54,7 +54,7 @@ var synQueueFull = rule{
 			return nil
 		}
 		return &evidence{severity: model.Critical, weight: float64(recent), remedy: synRemedy, numbers: map[string]float64{"dropped": float64(n.now.synFull), "dropped_5s": float64(recent)},
-			text: fmt.Sprintf("a SYN queue was full: %s. This kernel does not tell at which listener", lately(n.now.synFull, recent, "SYN", "dropped", "5 s"))}
+			text: fmt.Sprintf("a SYN queue was full: %s; %s", lately(n.now.synFull, recent, "SYN", "dropped", "5 s"), n.untold())}
 	},
 }
 
@@ -77,7 +77,7 @@ func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
 		s.add("; ", "%d refused in the last 10 s, and this kernel does not say why", others)
 	case unplaced > 0:
 		e.severity, e.numbers["namespace_dropped_10s"] = model.Critical, float64(unplaced)
-		s.add("; ", "its network namespace counts %s dropped for that in the last 10 s, and this kernel does not tell at which listener", count(unplaced, "SYN"))
+		s.add("; ", "its network namespace counts %s dropped for that in the last 10 s, and %s", count(unplaced, "SYN"), l.space.untold())
 	}
 }
 
@@ -134,7 +134,7 @@ var synCookies = rule{
 			e.text += fmt.Sprintf("; ACKs came back with one %s, refused ones and repeats among them", timesIn(n.SyncookiesRecv.V))
 			e.numbers["acks"] = float64(n.SyncookiesRecv.V)
 		}
-		e.text += ". This kernel does not tell at which listener"
+		e.text += "; " + n.untold()
 		return e
 	},
 }
