@@ -73,17 +73,9 @@ func (j *flightJob) create() (*record.Writer, string, error) {
 	for n := 1; n <= maxFlights; n++ {
 		path := numbered(j.path, n)
 		w, err := record.CreateNew(path, h)
-		if errors.Is(err, fs.ErrExist) {
-			continue
+		if w, err = ownedByUser(path, w, err); !errors.Is(err, fs.ErrExist) {
+			return w, path, err
 		}
-		if err != nil {
-			return nil, "", fmt.Errorf("create recording: %w", err)
-		}
-		if err := giveToUser(path); err != nil {
-			w.Close()
-			return nil, "", fmt.Errorf("give the recording to its user: %w", err)
-		}
-		return w, path, nil
 	}
 	return nil, "", fmt.Errorf("create recording %s: there are %d of that name", j.path, maxFlights)
 }

@@ -44,6 +44,56 @@ func TestFlightLive(t *testing.T) {
 	}
 }
 
+// TestFlightFullDisk: of a file that cannot be written to its end, or not at all, nothing is left, and the next one is.
+func TestFlightFullDisk(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		room uint64 // bytes of a file
+	}{
+		{"slow.ndjson", 0}, {"slow.ndjson", 10}, {"slow.ndjson", 3000}, {"slow.ndjson.zst", 0}, {"slow.ndjson.zst", 400},
+	} {
+		p := plan(t)
+		p.path = filepath.Join(filepath.Dir(p.path), c.name)
+		f := newFlightTest(t, p)
+		f.fly(30)
+		f.fire("accept-queue-full")
+		lift := limitFiles(t, c.room)
+		f.tick(8)
+		lift()
+		left, err := os.ReadDir(filepath.Dir(p.path))
+		if len(left) > 0 || err != nil {
+			t.Errorf("%s in %d bytes leaves %v, %v", c.name, c.room, left, err)
+		}
+		if len(f.said) != 1 || !strings.Contains(f.said[0], "file too large: not recorded") {
+			t.Errorf("%s in %d bytes: said %q", c.name, c.room, f.said)
+		}
+		f.fly(60)
+		f.fire("accept-queue-full")
+		f.fly(6)
+		if _, events := readRecording(t, p.path); len(events) < 60 {
+			t.Errorf("%s: the next one has %d events", c.name, len(events))
+		}
+	}
+}
+
+// limitFiles has files of this process end at so many bytes, as on a full disk, until it is lifted.
+func limitFiles(t *testing.T, bytes uint64) (lift func()) {
+	t.Helper()
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	set := func(l syscall.Rlimit) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(syscall.Rlimit{Cur: bytes, Max: was.Max})
+	lift = func() { set(was) }
+	t.Cleanup(lift)
+	return lift
+}
+
 // TestFlightDir: that no file can be created is said when the recorder starts, not when a finding fires.
 func TestFlightDir(t *testing.T) {
 	dir := t.TempDir()

@@ -84,6 +84,20 @@ func (f *flightTest) fly(seconds int) {
 	}
 }
 
+// tick lets seconds pass in which nothing comes, and its file may not be written.
+func (f *flightTest) tick(seconds int) {
+	f.t.Helper()
+	for range seconds {
+		f.now += second
+		if err := f.rec.Tick(f.now); err != nil {
+			f.t.Fatal(err)
+		}
+		for f.rec.writing != nil && len(f.rec.writing) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
 // fire adds a finding, as new as now.
 func (f *flightTest) fire(id string) {
 	f.findings = append(f.findings, model.Finding{ID: id, Subject: "nginx 127.0.0.1:80", Since: f.now})
@@ -286,15 +300,7 @@ func TestFlightGoesOn(t *testing.T) {
 	f.rec.path = "/dev/full/slow.ndjson"
 	f.fly(3)
 	f.fire("accept-queue-full")
-	for range 8 {
-		f.now += second
-		if err := f.rec.Tick(f.now); err != nil {
-			t.Fatal(err)
-		}
-		for f.rec.writing != nil && len(f.rec.writing) == 0 {
-			time.Sleep(time.Millisecond)
-		}
-	}
+	f.tick(8)
 	if len(f.said) != 1 || !strings.Contains(f.said[0], "not recorded") {
 		t.Errorf("said %q", f.said)
 	}

@@ -48,6 +48,9 @@ func create(path string, how int, h Header) (*Writer, error) {
 	w, err := newWriter(f, h, strings.HasSuffix(path, ".zst"))
 	if err != nil {
 		f.Close()
+		if how == os.O_EXCL { // nobody else has anything in it
+			os.Remove(path)
+		}
 		return nil, err
 	}
 	w.file = f
