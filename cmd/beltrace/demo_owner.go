@@ -14,17 +14,17 @@ import (
 	"strings"
 )
 
-// portOwner says who listens where addr would: "nginx (pid 4711)". It is empty when that cannot be found out: on
-// another system than Linux, or when the process is another user's.
+// portOwner says who has a socket where addr would listen, first of all one that listens: "nginx (pid 4711)". It is empty
+// when that cannot be found out: on another system than Linux, or when the process is another user's.
 func portOwner(proc string, addr netip.AddrPort) string {
 	for _, table := range []string{"net/tcp", "net/tcp6"} {
 		for _, inode := range listenersAt(filepath.Join(proc, table), addr) {
-			if owner := socketOwner(proc, inode); owner != "" {
+			if owner := socketOwner(proc, func(_, socket string) bool { return socket == "socket:["+inode+"]" }); owner != "" {
 				return owner
 			}
 		}
 	}
-	return ""
+	return socketOwner(proc, func(fd, _ string) bool { return keepsPort(fd, addr) })
 }
 
 // listenersAt returns the inodes of the listening sockets in a table of /proc/net that keep addr from being used.
@@ -42,11 +42,16 @@ func listenersAt(table string, addr netip.AddrPort) []string {
 			continue
 		}
 		at, ok := parseProcAddr(fields[local])
-		if ok && at.Port() == addr.Port() && (at.Addr() == addr.Addr() || at.Addr().IsUnspecified() || addr.Addr().IsUnspecified()) {
+		if ok && sharePort(at, addr) {
 			inodes = append(inodes, fields[inode])
 		}
 	}
 	return inodes
+}
+
+// sharePort reports whether two sockets at these addresses would be in each other's way.
+func sharePort(a, b netip.AddrPort) bool {
+	return a.Port() == b.Port() && (a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
 }
 
 // parseProcAddr reads an address as /proc/net/tcp writes it: words of 4 bytes in the machine's order, in hex, then the
@@ -65,15 +70,15 @@ func parseProcAddr(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), ok
 }
 
-// socketOwner names the first process that holds the socket.
-func socketOwner(proc, inode string) string {
+// socketOwner names the first process that has a socket open that is the one: fd is its file in /proc, socket what that
+// leads to.
+func socketOwner(proc string, is func(fd, socket string) bool) string {
 	fds, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "fd", "*"))
 	if err != nil {
 		return ""
 	}
-	want := "socket:[" + inode + "]"
 	for _, fd := range fds {
-		if target, err := os.Readlink(fd); err != nil || target != want {
+		if target, err := os.Readlink(fd); err != nil || !strings.HasPrefix(target, "socket:") || !is(fd, target) {
 			continue
 		}
 		dir := filepath.Dir(filepath.Dir(fd))

@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"beltrace/internal/testkit"
 )
 
 func TestPortOwner(t *testing.T) {
-	comm, err := os.ReadFile("/proc/self/comm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	us := fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), os.Getpid())
+	us := portOwnerSelf(t)
 	// net.Listen makes what most Go servers have: an MPTCP listener where the kernel allows.
 	for _, at := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
 		ln, err := net.Listen("tcp", at)
@@ -34,6 +34,79 @@ func TestPortOwner(t *testing.T) {
 			t.Errorf("owner of %s is %q after its end", addr, got)
 		}
 	}
+}
+
+// TestBoundPortOwner: a socket that is bound and does not listen keeps its port from us, unless both allow the address to be
+// used again, or it is in another network namespace. No table of the kernel has it.
+func TestBoundPortOwner(t *testing.T) {
+	testkit.Root(t)
+	us := portOwnerSelf(t)
+	other := testkit.NewNetNS(t)
+	for _, c := range []struct {
+		name string
+		at   netip.Addr
+		open func(netip.Addr) (int, error)
+		want string
+	}{
+		{"bound", netip.MustParseAddr("127.0.0.1"), bound(unix.SOCK_STREAM, 0), us},
+		{"to all addresses", netip.MustParseAddr("0.0.0.0"), bound(unix.SOCK_STREAM, 0), us},
+		{"IPv6", netip.MustParseAddr("::1"), bound(unix.SOCK_STREAM, 0), us},
+		{"to be used again", netip.MustParseAddr("127.0.0.1"), bound(unix.SOCK_STREAM, 1), ""},
+		{"UDP", netip.MustParseAddr("127.0.0.1"), bound(unix.SOCK_DGRAM, 0), ""},
+		{"in another namespace", netip.MustParseAddr("127.0.0.1"), func(at netip.Addr) (fd int, err error) {
+			err = other.Do(func() error { fd, err = bound(unix.SOCK_STREAM, 0)(at); return err })
+			return fd, err
+		}, ""},
+	} {
+		fd, err := c.open(c.at)
+		if err != nil {
+			t.Logf("%s: %v", c.name, err) // no IPv6 here
+			continue
+		}
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := addrPortOf(sa)
+		if got := portOwner("/proc", at); got != c.want {
+			t.Errorf("%s: owner of %s is %q, want %q", c.name, at, got, c.want)
+		}
+		if next := netip.AddrPortFrom(at.Addr(), at.Port()-1); portOwner("/proc", next) == us {
+			t.Errorf("%s: %s is ours, too", c.name, next)
+		}
+		unix.Close(fd)
+		if got := portOwner("/proc", at); got == us {
+			t.Errorf("%s: %s is ours after its end", c.name, at)
+		}
+	}
+}
+
+// bound opens a socket and binds it to a port that the kernel chooses.
+func bound(kind, reuse int) func(netip.Addr) (int, error) {
+	return func(at netip.Addr) (int, error) {
+		family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: at.As16()})
+		if at.Is4() {
+			family, sa = unix.AF_INET, &unix.SockaddrInet4{Addr: at.As4()}
+		}
+		fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return -1, err
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, reuse); err != nil {
+			return -1, err
+		}
+		return fd, unix.Bind(fd, sa)
+	}
+}
+
+// portOwnerSelf is how this process is named.
+func portOwnerSelf(t *testing.T) string {
+	t.Helper()
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), os.Getpid())
 }
 
 // TestListenersAt reads a table as a kernel writes it: who keeps 127.0.0.1:8080 (0x1F90) from being used.

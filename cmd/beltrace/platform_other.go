@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -52,6 +53,9 @@ func (*space) Close() error { return nil }
 
 // Sysctl is never called.
 func (*space) Sysctl(name, value string) error { return errors.ErrUnsupported }
+
+// keepsPort cannot find out.
+func keepsPort(string, netip.AddrPort) bool { return false }
 
 // onThread runs f.
 func onThread(_ *space, f func(error)) { f(nil) }
