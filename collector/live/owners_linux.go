@@ -14,20 +14,6 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// addOwners finds the processes that hold the queued sockets.
-func (s *Session) addOwners() {
-	owners := s.owners()
-	for i := range s.pending {
-		e := &s.pending[i]
-		if o := owners[e.Conn]; o != nil {
-			s.setOwner(e, o)
-			if st := s.listeners[e.Conn]; st != nil {
-				st.pid = o.Pid
-			}
-		}
-	}
-}
-
 // findHeirs looks for the processes that listeners belong to now whose own has ended: as that does which starts a server
 // that goes into the background by itself.
 func (s *Session) findHeirs(all []sampled) {

@@ -51,6 +51,9 @@ func (s *Session) next(e *event.Event) error {
 			s.pending = s.pending[1:]
 			return nil
 		}
+		if s.seeds.raw != nil && s.nextSeed(e) {
+			return nil
+		}
 		if s.draining {
 			if s.drain(e) {
 				return nil

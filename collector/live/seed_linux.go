@@ -20,10 +20,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seed queues what existed before: the sockets of every network namespace, then their owners.
+// seeds are the sockets that existed before, as iterators wrote them. There may be a hundred thousand, so each becomes an
+// event only when it is delivered.
+type seeds struct {
+	raw       [][]byte                    // what is left, by network namespace
+	owners    map[uint64]*bpf.KernelOwner // by cookie
+	listeners map[place][]event.Event
+	config    Config
+}
+
+// place is where listeners listen, whatever the address.
+type place struct {
+	netns uint32
+	port  uint16
+}
+
+func placeOf(e *event.Event) place { return place{e.NetNS, e.Local.Port()} }
+
+// seed reads the sockets of every network namespace, then their owners. Next delivers them.
 func (s *Session) seed(ctx context.Context, c Config) error {
-	spaces := namespaces(c.NetNS)
-	for _, path := range spaces {
+	s.seeds = seeds{config: c, listeners: map[place][]event.Event{}}
+	for _, path := range namespaces(c.NetNS) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -31,58 +48,92 @@ func (s *Session) seed(ctx context.Context, c Config) error {
 		if err != nil {
 			continue // a namespace that has gone meanwhile
 		}
-		s.queueRecords(raw)
+		s.seeds.raw = append(s.seeds.raw, raw)
 	}
-	s.addOwners()
-	adopt(s.pending)
-	if !c.byProcess() && c.Comm == "" {
-		return nil
-	}
-	watched := s.pending[:0]
-	for _, e := range s.pending {
-		if e.Known(event.FieldPID) && s.watches(&e, c) {
-			watched = append(watched, e)
-		}
-	}
-	s.pending = watched
+	s.seeds.owners = s.owners()
+	s.noteListeners()
 	return nil
 }
 
-// adopt gives connections that were there before to the one listener on their local port, if there is just one: they
-// are its children. Those that nobody has accepted belong to its process.
-func adopt(events []event.Event) {
-	for i := range events {
-		e := &events[i]
-		if e.Kind != event.Established {
+// noteListeners keeps what the listeners among the seeds leave for their children, and for samples.
+func (s *Session) noteListeners() {
+	all := seeds{raw: slices.Clone(s.seeds.raw)}
+	var e event.Event
+	for {
+		raw := all.next(&s.decoder, &e)
+		if raw == nil {
+			return
+		}
+		if e.Kind != event.Listen {
 			continue
 		}
-		queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
-		if queued {
-			e.Queued = true
-			e.Set(event.FieldQueued)
+		drops := record[bpf.KernelQueueEvent](raw).Drops
+		st := &listenerState{before: drops, drops: drops, netns: e.NetNS}
+		if o := s.seeds.owners[e.Conn]; o != nil {
+			s.setOwner(&e, o)
+			st.pid = o.Pid
 		}
-		l := onlyListener(events, e)
-		if l == nil {
-			continue
+		s.listeners[e.Conn] = st
+		s.seeds.listeners[placeOf(&e)] = append(s.seeds.listeners[placeOf(&e)], e)
+	}
+}
+
+// next decodes the next socket and returns its record; nil: there is none left.
+func (x *seeds) next(d *decoder, e *event.Event) []byte {
+	for ; len(x.raw) > 0; x.raw = x.raw[1:] {
+		if raw := x.raw[0]; len(raw) > 0 && d.decode(raw, e) == nil {
+			x.raw[0] = raw[recordSize(e.Kind):]
+			return raw
 		}
-		e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
-		e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
-		if queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
-			e.PID, e.Comm = l.PID, l.Comm
-			e.Set(event.FieldPID, event.FieldComm)
+	}
+	return nil
+}
+
+// nextSeed delivers the next socket that existed before and is watched. False: there is none left.
+func (s *Session) nextSeed(e *event.Event) bool {
+	for s.seeds.next(&s.decoder, e) != nil {
+		if o := s.seeds.owners[e.Conn]; o != nil {
+			s.setOwner(e, o)
 		}
+		s.seeds.adopt(e)
+		if s.watches(e, &s.seeds.config) {
+			return true
+		}
+	}
+	s.seeds = seeds{}
+	return false
+}
+
+// adopt gives a connection that was there before to the one listener on its local port, if there is just one: it is its
+// child. One that nobody has accepted belongs to its process.
+func (x *seeds) adopt(e *event.Event) {
+	if e.Kind != event.Established {
+		return
+	}
+	queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
+	if queued {
+		e.Queued = true
+		e.Set(event.FieldQueued)
+	}
+	l := x.onlyListener(e)
+	if l == nil {
+		return
+	}
+	e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
+	e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
+	if queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
+		e.PID, e.Comm = l.PID, l.Comm
+		e.Set(event.FieldPID, event.FieldComm)
 	}
 }
 
 // onlyListener returns the one listener whose address takes in the connection's local one, or nil if there is none or
 // more than one.
-func onlyListener(events []event.Event, e *event.Event) *event.Event {
+func (x *seeds) onlyListener(e *event.Event) *event.Event {
 	var found *event.Event
-	for i := range events {
-		l := &events[i]
-		if l.Kind != event.Listen || l.NetNS != e.NetNS || l.Local.Port() != e.Local.Port() {
-			continue
-		}
+	all := x.listeners[placeOf(e)]
+	for i := range all {
+		l := &all[i]
 		if l.Local.Addr() != e.Local.Addr() && !l.Local.Addr().IsUnspecified() {
 			continue
 		}
@@ -95,8 +146,11 @@ func onlyListener(events []event.Event, e *event.Event) *event.Event {
 }
 
 // watches repeats process_wanted of sock.bpf.h for sockets that were there before.
-func (s *Session) watches(e *event.Event, c Config) bool {
-	if c.Comm != "" && e.Comm != c.Comm {
+func (s *Session) watches(e *event.Event, c *Config) bool {
+	if !c.byProcess() && c.Comm == "" {
+		return true
+	}
+	if !e.Known(event.FieldPID) || c.Comm != "" && e.Comm != c.Comm {
 		return false
 	}
 	if !c.byProcess() {
@@ -104,22 +158,6 @@ func (s *Session) watches(e *event.Event, c Config) bool {
 	}
 	var v uint8
 	return s.maps["watched_pids"].Lookup(e.PID, &v) == nil
-}
-
-// queueRecords decodes what an iterator wrote: whole events, one after the other.
-func (s *Session) queueRecords(raw []byte) {
-	for len(raw) > 0 {
-		var e event.Event
-		if s.decoder.decode(raw, &e) != nil {
-			return
-		}
-		if e.Kind == event.Listen {
-			drops := record[bpf.KernelQueueEvent](raw).Drops
-			s.listeners[e.Conn] = &listenerState{before: drops, drops: drops, netns: e.NetNS}
-		}
-		s.pending = append(s.pending, e)
-		raw = raw[recordSize(e.Kind):]
-	}
 }
 
 // recordSize is the size of the wire struct that an iterator writes for a kind.

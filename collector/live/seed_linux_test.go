@@ -8,8 +8,12 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
+	"beltrace/bpf"
 	"beltrace/collector/event"
+
+	"golang.org/x/sys/unix"
 )
 
 func listening(conn uint64, netns uint32, local string, pid uint32) event.Event {
@@ -20,6 +24,14 @@ func listening(conn uint64, netns uint32, local string, pid uint32) event.Event 
 
 func connected(netns uint32, local string) event.Event {
 	return event.Event{Kind: event.Established, Conn: 100, NetNS: netns, Local: netip.MustParseAddrPort(local)}
+}
+
+func seedsWith(listeners ...event.Event) *seeds {
+	x := &seeds{listeners: map[place][]event.Event{}}
+	for _, l := range listeners {
+		x.listeners[placeOf(&l)] = append(x.listeners[placeOf(&l)], l)
+	}
+	return x
 }
 
 func TestAdopt(t *testing.T) {
@@ -36,9 +48,8 @@ func TestAdopt(t *testing.T) {
 		"two with SO_REUSEPORT": {[]event.Event{listening(1, 5, "[::]:80", 7), listening(2, 5, "[::]:80", 8)}, connected(5, "[::1]:80"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events := append(slices.Clone(c.listeners), c.child)
-			adopt(events)
-			got := events[len(events)-1]
+			got := c.child
+			seedsWith(c.listeners...).adopt(&got)
 			if got.ListenerConn != c.want || got.Known(event.FieldListenerConn) != (c.want != 0) {
 				t.Errorf("listener %d, want %d", got.ListenerConn, c.want)
 			}
@@ -54,12 +65,11 @@ func TestAdopt(t *testing.T) {
 
 // A connection that nobody has accepted belongs to the listener's process.
 func TestAdoptQueued(t *testing.T) {
-	child := connected(5, "10.0.0.1:80")
-	child.Role = event.RoleServer
-	child.Set(event.FieldRole)
-	events := []event.Event{listening(1, 5, "[::]:80", 7), child}
-	adopt(events)
-	if got := events[1]; got.PID != 7 || got.Comm != "server" || !got.Known(event.FieldPID) {
+	got := connected(5, "10.0.0.1:80")
+	got.Role = event.RoleServer
+	got.Set(event.FieldRole)
+	seedsWith(listening(1, 5, "[::]:80", 7)).adopt(&got)
+	if got.PID != 7 || got.Comm != "server" || !got.Known(event.FieldPID) {
 		t.Errorf("owner %d %q, want 7 server", got.PID, got.Comm)
 	}
 }
@@ -95,5 +105,48 @@ func TestNamespacesNamesEachOnce(t *testing.T) {
 			t.Errorf("%s and %s are the same namespace", other, path)
 		}
 		inodes[inode] = path
+	}
+}
+
+// TestManySeeds: a host with a hundred thousand sockets. None is kept as an event, and each is compared with few others.
+func TestManySeeds(t *testing.T) {
+	const n = 100_000
+	at := func(kind bpf.KernelEventKind, conn uint64, port uint16) bpf.KernelEvent {
+		return bpf.KernelEvent{Kind: uint8(kind), Conn: conn, Netns: 5, Family: unix.AF_INET, Lport: port, ListenerFamily: unix.AF_INET,
+			ListenerPort: port, Has: uint32(bpf.KernelEventHasHAS_LOCAL | bpf.KernelEventHasHAS_PRE_EXISTING)}
+	}
+	listen := bpf.KernelQueueEvent{E: at(bpf.KernelEventKindEVENT_LISTEN, 1, 80)}
+	listen.E.Has, listen.E.Listener = listen.E.Has|uint32(bpf.KernelEventHasHAS_LISTENER), 1
+	raw := slices.Clone(wire(&listen))
+	for i := range uint64(n) {
+		r := bpf.KernelEstablishedEvent{E: at(bpf.KernelEventKindEVENT_ESTABLISHED, 100+i, uint16(80+i%2*1000))}
+		raw = append(raw, wire(&r)...)
+	}
+	s := &Session{decoder: newDecoder(), listeners: map[uint64]*listenerState{}}
+	s.seeds = seeds{raw: [][]byte{raw}, owners: map[uint64]*bpf.KernelOwner{1: {Conn: 1, Pid: 7}}, listeners: map[place][]event.Event{}}
+	began := time.Now()
+	s.noteListeners()
+	if st := s.listeners[1]; st == nil || st.pid != 7 || len(s.listeners) != 1 {
+		t.Fatalf("listeners %v", s.listeners)
+	}
+	var e event.Event
+	children, all := 0, 0
+	allocs := testing.AllocsPerRun(1, func() {
+		for range n / 2 {
+			s.nextSeed(&e)
+			all++
+			if e.ListenerConn == 1 && e.Kind == event.Established {
+				children++
+			}
+		}
+	})
+	if all != n || children != n/2 || allocs > n/100 {
+		t.Errorf("%d sockets, %d children, %.0f allocations for half of them", all, children, allocs)
+	}
+	if !s.nextSeed(&e) || s.nextSeed(&e) || s.seeds.raw != nil {
+		t.Errorf("%d namespaces are left", len(s.seeds.raw))
+	}
+	if took := time.Since(began); took > 20*time.Second { // compared with each other they took 90 s
+		t.Errorf("it took %v", took)
 	}
 }

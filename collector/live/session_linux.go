@@ -38,6 +38,7 @@ type Session struct {
 	noPayload bool            // Config.NoPayload
 	detailed  sync.Once       // a connection is in detail
 	pending   []event.Event   // to be delivered before the ring is read again
+	seeds     seeds           // the same, and then there are none any more
 	draining  bool
 	began     int64 // when the present drain began
 	newest    int64 // time of the newest record
