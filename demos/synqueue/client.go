@@ -109,18 +109,20 @@ func awaitEmpty(ctx context.Context, env *demo.Env, port uint16) error {
 	return nil
 }
 
-// halfOpen returns how many requests /proc/net/tcp lists for a local port; 0 where there is no such file.
+// halfOpen returns how many requests the kernel's tables list for a local port; one that is not there lists none.
 func halfOpen(port uint16) int {
 	const synReceived = "03"
-	table, err := os.ReadFile("/proc/net/tcp")
-	if err != nil {
-		return 0
-	}
 	n := 0
-	for line := range strings.Lines(string(table)) {
-		f := strings.Fields(line) // number, local, remote, state …
-		if len(f) > 3 && f[3] == synReceived && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
-			n++
+	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		table, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(table)) {
+			f := strings.Fields(line) // number, local, remote, state …
+			if len(f) > 3 && f[3] == synReceived && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+				n++
+			}
 		}
 	}
 	return n

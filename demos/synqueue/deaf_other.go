@@ -10,7 +10,7 @@ import (
 	"net/netip"
 )
 
-// dialDeaf needs IP_MINTTL.
+// dialDeaf needs IP_MINTTL, or IPV6_MINHOPCOUNT.
 func dialDeaf(netip.AddrPort) (io.Closer, error) {
 	return nil, errors.New("clients that hear nothing can be made on Linux only")
 }
