@@ -14,27 +14,44 @@ import (
 	"strings"
 )
 
-// portOwner says who has a socket where addr would listen, first of all one that listens: "nginx (pid 4711)". It is empty
-// when that cannot be found out: on another system than Linux, or when the process is another user's.
+// portOwner says who has a socket that keeps addr from being listened on, first of all one that listens: "nginx (pid 4711)".
+// It is empty when that cannot be found out: on another system than Linux, or when the process is another user's.
 func portOwner(proc string, addr netip.AddrPort) string {
-	for _, table := range []string{"net/tcp", "net/tcp6"} {
-		for _, inode := range listenersAt(filepath.Join(proc, table), addr) {
-			if owner := socketOwner(proc, func(_, socket string) bool { return socket == "socket:["+inode+"]" }); owner != "" {
-				return owner
-			}
+	holders := append(listenersAt(filepath.Join(proc, "net/tcp"), addr), listenersAt(filepath.Join(proc, "net/tcp6"), addr)...)
+	slices.SortStableFunc(holders, func(a, b holder) int { return a.distance(addr) - b.distance(addr) })
+	for _, h := range holders {
+		if owner := socketOwner(proc, func(fd, socket string) bool { return socket == h.socket && !sparesIPv4(fd, addr) }); owner != "" {
+			return owner
 		}
 	}
 	return socketOwner(proc, func(fd, _ string) bool { return keepsPort(fd, addr) })
 }
 
-// listenersAt returns the inodes of the listening sockets in a table of /proc/net that keep addr from being used.
-func listenersAt(table string, addr netip.AddrPort) []string {
+// holder is a socket that listens.
+type holder struct {
+	at     netip.AddrPort
+	socket string // as /proc/PID/fd has it
+}
+
+// distance is 0 at the same address, 1 in the same family, 2 in the other one.
+func (h holder) distance(addr netip.AddrPort) int {
+	switch {
+	case h.at == addr:
+		return 0
+	case h.at.Addr().Is4() == addr.Addr().Is4():
+		return 1
+	}
+	return 2
+}
+
+// listenersAt returns the listening sockets in a table of /proc/net that may keep addr from being used.
+func listenersAt(table string, addr netip.AddrPort) []holder {
 	f, err := os.Open(table)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	var inodes []string
+	var out []holder
 	const local, state, inode, listening = 1, 3, 9, "0A"
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
@@ -42,16 +59,21 @@ func listenersAt(table string, addr netip.AddrPort) []string {
 			continue
 		}
 		at, ok := parseProcAddr(fields[local])
-		if ok && sharePort(at, addr) {
-			inodes = append(inodes, fields[inode])
+		if ok && inTheWay(at, addr) {
+			out = append(out, holder{at, "socket:[" + fields[inode] + "]"})
 		}
 	}
-	return inodes
+	return out
 }
 
-// sharePort reports whether two sockets at these addresses would be in each other's way.
-func sharePort(a, b netip.AddrPort) bool {
-	return a.Port() == b.Port() && (a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
+// inTheWay reports whether a socket at one address may keep us from listening at another. An IPv6 socket for all addresses
+// has those of IPv4, too, unless it is told not to; so has ours, which is IPv6 for 0.0.0.0 as well where the system has that.
+func inTheWay(at, addr netip.AddrPort) bool {
+	if at.Port() != addr.Port() {
+		return false
+	}
+	theirs, ours := at.Addr(), addr.Addr()
+	return theirs == ours || ours.IsUnspecified() || theirs.IsUnspecified() && (theirs.Is6() || ours.Is4())
 }
 
 // parseProcAddr reads an address as /proc/net/tcp writes it: words of 4 bytes in the machine's order, in hex, then the

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestBoundPortOwner(t *testing.T) {
 		{"IPv6", netip.MustParseAddr("::1"), bound(unix.SOCK_STREAM, 0), us},
 		{"to be used again", netip.MustParseAddr("127.0.0.1"), bound(unix.SOCK_STREAM, 1), ""},
 		{"UDP", netip.MustParseAddr("127.0.0.1"), bound(unix.SOCK_DGRAM, 0), ""},
+		{"a client's own connection", netip.MustParseAddr("127.0.0.1"), connected(t), us},
 		{"in another namespace", netip.MustParseAddr("127.0.0.1"), func(at netip.Addr) (fd int, err error) {
 			err = other.Do(func() error { fd, err = bound(unix.SOCK_STREAM, 0)(at); return err })
 			return fd, err
@@ -78,6 +80,106 @@ func TestBoundPortOwner(t *testing.T) {
 		if got := portOwner("/proc", at); got == us {
 			t.Errorf("%s: %s is ours after its end", c.name, at)
 		}
+	}
+}
+
+// TestPortOwnerOfSeveral: of the processes that have a port, the one in the way is named.
+func TestPortOwnerOfSeveral(t *testing.T) {
+	testkit.Root(t)
+	port := reserved(t)
+	alpha := holdPort(t, "alpha", netip.AddrPortFrom(netip.IPv4Unspecified(), port))
+	beta := holdPort(t, "beta", netip.AddrPortFrom(netip.IPv6Loopback(), port))
+	for _, c := range []struct{ addr, want string }{
+		{"127.0.0.1", alpha},
+		{"::1", beta},
+		{"::2", ""}, // an IPv4 socket has no address of IPv6
+		{"0.0.0.0", alpha},
+		{"::", beta},
+	} {
+		if got := portOwner("/proc", netip.AddrPortFrom(netip.MustParseAddr(c.addr), port)); got != c.want {
+			t.Errorf("owner of %s is %q, want %q", c.addr, got, c.want)
+		}
+	}
+	port = reserved(t)
+	gamma := holdPort(t, "gamma", netip.AddrPortFrom(netip.IPv6Unspecified(), port)) // of IPv6 only
+	for addr, want := range map[string]string{"127.0.0.1": "", "::1": gamma, "0.0.0.0": gamma} {
+		if got := portOwner("/proc", netip.AddrPortFrom(netip.MustParseAddr(addr), port)); got != want {
+			t.Errorf("owner of %s is %q, want %q", addr, got, want)
+		}
+	}
+}
+
+// TestInUseIsClean: a process may have a name that a terminal obeys.
+func TestInUseIsClean(t *testing.T) {
+	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), reserved(t))
+	holdPort(t, "x\x1b[31my", at)
+	if got := inUse(at.String()).Error(); strings.Contains(got, "\x1b") || !strings.Contains(got, " is in use by x") {
+		t.Errorf("%q", got)
+	}
+}
+
+// reserved returns a port that is free at all addresses, IPv6's too.
+func reserved(t *testing.T) uint16 {
+	t.Helper()
+	ln, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).AddrPort().Port()
+}
+
+// holdPort has a process of that name listen at addr, for one family of addresses only, and returns how it is named.
+func holdPort(t *testing.T, name string, addr netip.AddrPort) string {
+	t.Helper()
+	network := "tcp6"
+	if addr.Addr().Is4() {
+		network = "tcp4"
+	}
+	ln, err := net.Listen(network, addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	socket, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(sleep, named); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(named, "1000")
+	cmd.ExtraFiles = []*os.File{socket}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return fmt.Sprintf("%s (pid %d)", name, cmd.Process.Pid)
+}
+
+// connected opens a socket, binds it and connects it to a listener.
+func connected(t *testing.T) func(netip.Addr) (int, error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	to := ln.Addr().(*net.TCPAddr).AddrPort()
+	return func(at netip.Addr) (int, error) {
+		fd, err := bound(unix.SOCK_STREAM, 0)(at)
+		if err != nil {
+			return -1, err
+		}
+		return fd, unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
 	}
 }
 
@@ -126,9 +228,12 @@ func TestListenersAt(t *testing.T) {
 	if err := os.WriteFile(table, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(listenersAt(table, netip.MustParseAddrPort("127.0.0.1:8080")))
-	if want := "[11 12 16 17]"; got != want {
-		t.Errorf("inodes %s, want %s", got, want)
+	got := ""
+	for _, h := range listenersAt(table, netip.MustParseAddrPort("127.0.0.1:8080")) {
+		got += h.socket
+	}
+	if want := "socket:[11]socket:[12]socket:[16]socket:[17]"; got != want {
+		t.Errorf("sockets %s, want %s", got, want)
 	}
 	if got := listenersAt(table+"x", netip.AddrPort{}); got != nil {
 		t.Errorf("no table, but %v", got)

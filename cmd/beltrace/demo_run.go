@@ -11,6 +11,7 @@ import (
 
 	"beltrace/collector/model"
 	"beltrace/demos/demo"
+	"beltrace/internal/view"
 )
 
 // settleTime is how long after the client's end the server may still be closing its sockets.
@@ -145,7 +146,7 @@ func inUse(addr string) error {
 	by := ""
 	if at, err := netip.ParseAddrPort(addr); err == nil {
 		if owner := portOwner("/proc", at); owner != "" {
-			by = " by " + owner
+			by = " by " + view.Clean(owner) // a process chooses its name
 		}
 	}
 	return fmt.Errorf("%s is in use%s: choose another address with --listen, or leave it out", addr, by)

@@ -59,3 +59,6 @@ func keepsPort(string, netip.AddrPort) bool { return false }
 
 // onThread runs f.
 func onThread(_ *space, f func(error)) { f(nil) }
+
+// sparesIPv4 cannot find out.
+func sparesIPv4(string, netip.AddrPort) bool { return false }

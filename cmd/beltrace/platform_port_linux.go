@@ -10,8 +10,24 @@ import (
 )
 
 // keepsPort reports whether the socket /proc/PID/fd/N keeps addr from being listened on though it does not listen. One that
-// is only bound is in no table of the kernel: it has to be asked, which takes 5.6 and root. False when that fails.
+// is only bound is in no table of the kernel: it has to be asked.
 func keepsPort(file string, addr netip.AddrPort) bool {
+	return askSocket(file, func(s int) bool {
+		at, err := unix.Getsockname(s)
+		return err == nil && inTheWay(addrPortOf(at), addr) && blocks(s) && isHere(s)
+	}) && !sparesIPv4(file, addr)
+}
+
+// sparesIPv4 reports whether addr is one of IPv4 and the socket /proc/PID/fd/N for all addresses of IPv6 only.
+func sparesIPv4(file string, addr netip.AddrPort) bool {
+	return addr.Addr().Is4() && !addr.Addr().IsUnspecified() && askSocket(file, func(s int) bool {
+		only, err := unix.GetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+		return err == nil && only != 0
+	})
+}
+
+// askSocket asks the socket /proc/PID/fd/N, which takes 5.6 and root. False when that fails.
+func askSocket(file string, ask func(s int) bool) bool {
 	var pid, fd int
 	if _, err := fmt.Sscanf(file, "/proc/%d/fd/%d", &pid, &fd); err != nil {
 		return false
@@ -26,8 +42,7 @@ func keepsPort(file string, addr netip.AddrPort) bool {
 		return false
 	}
 	defer unix.Close(s)
-	at, err := unix.Getsockname(s)
-	return err == nil && sharePort(addrPortOf(at), addr) && blocks(s) && isHere(s)
+	return ask(s)
 }
 
 // blocks reports whether a TCP socket would not let us use its address, too.
