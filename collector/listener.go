@@ -24,7 +24,8 @@ type listener struct {
 	opened   int64
 	ended    int64
 
-	backlog, asked       latest[uint32]
+	backlog              latest[uint32]
+	asked                latest[int32]
 	synQueue, acceptQ    latest[uint32]
 	young                latest[uint32]
 	overflows, drops     tally

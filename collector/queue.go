@@ -17,7 +17,7 @@ const settled = int64(5 * time.Millisecond)
 func (l *listener) depth(e *event.Event) {
 	if e.Known(event.FieldBacklog) {
 		if l.backlog.known && l.backlog.v != e.Backlog && e.Kind != event.Listen && e.TS >= l.backlog.ts {
-			l.asked = latest[uint32]{} // listen was called again, and that was not seen
+			l.asked = latest[int32]{} // listen was called again, and that was not seen
 		}
 		l.backlog.set(e.Backlog, e.TS)
 	}

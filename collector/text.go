@@ -268,7 +268,7 @@ func (b *words) listenText(e *event.Event) {
 	if e.Known(event.FieldBacklog) {
 		b.say(fmt.Sprintf("backlog %d", e.Backlog))
 	}
-	if e.Known(event.FieldBacklogAsked) && e.BacklogAsked != e.Backlog {
+	if e.Known(event.FieldBacklogAsked) && uint32(e.BacklogAsked) != e.Backlog {
 		b.say(fmt.Sprintf("asked for %d", e.BacklogAsked))
 	}
 }

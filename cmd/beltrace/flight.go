@@ -120,6 +120,7 @@ func (f *flight) Tick(now int64) error {
 	if err := f.written(false); err != nil { // the next one may be: a disk that is full now need not be then
 		f.say("%v: not recorded, but the next one may be", err)
 		f.failed++
+		f.last = 0 // there is no last one to wait after
 	}
 	if f.tape.Due(now) {
 		f.tape.Begin(now, existing(f.snapshot(now)))

@@ -89,7 +89,7 @@ type Event struct {
 	SYNQueue     uint32         // requests in the SYN queue (icsk_accept_queue.qlen)
 	AcceptQueue  uint32         // connections in the accept queue (sk_ack_backlog)
 	Backlog      uint32         // effective limit of both queues (sk_max_ack_backlog); a queue is full when it holds one more
-	BacklogAsked uint32         // what listen() asked for, before somaxconn capped it
+	BacklogAsked int32          // what listen() asked for, before somaxconn capped it; negative: as much as there may be
 	Cookie       bool           // answered with a SYN cookie
 
 	Stage      string // of a refusal: syn, ack

@@ -136,7 +136,7 @@ func (l *listener) queueNumbers() map[string]float64 {
 
 const (
 	deaf    = 2 * time.Second // how long somebody must wait at a listener from which nobody ever accepted
-	dozing  = 5 * time.Second // … from which somebody did
+	dozing  = 4 * time.Second // … from which somebody did; shorter than keep: who accepts now and then must not make it come and go
 	waiting = "An established connection waits in the accept queue until a thread calls accept() (inet_csk_accept). No timeout ends that: the client is connected, may have sent its request, and hears nothing. "
 )
 

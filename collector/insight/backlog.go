@@ -13,22 +13,31 @@ var backlogCapped = rule{
 	id:        "backlog-capped",
 	mechanism: "listen() asks for a backlog, and the kernel silently caps it at net.core.somaxconn of the network namespace (__sys_listen). The result limits both the accept queue and the SYN queue (sk_max_ack_backlog).",
 	listener: func(l *listener) *evidence {
-		if l.State == model.StateClosed || !l.Backlog.Known || !l.BacklogAsked.Known || l.BacklogAsked.V <= l.Backlog.V {
+		if l.State == model.StateClosed || !l.Backlog.Known || !l.BacklogAsked.Known || uint32(l.BacklogAsked.V) <= l.Backlog.V {
 			return nil
 		}
 		if l.now.full == 0 && l.now.synFull == 0 && uint64(l.peak)*2 < uint64(l.Backlog.V) {
 			return nil // it does not matter
 		}
 		e := &evidence{severity: model.Note, weight: float64(l.peak),
-			numbers: map[string]float64{"asked": float64(l.BacklogAsked.V), "backlog": float64(l.Backlog.V), "peak": float64(l.peak)},
-			remedy:  fmt.Sprintf("sysctl net.core.somaxconn=%d, then restart the service: the limit is read by listen().", l.BacklogAsked.V)}
+			numbers: map[string]float64{"asked": float64(l.BacklogAsked.V), "backlog": float64(l.Backlog.V), "peak": float64(l.peak)}}
 		e.text = fmt.Sprintf("listen asked for a backlog of %d, net.core.somaxconn allows %d; up to %d connections waited", l.BacklogAsked.V, l.Backlog.V, l.peak)
 		if l.now.full > 0 {
 			e.severity = model.Warning
 			e.text += fmt.Sprintf(", %d were refused", l.now.full)
 		}
-		if now := l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.SomaxConn }); now.Known && now.V > uint64(l.Backlog.V) {
+		now := l.space.setting(func(n *model.Namespace) model.Opt[uint64] { return n.SomaxConn })
+		raised := now.Known && now.V > uint64(l.Backlog.V)
+		if raised {
 			e.text += fmt.Sprintf(". somaxconn has been raised to %d since, and this listener does not have it yet", now.V)
+		}
+		e.remedy = "Restart the service: the limit is read by listen()."
+		switch asked := l.BacklogAsked.V; {
+		case raised && (asked < 0 || now.V >= uint64(asked)):
+		case asked < 0: // as much as there may be
+			e.remedy = "Raise net.core.somaxconn. " + e.remedy
+		default:
+			e.remedy = fmt.Sprintf("sysctl net.core.somaxconn=%d. ", asked) + e.remedy
 		}
 		return e
 	},

@@ -332,7 +332,7 @@ func (d *decoder) queue(r *bpf.KernelQueueEvent, e *event.Event, kind event.Kind
 		e.Set(event.FieldCookie)
 	}
 	if has&bpf.KernelEventHasHAS_ASKED != 0 {
-		e.BacklogAsked = r.Asked
+		e.BacklogAsked = int32(r.Asked)
 		e.Set(event.FieldBacklogAsked)
 	}
 	if has&bpf.KernelEventHasHAS_LOCAL != 0 && kind != event.SYN { // the socket is the listener itself

@@ -123,7 +123,7 @@ type Listener struct {
 	Process
 	State        string              `json:"state"` // StateListening, StateClosed
 	Backlog      Opt[uint32]         `json:"backlog,omitzero"`
-	BacklogAsked Opt[uint32]         `json:"backlog_asked,omitzero"`
+	BacklogAsked Opt[int32]          `json:"backlog_asked,omitzero"` // negative: as much as somaxconn allows (__sys_listen compares unsigned)
 	SYNQueue     Opt[uint32]         `json:"syn_queue,omitzero"`
 	SYNYoung     Opt[uint32]         `json:"syn_young,omitzero"` // of them, those whose SYN-ACK was not sent again
 	AcceptQueue  Opt[uint32]         `json:"accept_queue,omitzero"`

@@ -151,7 +151,7 @@ func connectionWait(in Input, c *model.Connection) Cell {
 	for i := range in.Snap.Listeners {
 		for _, w := range in.Snap.Listeners[i].Waiting {
 			if w.Conn == c.Conn {
-				return Styled(Dur(in.Snap.TS-w.Since)+"…", Strong) // still counting
+				return Styled(waitedFor(in, &w, ">")+"…", Strong) // still counting
 			}
 		}
 	}

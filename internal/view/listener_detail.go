@@ -28,7 +28,10 @@ func listenerSince(in Input, l *model.Listener) string {
 
 func openListener(in Input, l *model.Listener, width int) *Detail {
 	d := &Detail{Title: Line{{comm(l.Process) + " ", Strong}, {l.Local, Normal}, {"  " + l.State + listenerSince(in, l), Dim}}}
-	findingLinks(d, in, l, width)
+	now, ended := findingsOf(in.Snap, l)
+	if findingLinks(d, now, width); len(now) > 0 {
+		d.add(nil)
+	}
 	listenerFacts(d, in, l)
 	waitingSection(d, in, l)
 	acceptorSection(d, in, l, width)
@@ -36,23 +39,32 @@ func openListener(in Input, l *model.Listener, width int) *Detail {
 	minuteSection(d, l)
 	socketSection(d, l, width)
 	spaceSection(d, in, l)
+	if len(ended) > 0 {
+		d.section("WHAT WAS WRONG WITH IT")
+		findingLinks(d, ended, width)
+	}
 	return d
 }
 
-// findingLinks names what is wrong with the listener; Enter shows why.
-func findingLinks(d *Detail, in Input, l *model.Listener, width int) {
-	any := false
-	for i := range in.Snap.Findings {
-		f := &in.Snap.Findings[i]
-		if f.Listener != model.Some(l.Conn) {
-			continue
+// findingsOf returns what is wrong with the listener now, and what has ended.
+func findingsOf(s *model.Snapshot, l *model.Listener) (now, ended []*model.Finding) {
+	for i := range s.Findings {
+		switch f := &s.Findings[i]; {
+		case f.Listener != model.Some(l.Conn):
+		case f.Until.Known:
+			ended = append(ended, f)
+		default:
+			now = append(now, f)
 		}
+	}
+	return now, ended
+}
+
+// findingLinks names findings; Enter shows why.
+func findingLinks(d *Detail, all []*model.Finding, width int) {
+	for _, f := range all {
 		line := Line{{severityMark(f) + " ", findingStyle(f, Strong)}, {Clean(f.ID) + "  ", findingStyle(f, Strong)}, {Clean(f.Text), findingStyle(f, Normal)}}
 		d.link(line.Fit(width-1), findingKey(f))
-		any = true
-	}
-	if any {
-		d.add(nil)
 	}
 }
 
@@ -100,7 +112,7 @@ func backlogLine(s *model.Snapshot, l *model.Listener) Line {
 	switch {
 	case !l.BacklogAsked.Known:
 		return out
-	case l.Backlog.Known && l.BacklogAsked.V > l.Backlog.V:
+	case l.Backlog.Known && uint32(l.BacklogAsked.V) > l.Backlog.V:
 		return append(out, Span{fmt.Sprintf("  ! listen asked for %d, %s", l.BacklogAsked.V, limit), Warning})
 	}
 	return append(out, Span{"  as listen asked", Dim})
@@ -161,13 +173,23 @@ func waitingSection(d *Detail, in Input, l *model.Listener) {
 		}
 		return
 	}
-	d.section(fmt.Sprintf("WAITING NOW  %d, the oldest for %s", len(l.Waiting), Dur(in.Snap.TS-l.Waiting[0].Since)))
-	for _, w := range l.Waiting[:min(len(l.Waiting), waitingShown)] {
-		d.link(Line{{fmt.Sprintf("%7s", Dur(in.Snap.TS-w.Since)), Strong}, {"  " + w.Remote, Normal}}, Key{Kind: ConnectionRecord, ID: w.Conn})
+	all := max(len(l.Waiting), int(l.AcceptQueue.V)) // the list is bounded
+	d.section(fmt.Sprintf("WAITING NOW  %d, the oldest for %s", all, waitedFor(in, &l.Waiting[0], "more than ")))
+	shown := l.Waiting[:min(len(l.Waiting), waitingShown)]
+	for i := range shown {
+		d.link(Line{{fmt.Sprintf("%7s", waitedFor(in, &shown[i], ">")), Strong}, {"  " + shown[i].Remote, Normal}}, Key{Kind: ConnectionRecord, ID: shown[i].Conn})
 	}
-	if more := len(l.Waiting) - waitingShown; more > 0 {
+	if more := all - len(shown); more > 0 {
 		d.add(Styled(fmt.Sprintf("         and %d more: page 3, filter state:accept_queue", more), Dim))
 	}
+}
+
+// waitedFor is how long a connection has waited, after a word for more where only that is known.
+func waitedFor(in Input, w *model.Waiting, more string) string {
+	if !w.PreExisting {
+		more = ""
+	}
+	return more + Dur(in.Snap.TS-w.Since)
 }
 
 // spaceSection shows the counters of the listener's network namespace, which count for all listeners in it.

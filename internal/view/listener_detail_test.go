@@ -3,6 +3,7 @@
 package view_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,5 +58,50 @@ func TestBetweenAccepts(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestListenerFindings: what is wrong now is said first, what has ended last: whoever waits now must not be pushed off the screen.
+func TestListenerFindings(t *testing.T) {
+	s := viewtest.Empty()
+	s.Listeners = []model.Listener{{Conn: 1, Local: "[::]:80", State: model.StateListening}}
+	for i, id := range []string{"now-one", "over-one", "over-two"} {
+		f := model.Finding{ID: id, Severity: model.Warning, Text: "something", Listener: model.Some[uint64](1), Since: int64(i)}
+		if i > 0 {
+			f.Until = model.Some[int64](10)
+		}
+		s.Findings = append(s.Findings, f)
+	}
+	s.Findings = append(s.Findings, model.Finding{ID: "of-another", Listener: model.Some[uint64](2)})
+	d, _ := view.Open(view.Input{Snap: s}, view.Key{Kind: view.ListenerRecord, ID: 1}, 100)
+	var order []string
+	for _, l := range d.Lines {
+		for _, word := range []string{"now-one", "process", "WAITING NOW", "over-one", "over-two", "of-another"} {
+			if strings.Contains(l.String(), word) {
+				order = append(order, word)
+			}
+		}
+	}
+	if want := []string{"now-one", "process", "WAITING NOW", "over-one", "over-two"}; !slices.Equal(order, want) {
+		t.Errorf("%q, want %q", order, want)
+	}
+}
+
+// TestWaitingNow: the list is bounded, and of one that waited when the watch began only the least is known.
+func TestWaitingNow(t *testing.T) {
+	s := viewtest.Empty()
+	l := model.Listener{Conn: 1, Local: "[::]:80", State: model.StateListening, AcceptQueue: model.Some[uint32](400)}
+	for i := range 256 {
+		l.Waiting = append(l.Waiting, model.Waiting{Conn: uint64(i + 10), Remote: "10.0.0.2:5001", Since: viewtest.Now - 10e9, PreExisting: i == 0})
+	}
+	s.Listeners = []model.Listener{l}
+	d, _ := view.Open(view.Input{Snap: s}, view.Key{Kind: view.ListenerRecord, ID: 1}, 100)
+	var all []string
+	for _, l := range d.Lines {
+		all = append(all, strings.TrimSpace(l.String()))
+	}
+	i := slices.Index(all, "WAITING NOW  400, the oldest for more than 10 s")
+	if i < 0 || all[i+1] != ">10 s  10.0.0.2:5001" || all[i+2] != "10 s  10.0.0.2:5001" || !slices.Contains(all, "and 388 more: page 3, filter state:accept_queue") {
+		t.Errorf("%s", strings.Join(all, "\n"))
 	}
 }

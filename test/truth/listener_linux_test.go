@@ -70,7 +70,7 @@ func (w *watch) checkListen(l socket, asked, effective int) {
 	w.checkOwned(c, l)
 	is(c, event.FieldBacklog, e.Backlog, uint32(effective))
 	if w.knows(knowsAsked) {
-		is(c, event.FieldBacklogAsked, e.BacklogAsked, uint32(asked))
+		is(c, event.FieldBacklogAsked, e.BacklogAsked, int32(asked))
 	} else {
 		c.absent(event.FieldBacklogAsked)
 	}

@@ -71,13 +71,13 @@ func bucket(ns int64) (i int) {
 func listeners() []model.Listener {
 	exact := map[string]model.Fidelity{"accept": model.Exact, "wait_ns": model.Exact, "syn_queue": model.Sampled, "syn": model.Unknown}
 	nginx := model.Listener{Conn: 0x101, Local: "[::]:8080", NetNS: 4026531840, Process: process(812, "nginx"), State: model.StateListening,
-		Backlog: model.Some[uint32](511), BacklogAsked: model.Some[uint32](511), SYNQueue: model.Some[uint32](0), AcceptQueue: model.Some[uint32](0),
+		Backlog: model.Some[uint32](511), BacklogAsked: model.Some[int32](511), SYNQueue: model.Some[uint32](0), AcceptQueue: model.Some[uint32](0),
 		Established: 81_000, Accepted: 81_000, WaitNS: waits(81_000, 14*us, 90*us), HandshakeNS: waits(81_000, 21*us, 60*us), Overflows: model.Some[uint64](0),
 		Acceptors: []model.Acceptor{{PID: 812, TID: 812, Comm: "nginx", Accepts: 40_500, Errors: map[string]uint64{"ECONNABORTED": 2}}, {PID: 813, TID: 813, Comm: "nginx", Accepts: 40_500}},
 		Fidelity:  exact, Opened: Start + 2*sec, ArrivalsPerSec: 980, AcceptsPerSec: 980, History: history(0, 0, 1, 0, 2, 0, 0)}
 	nginx.Unit = "nginx.service"
 	api := model.Listener{Conn: 0x102, Local: "0.0.0.0:9000", NetNS: 4026531840, Process: process(4711, "api"), State: model.StateListening,
-		Backlog: model.Some[uint32](128), BacklogAsked: model.Some[uint32](1024), SYNQueue: model.Some[uint32](3), AcceptQueue: model.Some[uint32](129),
+		Backlog: model.Some[uint32](128), BacklogAsked: model.Some[int32](1024), SYNQueue: model.Some[uint32](3), AcceptQueue: model.Some[uint32](129),
 		Established: 2_400, Accepted: 2_271, WaitNS: waits(2_271, 1200*ms, 1900*ms), HandshakeNS: waits(2_400, 24*us, 80*us), Overflows: model.Some[uint64](212),
 		SYNYoung: model.Some[uint32](1), SYNACKAgain: 9, CookiesSent: model.Some[uint64](0), CookiesOK: model.Some[uint64](0),
 		SYNDrops: map[string]uint64{"accept_queue_full": 212, "other": 2}, ACKDrops: map[string]uint64{"accept_queue_full": 3},
