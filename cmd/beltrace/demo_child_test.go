@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"beltrace/collector/model"
 	"beltrace/demos/demo"
 )
 
@@ -168,6 +169,26 @@ func TestDemoState(t *testing.T) {
 	}
 	if s.Failure(demoClient) == nil {
 		t.Error("steps out of order were taken")
+	}
+}
+
+// TestDemoStateBefore: a step's claims count from what had been seen when it began, also in a client's second run.
+func TestDemoStateBefore(t *testing.T) {
+	s := newDemoState()
+	for run := range int64(2) {
+		began := 1000 * (run + 1)
+		at := func(ts int64) *model.Snapshot { return &model.Snapshot{TS: ts} }
+		was := at(began - 1)
+		s.Seen(at(began - 2))
+		s.Seen(was)
+		s.Begin(5)
+		now := at(began + 1) // published before the step's report is read
+		s.Seen(now)
+		s.Seen(now)
+		s.Report(demoClient, demoReport{Step: &demoStep{N: 0, TS: began}})
+		if got := s.Seen(now).Before; len(got) != 1 || got[0] != was {
+			t.Errorf("run %d: step 1 counts from %v, want %v", run+1, got, was)
+		}
 	}
 }
 

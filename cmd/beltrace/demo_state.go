@@ -19,6 +19,8 @@ type demoState struct {
 	server demo.Party
 	client demo.Party
 	steps  []int64
+	before []*model.Snapshot  // what had been seen when each step began
+	shown  [2]*model.Snapshot // the two newest that were asked about, the newest first
 	notes  map[string]float64
 	ended  int64                   // when the client ended, CLOCK_MONOTONIC; 0: not yet
 	final  bool                    // nothing more will be seen
@@ -36,7 +38,7 @@ func (s *demoState) Begin(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.client.PID = uint32(pid)
-	s.steps, s.ended = nil, 0
+	s.steps, s.before, s.ended = nil, nil, 0
 	clear(s.notes)
 	clear(s.proven)
 	delete(s.failed, demoClient)
@@ -74,7 +76,7 @@ func (s *demoState) Report(role string, rep demoReport) {
 			close(s.listen)
 		}
 	case rep.Step != nil && rep.Step.N == len(s.steps):
-		s.steps = append(s.steps, rep.Step.TS)
+		s.steps, s.before = append(s.steps, rep.Step.TS), append(s.before, s.shownAt(rep.Step.TS))
 	case rep.Step != nil:
 		s.failed[role] = &demoError{Text: "its steps are out of order"}
 	case rep.Note != nil:
@@ -84,13 +86,27 @@ func (s *demoState) Report(role string, rep demoReport) {
 	}
 }
 
+// shownAt returns the newest snapshot that is not younger than that; nil if there is none. A step's report comes a moment
+// after the step, so that the newest may show some of it.
+func (s *demoState) shownAt(ts int64) *model.Snapshot {
+	for _, snap := range s.shown {
+		if snap != nil && snap.TS <= ts {
+			return snap
+		}
+	}
+	return nil
+}
+
 // Seen puts a snapshot and the programs' own words together.
 func (s *demoState) Seen(snap *model.Snapshot) demo.Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if snap != s.shown[0] {
+		s.shown = [2]*model.Snapshot{snap, s.shown[0]}
+	}
 	return demo.Seen{
 		Snapshot: snap, Server: s.server, Client: s.client,
-		Steps: slices.Clone(s.steps), Notes: maps.Clone(s.notes),
+		Steps: slices.Clone(s.steps), Before: slices.Clone(s.before), Notes: maps.Clone(s.notes),
 		Done: s.ended != 0 && (s.final || snap.TS >= s.ended+settleTime),
 	}
 }

@@ -22,7 +22,7 @@ func pending(s demo.Seen, e demo.Evidence, why string) demo.Verdict {
 // Later it may be longer for a moment: the kernel compares and adds without a lock, and the final ACKs of two clients that
 // come for one free place may be taken in by two CPUs at once.
 func checkFull(s demo.Seen) demo.Verdict {
-	all, l := visits(s), listener(s)
+	all, l := visits(s), s.Listener()
 	if l == nil || !l.Backlog.Known {
 		return pending(s, demo.Evidence{}.With("waiting_at_most", int64(deepest(all))), "the listener's backlog was not seen")
 	}
@@ -114,7 +114,7 @@ const reasonFull = "accept_queue_full"
 
 // checkCounted compares the SYNs that were not answered with the listener's refusals of SYNs.
 func checkCounted(s demo.Seen) demo.Verdict {
-	l := listener(s)
+	l := s.Listener()
 	if l == nil {
 		return pending(s, nil, "the listener was not seen")
 	}

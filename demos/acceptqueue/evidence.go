@@ -145,13 +145,3 @@ func settled(s demo.Seen) ([]knocker, bool) {
 	}
 	return all, len(all) == Knocking
 }
-
-// listener returns the server's listener, nil before it was seen.
-func listener(s demo.Seen) *model.Listener {
-	for i := range s.Listeners {
-		if s.Listeners[i].Local == s.Server.Addr {
-			return &s.Listeners[i]
-		}
-	}
-	return nil
-}

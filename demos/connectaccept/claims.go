@@ -100,7 +100,7 @@ func checkHeld(s demo.Seen) demo.Verdict {
 		}
 	}
 	e := demo.Evidence{}.With("waiting_at_first_accept", int64(held))
-	if l := listener(s); l != nil && l.Backlog.Known {
+	if l := s.Listener(); l != nil && l.Backlog.Known {
 		e = e.With("backlog", int64(l.Backlog.V))
 	}
 	return demo.Equal(e, "waiting at the first accept", held, Connections)
@@ -117,7 +117,7 @@ func checkLength(s demo.Seen) demo.Verdict {
 	for _, c := range conns {
 		last = max(last, c.accepted)
 	}
-	l := listener(s)
+	l := s.Listener()
 	if l == nil {
 		return demo.Unable("the listener was not seen")
 	}
@@ -140,16 +140,6 @@ func checkLength(s demo.Seen) demo.Verdict {
 		return demo.Refute(e, fmt.Sprintf("%d wait", Connections))
 	}
 	return demo.Equal(e, "waiting at the end", int(end), 0)
-}
-
-// listener returns the server's listener, nil before it was seen.
-func listener(s demo.Seen) *model.Listener {
-	for i := range s.Listeners {
-		if s.Listeners[i].Local == s.Server.Addr {
-			return &s.Listeners[i]
-		}
-	}
-	return nil
 }
 
 // checkDelay compares the first connection's wait with the sleep that began when it had arrived.

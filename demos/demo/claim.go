@@ -24,6 +24,7 @@ type Seen struct {
 	Server Party              // the demo's server
 	Client Party              // the demo's client
 	Steps  []int64            // CLOCK_MONOTONIC ns at which the client began each step
+	Before []*model.Snapshot  // what was seen when each step began; nil, or absent: nothing of an earlier run
 	Notes  map[string]float64 // what the programs measured themselves
 	Done   bool               // the client has ended and its last events have been read
 }

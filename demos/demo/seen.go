@@ -23,6 +23,36 @@ func (s Seen) Step(n int) (from, to int64, over bool) {
 	return s.Steps[n], math.MaxInt64, s.Done
 }
 
+// Listener returns the server's listener, nil before it was seen.
+func (s Seen) Listener() *model.Listener {
+	for i := range s.Listeners {
+		if s.Listeners[i].Local == s.Server.Addr {
+			return &s.Listeners[i]
+		}
+	}
+	return nil
+}
+
+// Was returns what was seen when step n began. Server and watch go on from run to run: what had been counted by then is not
+// this run's.
+func (s Seen) Was(n int) Seen {
+	s.Snapshot = &model.Snapshot{}
+	if n < len(s.Before) && s.Before[n] != nil {
+		s.Snapshot = s.Before[n]
+	}
+	return s
+}
+
+// Since returns how far a counter has come since step n began: nowhere, if it has not.
+func (s Seen) Since(n int, counter func(Seen) model.Opt[uint64]) model.Opt[uint64] {
+	c := counter(s)
+	if n >= len(s.Steps) {
+		c.V = 0
+	}
+	c.V -= min(c.V, counter(s.Was(n)).V)
+	return c
+}
+
 // Served returns the server's sockets whose handshake the kernel completed during step n, in that order.
 func (s Seen) Served(n int) []model.Connection {
 	return s.during(n, func(c *model.Connection) bool {

@@ -4,6 +4,7 @@ package execution
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"beltrace/collector/event"
@@ -60,6 +61,14 @@ func play(threads, processes int) demo.Seen {
 
 func TestClaims(t *testing.T) {
 	last := func(s *demo.Seen) *model.Connection { return &s.Connections[len(s.Connections)-1] }
+	before := func(s *demo.Seen) { // all that is counted had been when the run began
+		was := *s.Snapshot
+		was.Workers = slices.Clone(was.Workers)
+		s.Before = []*model.Snapshot{&was}
+	}
+	others := func(s *demo.Seen) {
+		s.Listeners = []model.Listener{{Local: address, Acceptors: []model.Acceptor{{PID: pid + 1, Accepts: 3}, {PID: pid + 2, Accepts: 4}}}}
+	}
 	tests := []struct {
 		name               string
 		threads, processes int
@@ -95,6 +104,17 @@ func TestClaims(t *testing.T) {
 				s.Workers[i].TID += 1000
 			}
 		}, sleptIn(answers, 70, "read"), demo.Unproven},
+		{"asleep in the run before", 4, 1, before, sleptIn(answers, 70, "read"), demo.Unproven},
+		{"asleep in read, before elsewhere", 4, 1, func(s *demo.Seen) {
+			before(s)
+			for i := range s.Workers {
+				s.Before[stepPair].Workers[i].BlockedNS = map[string]int64{"nanosleep": 30 * ms}
+			}
+		}, sleptIn(answers, 99, "read"), demo.Proven},
+		{"others accept", 4, 4, others, checkInherited, demo.Proven},
+		{"its process accepts", 4, 4, func(s *demo.Seen) { others(s); s.Server.PID = pid + 1 }, checkInherited, demo.Refuted},
+		{"others accepted in the run before", 4, 4, func(s *demo.Seen) { others(s); before(s) }, checkInherited, demo.Refuted},
+		{"the run has not begun", 4, 4, func(s *demo.Seen) { others(s); s.Steps, s.Done = nil, false }, checkInherited, demo.Waiting},
 		{"the second waits", 1, 1, nil, checkSecondWaits(), demo.Proven},
 		{"the second does not wait", 4, 1, nil, checkSecondWaits(), demo.Refuted},
 		{"the second is taken", 4, 1, nil, checkSecondIsTaken(), demo.Proven},

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"beltrace/collector/model"
 	"beltrace/demos/demo"
 )
 
@@ -150,20 +151,13 @@ func multiProcessLesson() demo.Lesson {
 
 // checkInherited proves that the only listening socket is that of the process that started, which accepted nobody.
 func checkInherited(s demo.Seen) demo.Verdict {
-	own, others, sockets := 0, 0, 0
+	var sockets int
 	for i := range s.Listeners {
-		if s.Listeners[i].Local != s.Server.Addr {
-			continue
-		}
-		sockets++
-		for _, a := range s.Listeners[i].Acceptors {
-			if a.PID == s.Server.PID {
-				own += int(a.Accepts)
-			} else {
-				others += int(a.Accepts)
-			}
+		if s.Listeners[i].Local == s.Server.Addr {
+			sockets++
 		}
 	}
+	own, others := int(s.Since(stepPair, acceptsBy(true)).V), int(s.Since(stepPair, acceptsBy(false)).V)
 	e := demo.Evidence{}.With("listening_sockets", int64(sockets)).With("accepted_by_its_process", int64(own)).With("by_others", int64(others))
 	switch {
 	case sockets == 0 || own+others == 0:
@@ -174,4 +168,19 @@ func checkInherited(s demo.Seen) demo.Verdict {
 		return pending(s, e, "no two clients were accepted")
 	}
 	return demo.Equal(e, "accepted by its process", own, 0)
+}
+
+// acceptsBy counts the server's accepts: those of the process that the runner started, or those of all others.
+func acceptsBy(itself bool) func(demo.Seen) model.Opt[uint64] {
+	return func(s demo.Seen) model.Opt[uint64] {
+		var n uint64
+		for i := range s.Listeners {
+			for _, a := range s.Listeners[i].Acceptors {
+				if s.Listeners[i].Local == s.Server.Addr && (a.PID == s.Server.PID) == itself {
+					n += a.Accepts
+				}
+			}
+		}
+		return model.Some(n)
+	}
 }

@@ -3,6 +3,7 @@
 package execution
 
 import (
+	"maps"
 	"slices"
 
 	"beltrace/collector/event"
@@ -109,15 +110,30 @@ func serving(s demo.Seen, steps ...int) map[thread]int {
 // crew returns what those did who accepted or answered anything: the server's threads, without those of Go's runtime.
 func crew(s demo.Seen) []model.Worker { return workers(s, serving(s, stepPair, stepCrowd)) }
 
-// workers returns what threads did.
+// workers returns what threads did in this run.
 func workers(s demo.Seen, who map[thread]int) []model.Worker {
 	var out []model.Worker
+	done := map[thread]model.Worker{}
+	for _, w := range s.Was(stepPair).Workers {
+		done[thread{w.PID, w.TID}] = w
+	}
 	for _, w := range s.Workers {
-		if who[thread{w.PID, w.TID}] > 0 {
-			out = append(out, w)
+		if t := (thread{w.PID, w.TID}); who[t] > 0 {
+			out = append(out, beyond(w, done[t]))
 		}
 	}
 	return out
+}
+
+// beyond returns what claims ask of a thread, without what it had done before.
+func beyond(w, before model.Worker) model.Worker {
+	w.Switches -= min(w.Switches, before.Switches)
+	w.Calls.V -= min(w.Calls.V, before.Calls.V)
+	w.BlockedNS = maps.Clone(w.BlockedNS)
+	for what, ns := range w.BlockedNS {
+		w.BlockedNS[what] -= min(ns, before.BlockedNS[what])
+	}
+	return w
 }
 
 // isIdle reports whether a call is one in which a thread waits for clients to come, or in which Go's runtime keeps a thread

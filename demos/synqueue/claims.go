@@ -24,16 +24,6 @@ func pending(s demo.Seen, e demo.Evidence, why string) demo.Verdict {
 	return demo.Wait(e)
 }
 
-// listener returns the server's listener, nil before it was seen.
-func listener(s demo.Seen) *model.Listener {
-	for i := range s.Listeners {
-		if s.Listeners[i].Local == s.Server.Addr {
-			return &s.Listeners[i]
-		}
-	}
-	return nil
-}
-
 // deepest returns the longest that samples found the SYN queue in a time, and how many there were. A sample stands for
 // its second.
 func deepest(l *model.Listener, from, to int64) (most, samples int64) {
@@ -46,7 +36,7 @@ func deepest(l *model.Listener, from, to int64) (most, samples int64) {
 }
 
 func checkFull(s demo.Seen) demo.Verdict {
-	l := listener(s)
+	l := s.Listener()
 	if l == nil || !l.Backlog.Known {
 		return pending(s, nil, "the listener's backlog was not seen")
 	}
@@ -102,41 +92,43 @@ func checkTurnedAway(s demo.Seen) demo.Verdict {
 	return demo.Equal(e, "gave up", away, 1)
 }
 
+// dropped counts the SYNs that found the SYN queue full: for the listener, and where this kernel does not tell that for the
+// namespace, in which there is no other one.
+func dropped(s demo.Seen) model.Opt[uint64] {
+	l := s.Listener()
+	if l != nil && l.Fidelity[factSYNDrops] == model.Exact {
+		return model.Some(l.SYNDrops[reasonFull])
+	}
+	return namespace(s, l).ReqQFullDrop
+}
+
 // checkDropped compares the refusals with the clients that found no place: more SYNs may have been dropped, since some
-// are sent again. It asks the listener's own count, and where this kernel does not tell it that of the namespace, in
-// which there is no other listener.
+// are sent again.
 func checkDropped(s demo.Seen) demo.Verdict {
 	const least = Deaf - Room + 1
-	l := listener(s)
-	if l == nil {
-		return pending(s, nil, "the listener was not seen")
-	}
-	dropped, known := l.SYNDrops[reasonFull], l.Fidelity[factSYNDrops] == model.Exact
-	if n := namespace(s, l); !known && n != nil && n.ReqQFullDrop.Known {
-		dropped, known = n.ReqQFullDrop.V, true
-	}
-	e := demo.Evidence{}.With("dropped", int64(dropped)).With("found_no_place", least)
+	n := s.Since(stepFull, dropped)
+	e := demo.Evidence{}.With("dropped", int64(n.V)).With("found_no_place", least)
 	switch {
-	case !known && s.Done:
+	case !n.Known && s.Done:
 		return demo.Unable("neither the reasons of the listener's refusals nor its network namespace's counters are known")
-	case dropped < least:
+	case n.V < least:
 		return pending(s, e, "fewer were dropped because the SYN queue was full")
 	}
 	return demo.Prove(e)
 }
 
-// namespace returns the listener's, nil before it was seen.
-func namespace(s demo.Seen, l *model.Listener) *model.Namespace {
-	for i := range s.Namespaces {
-		if s.Namespaces[i].NetNS == l.NetNS {
-			return &s.Namespaces[i]
+// namespace returns the listener's; of one that was not seen nothing is known.
+func namespace(s demo.Seen, l *model.Listener) model.Namespace {
+	for _, n := range s.Namespaces {
+		if l != nil && n.NetNS == l.NetNS {
+			return n
 		}
 	}
-	return nil
+	return model.Namespace{}
 }
 
 func checkLetIn(s demo.Seen) demo.Verdict {
-	l := listener(s)
+	l := s.Listener()
 	from, to, over := s.Step(stepCookies)
 	if l == nil || !over {
 		return pending(s, nil, "the step did not end")
@@ -158,39 +150,45 @@ func checkLetIn(s demo.Seen) demo.Verdict {
 	return demo.Prove(e)
 }
 
-// checkCookies asks whom checkDropped asks.
-func checkCookies(s demo.Seen) demo.Verdict {
-	l := listener(s)
-	if l == nil {
-		return pending(s, nil, "the listener was not seen")
+// cookiesSent and cookiesBack count SYN cookies, of whom dropped counts.
+func cookiesSent(s demo.Seen) model.Opt[uint64] {
+	if l := s.Listener(); l == nil || !l.CookiesOK.Known {
+		return namespace(s, l).SyncookiesSent
 	}
-	if l.CookiesOK.Known {
-		return cookies(s, l.CookiesSent, l.CookiesOK)
-	}
-	if n := namespace(s, l); n != nil && n.SyncookiesRecv.Known {
-		return cookies(s, n.SyncookiesSent, n.SyncookiesRecv)
-	}
-	if s.Done {
-		return demo.Unable("neither the listener's cookies nor its network namespace's are known")
-	}
-	return demo.Wait(nil)
+	return s.Listener().CookiesSent
 }
 
-func cookies(s demo.Seen, sent, back model.Opt[uint64]) demo.Verdict {
+func cookiesBack(s demo.Seen) model.Opt[uint64] {
+	if l := s.Listener(); l == nil || !l.CookiesOK.Known {
+		return namespace(s, l).SyncookiesRecv
+	}
+	return s.Listener().CookiesOK
+}
+
+func checkCookies(s demo.Seen) demo.Verdict {
+	sent, back := s.Since(stepCookies, cookiesSent), s.Since(stepCookies, cookiesBack)
 	e := demo.Evidence{}.With("connected_by_cookie", int64(back.V)).With("cookies_sent", int64(sent.V))
-	if back.V < Honest || sent.V < back.V {
+	switch {
+	case !back.Known && s.Done:
+		return demo.Unable("neither the listener's cookies nor its network namespace's are known")
+	case back.V < Honest || sent.V < back.V:
 		return pending(s, e, fmt.Sprintf("%d were to come in by one", Honest))
 	}
 	return demo.Prove(e)
 }
 
-func checkSentAgain(s demo.Seen) demo.Verdict {
-	l := listener(s)
-	if l == nil {
-		return pending(s, nil, "the listener was not seen")
+func sentAgain(s demo.Seen) model.Opt[uint64] {
+	if l := s.Listener(); l != nil {
+		return model.Some(l.SYNACKAgain)
 	}
-	e := demo.Evidence{}.With("syn_acks_sent_again", int64(l.SYNACKAgain)).With("requests", Room)
-	if l.SYNACKAgain < Room {
+	return model.Opt[uint64]{}
+}
+
+// checkSentAgain counts from the step in which the requests were made.
+func checkSentAgain(s demo.Seen) demo.Verdict {
+	n := s.Since(stepFull, sentAgain)
+	e := demo.Evidence{}.With("syn_acks_sent_again", int64(n.V)).With("requests", Room)
+	if n.V < Room {
 		return pending(s, e, "fewer than one for each request")
 	}
 	return demo.Prove(e)
@@ -198,7 +196,7 @@ func checkSentAgain(s demo.Seen) demo.Verdict {
 
 // checkEmpty looks for a sample after the last one that found somebody.
 func checkEmpty(s demo.Seen) demo.Verdict {
-	l := listener(s)
+	l := s.Listener()
 	from, _, over := s.Step(stepGone)
 	if l == nil || len(s.Steps) <= stepGone {
 		return pending(s, nil, "the clients did not leave")

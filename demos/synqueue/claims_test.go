@@ -4,6 +4,7 @@ package synqueue
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"beltrace/collector/event"
@@ -72,6 +73,18 @@ func TestClaims(t *testing.T) {
 			NetNS: netns, ReqQFullDrop: model.Some(drops), SyncookiesSent: model.Some(uint64(14)), SyncookiesRecv: model.Some(back),
 		}}
 	}
+	before := func(s *demo.Seen) { // all that is counted had been when the run began
+		was := *s.Snapshot
+		s.Before = []*model.Snapshot{&was, &was, &was}
+	}
+	notBegun := func(s *demo.Seen) { soFar(s, moment(-10), 0) }
+	twice := func(s *demo.Seen) {
+		was := *s.Snapshot
+		s.Before, s.Listeners = []*model.Snapshot{&was, &was, &was}, slices.Clone(was.Listeners)
+		l := listener(s)
+		l.SYNACKAgain, l.SYNDrops = 2*l.SYNACKAgain, map[string]uint64{reasonFull: 2 * l.SYNDrops[reasonFull]}
+		l.CookiesSent.V, l.CookiesOK.V = 2*l.CookiesSent.V, 2*l.CookiesOK.V
+	}
 	tests := []struct {
 		name   string
 		change func(*demo.Seen)
@@ -86,6 +99,17 @@ func TestClaims(t *testing.T) {
 		{"cookies", nil, checkCookies, demo.Proven},
 		{"sent again", nil, checkSentAgain, demo.Proven},
 		{"empty", nil, checkEmpty, demo.Proven},
+		{"dropped: by the run before", before, checkDropped, demo.Refuted},
+		{"dropped: by the run before, in the namespace", func(s *demo.Seen) { counted(s, 23, Honest); before(s) }, checkDropped, demo.Refuted},
+		{"cookies: of the run before", before, checkCookies, demo.Refuted},
+		{"cookies: of the run before, in the namespace", func(s *demo.Seen) { counted(s, 23, Honest); before(s) }, checkCookies, demo.Refuted},
+		{"sent again: by the run before", before, checkSentAgain, demo.Refuted},
+		{"dropped: the run has not begun", notBegun, checkDropped, demo.Waiting},
+		{"cookies: the run has not begun", notBegun, checkCookies, demo.Waiting},
+		{"sent again: the run has not begun", notBegun, checkSentAgain, demo.Waiting},
+		{"dropped: in both runs", twice, checkDropped, demo.Proven},
+		{"cookies: in both runs", twice, checkCookies, demo.Proven},
+		{"sent again: in both runs", twice, checkSentAgain, demo.Proven},
 		{"full: one fewer", func(s *demo.Seen) {
 			for i := range 2 {
 				listener(s).History[i].SYNQueue.V = 8
