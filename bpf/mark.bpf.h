@@ -10,11 +10,16 @@ int mark(struct pt_regs *ctx)
 {
 	__u64 half;
 	struct sock_info info = {};
-	struct mark_event *e = event_new(EVENT_MARK, sizeof(*e));
+	struct mark_event *e;
 
-	if (!e)
+	if (!armed)
 		return 0;
 	take_owner(&info);
+	if (!server_wanted(info.pid, info.comm))
+		return 0;
+	e = event_new(EVENT_MARK, sizeof(*e));
+	if (!e)
+		return 0;
 	put_owner(&e->e, &info);
 	half = REG_GO1(ctx);
 	__builtin_memcpy(e->name, &half, 8);

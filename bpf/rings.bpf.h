@@ -53,14 +53,6 @@ struct {
 	__type(value, struct ring_zero);
 } no_ring SEC(".maps");
 
-/* Which rings are watched: with a filter by port or network namespace those of servers of such sockets. */
-static __always_inline bool ring_wanted(__u32 tgid, const __u8 *comm)
-{
-	if (!process_wanted(tgid, comm))
-		return false;
-	return (!filter_ports && !filter_netns) || bpf_map_lookup_elem(&servers, &tgid);
-}
-
 static __always_inline __u32 next_number(__u32 tgid)
 {
 	__u32 *n = bpf_map_lookup_elem(&ring_numbers, &tgid), one = 1;
@@ -118,7 +110,7 @@ static __always_inline struct ring *ring_new(__u64 address, struct task_struct *
 	r->cq_entries = BPF_CORE_READ(ctx, cq_entries);
 	r->setup = BPF_CORE_READ(ctx, flags);
 	r->number = next_number(tgid);
-	r->watched = ring_wanted(tgid, r->comm);
+	r->watched = server_wanted(tgid, r->comm);
 	return r;
 }
 
@@ -132,7 +124,7 @@ static __always_inline struct ring *ring_of(__u64 address)
 	if (!r->watched) {
 		if (!filter_ports && !filter_netns && !filter_pids)
 			return 0; /* it will not change */
-		r->watched = ring_wanted(r->pid, r->comm);
+		r->watched = server_wanted(r->pid, r->comm);
 	}
 	return r->watched ? r : 0;
 }

@@ -80,6 +80,14 @@ static __always_inline bool process_wanted(__u32 tgid, const __u8 *comm)
 	return comm_wanted(comm);
 }
 
+/* What a process has besides sockets: with a filter by port or network namespace only that of servers of such sockets. */
+static __always_inline bool server_wanted(__u32 tgid, const __u8 *comm)
+{
+	if (!process_wanted(tgid, comm))
+		return false;
+	return (!filter_ports && !filter_netns) || bpf_map_lookup_elem(&servers, &tgid);
+}
+
 /* Makes the current process the owner of a socket. Only in process context. Its name is that of its first thread. */
 static __always_inline void take_owner(struct sock_info *info)
 {

@@ -86,6 +86,7 @@ func operations() map[string]operation {
 		"tally":      op(opTally),
 		"pipe":       op(opPipe),
 		"herd":       op(opHerd),
+		"mark":       op(opMark),
 	}
 }
 
