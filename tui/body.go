@@ -115,9 +115,6 @@ func (u *ui) drawOpened(p painter, a area, o *opened) {
 	} else {
 		o.gone = true
 	}
-	if o.detail == nil {
-		return
-	}
 	title := o.detail.Title
 	if o.gone {
 		title = append(title[:len(title):len(title)], view.Span{Text: "  no longer remembered: this was the last", Style: view.Warning})
@@ -125,7 +122,6 @@ func (u *ui) drawOpened(p painter, a area, o *opened) {
 	head, rest := a.top(2)
 	p.line(head, 0, title)
 	lines := o.lines()
-	o.cursor.row = max(0, min(o.cursor.row, len(lines)-1))
 	o.cursor.scroll(len(lines), rest.h)
 	for y := range min(rest.h, len(lines)-o.cursor.first) {
 		l := lines[o.cursor.first+y]
@@ -137,19 +133,23 @@ func (u *ui) drawOpened(p painter, a area, o *opened) {
 	}
 }
 
-// lines returns the lines of the record that its filter lets through.
+// lines returns the lines of the record that its filter lets through, with the cursor on its record.
 func (o *opened) lines() []view.DetailLine {
-	if o.detail == nil || o.filter.Empty() {
-		if o.detail == nil {
-			return nil
-		}
-		return o.detail.Lines
-	}
 	var out []view.DetailLine
 	for _, l := range o.detail.Lines {
 		if o.filter.Match(view.LineSubject(l.Line)) {
 			out = append(out, l)
 		}
+	}
+	o.cursor.follow(links(out))
+	return out
+}
+
+// links returns the record that each line leads to.
+func links(lines []view.DetailLine) []view.Key {
+	out := make([]view.Key, len(lines))
+	for i, l := range lines {
+		out[i] = l.Link
 	}
 	return out
 }

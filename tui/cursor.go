@@ -2,11 +2,7 @@
 
 package tui
 
-import (
-	"slices"
-
-	"beltrace/internal/view"
-)
+import "beltrace/internal/view"
 
 // cursor is a place in a list. Once it was moved it stays with its record, wherever that goes; before, it stays on top.
 type cursor struct {
@@ -26,7 +22,7 @@ func (c *cursor) follow(keys []view.Key) {
 		return
 	}
 	before := c.row
-	if i := slices.Index(keys, c.key); i >= 0 {
+	if i := nearest(keys, c.key, c.row); i >= 0 {
 		c.row = i
 		c.first += i - before // the record keeps its place on the screen
 		return
@@ -34,6 +30,19 @@ func (c *cursor) follow(keys []view.Key) {
 	c.row = min(c.row, len(keys)-1)
 	c.key = keys[c.row]
 }
+
+// nearest returns where the record is, next to row if it has several; -1 if it is nowhere, or is none.
+func nearest(keys []view.Key, key view.Key, row int) int {
+	best := -1
+	for i, k := range keys {
+		if k == key && k != (view.Key{}) && (best < 0 || abs(i-row) < abs(best-row)) {
+			best = i
+		}
+	}
+	return best
+}
+
+func abs(n int) int { return max(n, -n) }
 
 // move goes to a row of the list.
 func (c *cursor) move(row int, keys []view.Key) {

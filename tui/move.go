@@ -16,7 +16,8 @@ func (u *ui) move(n int) {
 		return
 	}
 	if o := u.top(); o != nil {
-		o.cursor.row += n // painting knows the end
+		keys := links(o.lines())
+		o.cursor.move(o.cursor.row+n, keys)
 		return
 	}
 	s := u.state()
@@ -74,11 +75,12 @@ func (u *ui) enter() {
 	if key == (view.Key{}) {
 		return
 	}
-	if _, ok := view.Open(u.input(), key, 80); !ok {
+	d, ok := view.Open(u.input(), key, u.bodyWidth())
+	if !ok {
 		u.tell("nothing more is known about it", false)
 		return
 	}
-	u.state().opened = append(u.state().opened, opened{key: key})
+	u.state().opened = append(u.state().opened, opened{key: key, detail: d})
 }
 
 // under returns the key of what Enter opens.
@@ -87,7 +89,7 @@ func (u *ui) under() view.Key {
 		return view.Key{}
 	}
 	if o := u.top(); o != nil {
-		if lines := o.lines(); o.cursor.row >= 0 && o.cursor.row < len(lines) {
+		if lines := o.lines(); len(lines) > 0 {
 			return lines[o.cursor.row].Link
 		}
 		return view.Key{}

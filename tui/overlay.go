@@ -46,7 +46,8 @@ func (u *ui) helpLines(width int) []view.Line {
 	return out
 }
 
-// explain says what the kernel does at the column under the cursor, or at the record.
+// explain says what the kernel does at the column under the cursor, or at the record; at the one that is open where its line
+// under the cursor is of no other.
 func (u *ui) explain() {
 	if u.overlay != nil {
 		u.overlay = nil
@@ -71,7 +72,11 @@ func (u *ui) explain() {
 
 func (u *ui) explanation() (title, text string) {
 	if o := u.top(); o != nil {
-		return view.ExplainRecord(u.input(), o.key)
+		key := u.under()
+		if key == (view.Key{}) {
+			key = o.key
+		}
+		return view.ExplainRecord(u.input(), key)
 	}
 	t, s := u.table(), u.state()
 	if s.column >= 0 && s.column < len(t.Heads) {

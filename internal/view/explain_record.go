@@ -39,6 +39,7 @@ func ExplainRecord(in Input, key Key) (title, text string) {
 		if c := findConnection(in.Snap, key.ID); c != nil {
 			return comm(c.Process) + " " + address(c.Local), explainConnectionNow(c)
 		}
+		return ExplainRecord(in, Key{Kind: ListenerRecord, ID: key.ID}) // an event of a listener
 	case WorkerRecord:
 		if w := findWorker(in.Snap, key); w != nil {
 			return Clean(w.Comm) + " " + workerNumber(w), explainWorkerNow(in, w)
