@@ -26,10 +26,13 @@ func checkFull(s demo.Seen) demo.Verdict {
 	if l == nil || !l.Backlog.Known {
 		return pending(s, demo.Evidence{}.With("waiting_at_most", int64(deepest(all))), "the listener's backlog was not seen")
 	}
-	want := int(l.Backlog.V) + 1
+	want := places(s)
 	_, next := full(all, want)
 	most := deepest(slices.DeleteFunc(slices.Clone(all), func(v visit) bool { return next != 0 && v.in >= next }))
 	e := demo.Evidence{}.With("waiting_at_most", int64(most)).With("backlog", int64(l.Backlog.V))
+	if l.BacklogAsked.Known && int(l.BacklogAsked.V) >= want { // capped by net.core.somaxconn
+		e = e.With("backlog_asked", int64(l.BacklogAsked.V))
+	}
 	if sampled, ok := sample(l, s.Steps, next); ok {
 		e = e.With("sampled_at_most", sampled)
 	}
@@ -64,9 +67,9 @@ func checkWaited(s demo.Seen) demo.Verdict {
 	}
 	e := demo.Evidence{}.With("connect_p50_ns", demo.Median(connects)).With("longest_wait_ns", wait).
 		With("longest_connect_ns", longest).With("connects", int64(len(connects))).With("waits", int64(waited))
-	switch {
-	case len(connects) < 1+Room || waited < 1+Room:
-		return pending(s, e, fmt.Sprintf("%d connections were made", 1+Room))
+	switch all := 1 + places(s); {
+	case len(connects) < all || waited < all:
+		return pending(s, e, fmt.Sprintf("%d connections were made", all))
 	case longest >= wait:
 		return demo.Refute(e, "a connect took longer than every wait")
 	case wait < int64(Work):
@@ -78,7 +81,7 @@ func checkWaited(s demo.Seen) demo.Verdict {
 // checkRefused counts who knocked and who was let in from the moment when the queue was full until the next accept.
 func checkRefused(s demo.Seen) demo.Verdict {
 	all := visits(s)
-	from, to := full(all, Room)
+	from, to := full(all, places(s))
 	knocks, in := 0, 0
 	within := func(at int64) bool { return at > from && at < to }
 	for _, k := range knockers(s) {

@@ -23,10 +23,13 @@ func moment(at int64) int64 { return 1000*ms + at*ms }
 
 // play returns what is seen of a run in which everything is as it should be: ten clients from 10 ms on, six more from
 // 100 ms on, accepts at 11 and 1311 ms, the acceptor mended at 2611 ms, the patient ones let in at 3100 ms.
-func play() demo.Seen {
+func play() demo.Seen { return playWith(Backlog) }
+
+// playWith returns the run where the kernel gave the listener that backlog.
+func playWith(backlog int) demo.Seen {
 	s := demo.Seen{
 		Snapshot: &model.Snapshot{TS: moment(6000), Listeners: []model.Listener{{
-			Local: at8080, Backlog: model.Some(uint32(Backlog)), Fidelity: map[string]model.Fidelity{"syn_drops": model.Exact},
+			Local: at8080, Backlog: model.Some(uint32(backlog)), BacklogAsked: model.Some(int32(Backlog)), Fidelity: map[string]model.Fidelity{"syn_drops": model.Exact},
 			// Two that gave up; four that knocked three times in vain. Of one final ACK, too, the place was taken.
 			SYNDrops: map[string]uint64{reasonFull: 2 + 4*3 + 1}, ACKDrops: map[string]uint64{reasonFull: 1},
 		}}},
@@ -35,7 +38,7 @@ func play() demo.Seen {
 		Notes:  map[string]float64{mendedNote: float64(moment(2611))},
 		Done:   true,
 	}
-	for i := range int64(1 + Room) {
+	for i := range int64(1 + backlog + 1) {
 		at, accepted := moment(10+2*i), moment(2611)+(5+i)*us
 		if i < Slow {
 			accepted = moment(11 + 1300*i)
@@ -178,5 +181,29 @@ func TestClaims(t *testing.T) {
 				t.Errorf("%s (%s) %v, want %s", v.State, v.Why, v.Evidence, tt.want)
 			}
 		})
+	}
+}
+
+// TestClaimsOfCappedBacklog: where net.core.somaxconn makes the backlog shorter, the lesson is as true.
+func TestClaimsOfCappedBacklog(t *testing.T) {
+	for _, step := range lesson().Steps {
+		for _, c := range step.Claims {
+			if v := c.Check(playWith(4)); v.State != demo.Proven {
+				t.Errorf("%q: %s (%s) %v", c.Text, v.State, v.Why, v.Evidence)
+			}
+		}
+	}
+	s := playWith(5)
+	s.Listeners[0].Backlog.V = 4
+	if v := checkFull(s); v.State != demo.Refuted {
+		t.Errorf("six wait where the backlog is 4: %s %v", v.State, v.Evidence)
+	}
+}
+
+func TestRoom(t *testing.T) {
+	for limit, want := range map[string]int{"0\n": 1, "4\n": 5, "8\n": 9, "4096\n": 9, "": Room} {
+		if got := room([]byte(limit)); got != want {
+			t.Errorf("somaxconn %q: room for %d, want %d", limit, got, want)
+		}
 	}
 }

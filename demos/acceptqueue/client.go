@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,12 +49,23 @@ func drive(ctx context.Context, env *demo.Env) error {
 	return g.Wait()
 }
 
+// room returns how many connections the queue holds where net.core.somaxconn reads like that.
+func room(somaxconn []byte) int {
+	limit, err := strconv.Atoi(strings.TrimSpace(string(somaxconn)))
+	if err != nil {
+		return Room
+	}
+	return min(limit+1, Room)
+}
+
 // fill connects one client more than the queue holds: the first is accepted, the others wait.
 func (c *crowd) fill(ctx context.Context, g *errgroup.Group) error {
-	for i := range 1 + Room {
+	limit, _ := os.ReadFile("/proc/sys/net/core/somaxconn") // where it is not there, there is no such limit
+	all := 1 + room(limit)
+	for i := range all {
 		conn, err := c.dial(ctx, 0)
 		if err != nil {
-			return fmt.Errorf("connection %d of %d: %w", i+1, 1+Room, err)
+			return fmt.Errorf("connection %d of %d: %w", i+1, all, err)
 		}
 		accepted := make(chan struct{})
 		g.Go(func() error { return c.await(ctx, conn, accepted) })

@@ -13,7 +13,8 @@ import (
 const (
 	// Backlog is what the server asks listen for.
 	Backlog = 8
-	// Room is how many connections the queue then holds: the kernel refuses when it holds more than the backlog.
+	// Room is how many connections the queue then holds: the kernel refuses when it holds more than the backlog. It holds fewer
+	// where net.core.somaxconn is less than Backlog: then that is the backlog.
 	Room = Backlog + 1
 	// Work is how long the server works for one client. The acceptor that does it itself accepts nobody meanwhile. A SYN
 	// that was refused comes again after 1 s, then 2 s or 3 s: it finds the queue full, and at 3 s mended.

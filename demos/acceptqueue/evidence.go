@@ -70,6 +70,14 @@ func deepest(all []visit) int {
 	return most
 }
 
+// places returns how many connections the queue holds, as the kernel's backlog has it.
+func places(s demo.Seen) int {
+	if l := s.Listener(); l != nil && l.Backlog.Known {
+		return int(l.Backlog.V) + 1
+	}
+	return Room
+}
+
 // full returns from when, for the first time, the queue held so many until when the next one was accepted. A time that
 // has not come is 0.
 func full(all []visit, room int) (from, to int64) {
