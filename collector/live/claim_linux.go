@@ -47,7 +47,9 @@ func (s *Session) settleSpace(sp *space, ino uint32, claims []claim) {
 	}
 	told, somewhere := counts, uint64(0)
 	if room, ok := s.room(sp, ino, claims[0].last); ok {
-		told, somewhere = share(room, counts)
+		var left uint64
+		told, somewhere, left = share(room, counts, s.othersIn(sp, ino, room))
+		sp.others.leave(left)
 	}
 	for i, n := range told {
 		st := claims[i].state
@@ -62,7 +64,7 @@ func (s *Session) settleSpace(sp *space, ino uint32, claims []claim) {
 }
 
 // room is how many refused SYNs of a namespace were not told. Its counter has each refusal once, but of all listeners,
-// also of those that are not watched. It was read after the sample before this one, which the claims are from; for the
+// also of those that are not watched: theirs are not taken away. It was read after the sample before this one, which the claims are from; for the
 // last one it is read now. False: it cannot be read.
 func (s *Session) room(sp *space, ino uint32, last bool) (uint64, bool) {
 	if last {
@@ -73,22 +75,23 @@ func (s *Session) room(sp *space, ino uint32, last bool) (uint64, bool) {
 }
 
 // share tells how many of the claimed refusals are each listener's when there were no more than room: what is left when
-// all others are right. The rest of the room is somebody's.
-func share(room uint64, claimed []uint64) (each []uint64, somewhere uint64) {
+// all the rest are right, also those of others, who are not watched. What is claimed beyond that, and fits, is
+// somebody's. left: what remains for the others.
+func share(room uint64, claimed []uint64, others uint64) (each []uint64, somewhere, left uint64) {
 	var sum uint64
 	for _, n := range claimed {
 		sum += n
 	}
-	if sum <= room {
-		return claimed, 0
+	left = room - min(room, sum)
+	if sum+others <= room {
+		return claimed, 0, left
 	}
-	each, somewhere = make([]uint64, len(claimed)), room
+	each, somewhere = make([]uint64, len(claimed)), min(room, sum)
 	for i, n := range claimed {
-		others := sum - n
-		each[i] = room - min(room, others)
+		each[i] = room - min(room, sum-n+others)
 		somewhere -= each[i]
 	}
-	return each, somewhere
+	return each, somewhere, left
 }
 
 // acksIn adds up the final ACKs that a namespace's present listeners have refused.

@@ -92,20 +92,26 @@ func TestRefusedByCount(t *testing.T) {
 // Together the listeners of a namespace refused no more than it has counted: what is not certainly one's is somebody's.
 func TestShare(t *testing.T) {
 	for _, c := range []struct {
-		room          uint64
-		claimed, each []uint64
-		somewhere     uint64
+		room            uint64
+		claimed         []uint64
+		others          uint64
+		each            []uint64
+		somewhere, left uint64
 	}{
-		{10, []uint64{7}, []uint64{7}, 0},
-		{10, []uint64{4, 6}, []uint64{4, 6}, 0},
-		{23, []uint64{59}, []uint64{23}, 0},
-		{0, []uint64{3, 4}, []uint64{0, 0}, 0},
-		{100, []uint64{98, 5}, []uint64{95, 2}, 3},
-		{10, []uint64{50, 50}, []uint64{0, 0}, 10},
+		{10, []uint64{7}, 0, []uint64{7}, 0, 3},
+		{10, []uint64{4, 6}, 0, []uint64{4, 6}, 0, 0},
+		{23, []uint64{59}, 0, []uint64{23}, 0, 0},
+		{0, []uint64{3, 4}, 0, []uint64{0, 0}, 0, 0},
+		{100, []uint64{98, 5}, 0, []uint64{95, 2}, 3, 0},
+		{10, []uint64{50, 50}, 0, []uint64{0, 0}, 10, 0},
+		{27, []uint64{20}, 27, []uint64{0}, 20, 7},
+		{47, []uint64{20}, 27, []uint64{20}, 0, 27},
+		{6, []uint64{5}, 2, []uint64{4}, 1, 1}, // another's refused ACK counts twice
+		{5, []uint64{20}, 5, []uint64{0}, 5, 0},
 	} {
-		each, somewhere := share(c.room, c.claimed)
-		if !slices.Equal(each, c.each) || somewhere != c.somewhere {
-			t.Errorf("%d for %v: %v and %d of somebody, want %v and %d", c.room, c.claimed, each, somewhere, c.each, c.somewhere)
+		each, somewhere, left := share(c.room, c.claimed, c.others)
+		if !slices.Equal(each, c.each) || somewhere != c.somewhere || left != c.left {
+			t.Errorf("%d for %v and %d: %v, %d of somebody, %d left, want %v, %d, %d", c.room, c.claimed, c.others, each, somewhere, left, c.each, c.somewhere, c.left)
 		}
 	}
 }

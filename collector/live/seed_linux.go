@@ -4,11 +4,8 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"unsafe"
 
@@ -198,33 +195,16 @@ func mounts() (paths []string) {
 	return paths
 }
 
-// readIn reads an iterator as seen from a network namespace. It enters the namespace on a thread of its own, which
-// ends with it.
+// readIn reads an iterator as seen from a network namespace.
 func readIn(path string, it *link.Iter) ([]byte, error) {
-	type answer struct {
-		r   io.ReadCloser
-		err error
+	var r io.ReadCloser
+	err := inSpace(path, func() (err error) {
+		r, err = it.Open() // the reader keeps the namespace of its opener
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	ch := make(chan answer)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is not used again
-		f, err := os.Open(path)
-		if err != nil {
-			ch <- answer{nil, err}
-			return
-		}
-		defer f.Close()
-		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-			ch <- answer{nil, fmt.Errorf("enter %s: %w", path, err)}
-			return
-		}
-		r, err := it.Open() // the reader keeps the namespace of its opener
-		ch <- answer{r, err}
-	}()
-	a := <-ch
-	if a.err != nil {
-		return nil, a.err
-	}
-	defer a.r.Close()
-	return io.ReadAll(a.r)
+	defer r.Close()
+	return io.ReadAll(r)
 }

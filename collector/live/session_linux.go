@@ -36,6 +36,7 @@ type Session struct {
 	held      uint32          // Config.Held, until it has become its command
 	members   func() []uint32 // Config.Members
 	noPayload bool            // Config.NoPayload
+	partial   bool            // Config.Partial
 	detailed  sync.Once       // a connection is in detail
 	pending   []event.Event   // to be delivered before the ring is read again
 	seeds     seeds           // the same, and then there are none any more
@@ -122,7 +123,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.maps = s.loader.maps
-	s.members, s.noPayload, s.held = c.Members, c.NoPayload, c.Held
+	s.members, s.noPayload, s.held, s.partial = c.Members, c.NoPayload, c.Held, c.Partial()
 	if err := s.loader.variables["held_tgid"].Set(c.Held); err != nil {
 		return fmt.Errorf("set held_tgid: %w", err)
 	}
@@ -150,7 +151,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.countRefusals(); err != nil {
 		return err
 	}
-	s.spaces.begin(c.NetNS) // before the listeners' counters are read, which then have nothing that these have not
+	s.spaces.begin(c.NetNS, s.partial) // before the listeners' counters are read, which then have nothing that these have not
 	if err := s.arm(); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type space struct {
 	syns     uint64 // refused SYNs told from counts
 	acks     uint64 // final ACKs that its listeners had refused before the last read
 	ended    uint64 // final ACKs that listeners refused which have ended
+	others   others
 	carried  uint64 // of it, what is new in that read and not told
 	listens  bool   // a watched listener is in it
 	moved    bool   // one of them counted a drop since the last read
@@ -49,11 +50,14 @@ type spaces struct {
 	searched int64
 }
 
-// begin reads the counters of every namespace that there is.
-func (p *spaces) begin(only string) {
+// begin reads the counters of every namespace that there is; partial: also those of its listeners, which are not all watched.
+func (p *spaces) begin(only string, partial bool) {
 	p.known = map[uint32]*space{}
 	p.search(only)
 	for _, sp := range p.known {
+		if partial { // before the namespace's, which then have nothing that these have not
+			sp.others.look(sp.path, func(uint64) bool { return true })
+		}
 		sp.base, _ = counters(sp.path)
 		sp.read = sp.base
 	}
@@ -240,7 +244,7 @@ func (sp *space) count(now *event.Space) {
 	for _, c := range counted {
 		if *c.at(now) < *c.at(&sp.read) {
 			sp.base = event.Space{}
-			sp.refused, sp.syns, sp.acks, sp.ended, sp.carried = 0, 0, 0, 0, 0
+			sp.refused, sp.syns, sp.acks, sp.ended, sp.carried, sp.others = 0, 0, 0, 0, 0, others{}
 			break
 		}
 	}
@@ -258,30 +262,32 @@ func counters(path string) (event.Space, error) {
 		text, err := os.ReadFile(filepath.Join(dir, "net/netstat"))
 		return parseNetstat(text), err
 	}
-	type answer struct {
-		text []byte
-		err  error
-	}
-	ch := make(chan answer)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is not used again
-		text, err := readNetstatIn(path)
-		ch <- answer{text, err}
-	}()
-	a := <-ch
-	return parseNetstat(a.text), a.err
+	var text []byte
+	err := inSpace(path, func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/netstat")
+		return err
+	})
+	return parseNetstat(text), err
 }
 
-func readNetstatIn(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, fmt.Errorf("enter %s: %w", path, err)
-	}
-	return os.ReadFile("/proc/thread-self/net/netstat")
+// inSpace does something in the network namespace that a path leads into, on a thread of its own, which ends with it.
+func inSpace(path string, do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread is not used again
+		f, err := os.Open(path)
+		if err != nil {
+			done <- err
+			return
+		}
+		defer f.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter %s: %w", path, err)
+			return
+		}
+		done <- do()
+	}()
+	return <-done
 }
 
 // parseNetstat finds the counters by their names: each group is a line of names and a line of values. What is missing
