@@ -119,6 +119,8 @@ func TestFrames(t *testing.T) {
 		{"empty_run", running(filtered), "2"},
 		{"starting", showing(nil), ""},
 		{"lesson", withLesson(), "2"},
+		{"lesson_long", withLongLesson(), "2"},
+		{"lesson_in_full", withLongLesson(), "2l"},
 		{"output", withOutput(), "2"},
 	} {
 		for _, size := range sizes {
@@ -137,6 +139,22 @@ func withLesson() Options {
 		Text: "The kernel finishes handshakes without your code. Finished connections wait in the accept queue until you call accept. This server sleeps before it does.",
 		Claims: []ClaimView{{State: "ok", Text: "more connections wait than the backlog allows", Number: "9 wait, backlog 8"}, {State: "failed", Text: "no SYN is refused", Number: "31 refused"},
 			{State: "waiting", Text: "the queue drains when the server accepts"}, {State: "unproven", Text: "which SYN was refused"}},
+		Again: func() {}}
+	o.Lesson = func() *LessonView { return lesson }
+	return o
+}
+
+// withLongLesson is a step with four claims, whose text does not fit below the page of a low screen.
+func withLongLesson() Options {
+	o := showing(viewtest.Busy())
+	o.Title = "demo syn-queue"
+	lesson := &LessonView{Title: "half-open requests take all places", Step: 1, Steps: 3, Page: "listeners",
+		Text: "A SYN arrives, the kernel answers with a SYN-ACK and remembers the request in the SYN queue until the final ACK comes. Twenty clients here never hear the SYN-ACK, like an address that an attacker made up.\n" +
+			"The backlog of 8 bounds this queue, too: nine requests fit, and wait for seconds. SYN cookies are off, so the kernel drops every further SYN. The server's program accepts at once and is idle all the while: it never hears of any of them.",
+		Claims: []ClaimView{{State: "ok", Text: "the SYN queue filled to backlog + 1", Number: "syn queue 9 · backlog 8"},
+			{State: "ok", Text: "the server's program got nothing of it: nothing was established", Number: "established 0 · begun 21"},
+			{State: "ok", Text: "an honest client was refused, and gave up before its SYN was sent again", Number: "gave up 1 · after 700 ms"},
+			{State: "ok", Text: "SYNs that found the queue full were dropped for that reason", Number: "dropped 23 · found no place 12"}},
 		Again: func() {}}
 	o.Lesson = func() *LessonView { return lesson }
 	return o

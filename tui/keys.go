@@ -46,6 +46,7 @@ func bindings() []binding {
 		{name: "n p r", runes: "n", help: "lesson: next step, step before, run it again", when: (*ui).inLesson, do: func(u *ui, _ rune) { call(u.lesson.Next) }},
 		{runes: "p", when: (*ui).inLesson, do: func(u *ui, _ rune) { call(u.lesson.Prev) }},
 		{runes: "r", when: (*ui).inLesson, do: func(u *ui, _ rune) { call(u.lesson.Again) }},
+		{name: "l", runes: "l", help: "lesson: read it in full, where it is cut", when: (*ui).inLesson, do: func(u *ui, _ rune) { u.wholeLesson() }},
 		{name: "?", runes: "?", keys: []tcell.Key{tcell.KeyF1}, hint: "help", help: "this help", do: func(u *ui, _ rune) { u.help() }},
 		{name: "q", runes: "q", keys: []tcell.Key{tcell.KeyCtrlC}, hint: "quit", help: "quit; Ctrl-C too", do: func(u *ui, _ rune) { u.stop() }},
 	}

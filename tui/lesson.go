@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"math"
 
 	"beltrace/internal/view"
 )
@@ -43,6 +44,9 @@ func (u *ui) takeLesson() {
 		return
 	}
 	u.step = u.lesson.Step
+	if u.overlay != nil {
+		u.overlay.first = 0 // of the lesson in full: a new page
+	}
 	if u.lesson.Page != "" {
 		u.show(u.lesson.Page)
 	}
@@ -70,6 +74,15 @@ func (u *ui) drawLesson(p painter, a area) area {
 	return rest
 }
 
+// wholeLesson opens the lesson in full, or closes it.
+func (u *ui) wholeLesson() {
+	if u.overlay != nil {
+		u.overlay = nil
+		return
+	}
+	u.overlay = &overlay{title: "Lesson", lines: func(width int) []view.Line { return u.lesson.lines(width, math.MaxInt) }}
+}
+
 // lines writes the lesson; if it is too long, its text gives way, never its claims.
 func (l *LessonView) lines(width, height int) []view.Line {
 	title := view.Line{{Text: fmt.Sprintf("Lesson %d of %d: ", l.Step, l.Steps), Style: view.Accent}, {Text: l.Title, Style: view.Strong}}
@@ -82,9 +95,9 @@ func (l *LessonView) lines(width, height int) []view.Line {
 	if l.Again != nil {
 		hint += "  r again"
 	}
-	end = append(end, view.Styled(hint, view.Dim))
 	text := view.Wrap(l.Text, width)
-	if room := height - len(out) - len(end); len(text) > room {
+	if room := height - len(out) - len(end) - 1; len(text) > room {
+		hint += "  l in full"
 		text = text[:max(0, room)]
 		if len(text) > 0 {
 			text[len(text)-1] = view.Truncate(text[len(text)-1]+" …", width)
@@ -93,7 +106,7 @@ func (l *LessonView) lines(width, height int) []view.Line {
 	for _, t := range text {
 		out = append(out, view.Plain(t))
 	}
-	return append(out, end...)
+	return append(append(out, end...), view.Styled(hint, view.Dim))
 }
 
 func wrapTitle(title view.Line, width int) []view.Line {

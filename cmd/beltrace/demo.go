@@ -26,8 +26,8 @@ import (
 const demoLong = `Start a small real backend and its clients, watch them, and prove a lesson.
 
 Server and client are processes of their own on loopback; only they are watched. With a
-terminal the lesson stands beside the dashboard: n and p turn its pages, r runs the client
-again. Without one, or with --headless or --json, the demo ends by itself: exit status 1
+terminal the lesson stands beside the dashboard: n and p turn its pages, l shows one in full,
+r runs the client again. Without one, or with --headless or --json, the demo ends by itself: exit status 1
 says that the kernel was seen not to do what the lesson claims.
 
 Without a name: the list. With --compare and the name of a group, each of its demos runs
