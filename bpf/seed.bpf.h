@@ -33,15 +33,23 @@ static __always_inline int seed_listener(struct seq_file *seq, struct sock *sk, 
 	return bpf_seq_write(seq, &e, sizeof(e));
 }
 
+/*
+ * Whether nobody has accepted a connection yet. One that its program has closed has no struct socket either, but has sent
+ * its FIN; the client of one that waits may have sent its own.
+ */
+static __always_inline bool is_queued(struct sock *sk, int state)
+{
+	bool waits = state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_SYN_RECV;
+
+	return waits && !BPF_CORE_READ(sk, sk_socket);
+}
+
 static __always_inline int seed_connection(struct seq_file *seq, struct sock *sk, struct sock_info *info, int state)
 {
 	struct established_event e = {};
 
-	if (state == TCP_ESTABLISHED && !BPF_CORE_READ(sk, sk_socket))
-		info->role = ROLE_SERVER; /* nobody has accepted it yet */
-	else
-		info->accepted = 1;
-	if (is_at_listener(sk)) /* the iterator shows listeners first */
+	info->accepted = !is_queued(sk, state);
+	if (!info->accepted || is_at_listener(sk)) /* the iterator shows listeners first */
 		info->role = ROLE_SERVER;
 	info->connect_done = 1;
 	e.e.kind = EVENT_ESTABLISHED;

@@ -245,9 +245,14 @@ func (d *decoder) established(r *bpf.KernelEstablishedEvent, e *event.Event) boo
 		return false
 	}
 	e.Kind = event.Established
-	if has := bpf.KernelEventHas(r.E.Has); has&bpf.KernelEventHasHAS_HANDSHAKE != 0 {
+	has := bpf.KernelEventHas(r.E.Has)
+	if has&bpf.KernelEventHasHAS_HANDSHAKE != 0 {
 		e.HandshakeNS = int64(r.HandshakeNs)
 		e.Set(event.FieldHandshakeNS)
+	}
+	if has&bpf.KernelEventHasHAS_QUEUED != 0 {
+		e.Queued = true
+		e.Set(event.FieldQueued)
 	}
 	d.rtt(&r.E, r.RttUs, e)
 	return true

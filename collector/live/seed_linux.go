@@ -107,18 +107,13 @@ func (x *seeds) adopt(e *event.Event) {
 	if e.Kind != event.Established {
 		return
 	}
-	queued := e.Known(event.FieldRole) // the kernel program knows the role of queued ones only
-	if queued {
-		e.Queued = true
-		e.Set(event.FieldQueued)
-	}
 	l := x.onlyListener(e)
 	if l == nil {
 		return
 	}
 	e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
 	e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
-	if queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
+	if e.Queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
 		e.PID, e.Comm = l.PID, l.Comm
 		e.Set(event.FieldPID, event.FieldComm)
 	}

@@ -66,8 +66,7 @@ func TestAdopt(t *testing.T) {
 // A connection that nobody has accepted belongs to the listener's process.
 func TestAdoptQueued(t *testing.T) {
 	got := connected(5, "10.0.0.1:80")
-	got.Role = event.RoleServer
-	got.Set(event.FieldRole)
+	got.Queued = true
 	seedsWith(listening(1, 5, "[::]:80", 7)).adopt(&got)
 	if got.PID != 7 || got.Comm != "server" || !got.Known(event.FieldPID) {
 		t.Errorf("owner %d %q, want 7 server", got.PID, got.Comm)

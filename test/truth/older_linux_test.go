@@ -81,6 +81,49 @@ func TestOlderRequests(t *testing.T) {
 	}
 }
 
+// TestOlderQueue: of connections that are older than beltrace those wait that nobody has accepted, and no others, whether
+// their clients are still there or not; each of them is seen to be accepted.
+func TestOlderQueue(t *testing.T) {
+	p := newPair(t)
+	o := p.age(t)
+	gone := do[[]socket](p.client, "dial", dialArgs{Addr: o.listener.Local, N: 4, Talk: talk{Write: 11}})
+	var waits []string
+	for _, s := range append(gone, o.queued) {
+		waits = append(waits, s.Local.String())
+	}
+	slices.Sort(waits)
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w.until("a sample of the queue", func(e *event.Event) bool { return e.Kind == event.Queue && e.AcceptQueue == 5 })
+	var told, shown []string
+	for _, e := range w.seen() {
+		if e.Kind == event.Established && e.Known(event.FieldQueued) {
+			told = append(told, e.Remote.String())
+		}
+	}
+	for _, c := range w.snapshot().Connections {
+		if c.State == model.StateAcceptQueue {
+			shown = append(shown, c.Remote)
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(shown)
+	if !slices.Equal(told, waits) || !slices.Equal(shown, waits) {
+		t.Errorf("said to wait: %v, shown: %v, want %v", told, shown, waits)
+	}
+	for _, s := range do[[]socket](p.server, "serve", serveArgs{Listener: o.listener, N: 5, Talk: talk{End: endKeep}}) {
+		e := w.until("that it is accepted", func(e *event.Event) bool { return e.Kind == event.Accept && e.Remote == s.Remote })
+		c := &checker{e: &e}
+		is(c, event.FieldListenerConn, e.ListenerConn, o.told(w))
+		c.absent(event.FieldWaitNS) // since when, nobody knows
+		w.report(c)
+	}
+}
+
+// told is the listener's number as events tell it.
+func (o older) told(w *watch) uint64 {
+	return w.until("the listener", func(e *event.Event) bool { return e.Kind == event.Listen && e.Local == o.listener.Local }).Conn
+}
+
 // pairAtHome is a pair in the test's own network namespace.
 func pairAtHome(t testing.TB) *pair {
 	t.Helper()
