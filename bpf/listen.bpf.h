@@ -38,15 +38,6 @@ static __always_inline void place_join(struct sock *listener)
 	}
 }
 
-/* Whether somebody listens at a socket's port: it is a server's. */
-static __always_inline bool is_at_listener(struct sock *sk)
-{
-	struct place place = {.netns = netns_of(sk), .port = local_port(sk)};
-	struct place_listeners *here = bpf_map_lookup_elem(&places, &place);
-
-	return here && here->many;
-}
-
 static __always_inline void place_leave(struct sock *listener)
 {
 	struct place place = {.netns = netns_of(listener), .port = local_port(listener)};

@@ -44,12 +44,21 @@ static __always_inline bool is_queued(struct sock *sk, int state)
 	return waits && !BPF_CORE_READ(sk, sk_socket);
 }
 
+/*
+ * Whether a connection came to a listener: it is a copy of it, and what listen() was called with stays. False of those that
+ * a listener without any room made, too.
+ */
+static __always_inline bool is_child(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_max_ack_backlog);
+}
+
 static __always_inline int seed_connection(struct seq_file *seq, struct sock *sk, struct sock_info *info, int state)
 {
 	struct established_event e = {};
 
 	info->accepted = !is_queued(sk, state);
-	if (!info->accepted || is_at_listener(sk)) /* the iterator shows listeners first */
+	if (!info->accepted || is_child(sk))
 		info->role = ROLE_SERVER;
 	info->connect_done = 1;
 	e.e.kind = EVENT_ESTABLISHED;

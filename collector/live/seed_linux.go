@@ -101,18 +101,18 @@ func (s *Session) nextSeed(e *event.Event) bool {
 	return false
 }
 
-// adopt gives a connection that was there before to the one listener on its local port, if there is just one: it is its
-// child. One that nobody has accepted belongs to its process.
+// adopt gives a server's connection that was there before to the one listener on its local port, if there is just one: it
+// is its child. One that nobody has accepted belongs to its process. A client may have a listener's port, too.
 func (x *seeds) adopt(e *event.Event) {
-	if e.Kind != event.Established {
+	if e.Role != event.RoleServer {
 		return
 	}
 	l := x.onlyListener(e)
 	if l == nil {
 		return
 	}
-	e.Role, e.Listener, e.ListenerConn = event.RoleServer, l.Listener, l.ListenerConn
-	e.Set(event.FieldRole, event.FieldListener, event.FieldListenerConn)
+	e.Listener, e.ListenerConn = l.Listener, l.ListenerConn
+	e.Set(event.FieldListener, event.FieldListenerConn)
 	if e.Queued && !e.Known(event.FieldPID) && l.Known(event.FieldPID) {
 		e.PID, e.Comm = l.PID, l.Comm
 		e.Set(event.FieldPID, event.FieldComm)

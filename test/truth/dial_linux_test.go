@@ -26,6 +26,7 @@ const (
 
 type dialArgs struct {
 	Addr  netip.AddrPort
+	From  netip.AddrPort // where a listener with SO_REUSEPORT is; not valid: the kernel chooses
 	N     int
 	Lanes int // how many at once; 0: one after the other
 	How   string
@@ -81,6 +82,11 @@ func (s *socket) connect(a dialArgs) error {
 	if err := prepare(fd, a.How); err != nil {
 		return err
 	}
+	if a.From.IsValid() {
+		if err := bindShared(fd, a.From); err != nil {
+			return err
+		}
+	}
 	s.Fast, s.NonBlocking = a.How == fastConnect || a.How == fastSend, a.How == nonBlocking
 	s.Called = testkit.Mono()
 	switch a.How {
@@ -126,6 +132,17 @@ func prepare(fd int, how string) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 1)
 	}
 	return nil
+}
+
+// bindShared binds a socket to an address that others may have, too.
+func bindShared(fd int, addr netip.AddrPort) error {
+	for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1); err != nil {
+			return err
+		}
+	}
+	_, sa := toSockaddr(addr)
+	return unix.Bind(fd, sa)
 }
 
 // connectAndPoll connects without blocking in connect; the socket is blocking again afterwards.

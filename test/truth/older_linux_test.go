@@ -124,6 +124,31 @@ func (o older) told(w *watch) uint64 {
 	return w.until("the listener", func(e *event.Event) bool { return e.Kind == event.Listen && e.Local == o.listener.Local }).Conn
 }
 
+// TestOlderPeer: a connection from a port that its own program listens at, too, as in peer-to-peer networks, is no child
+// of that listener.
+func TestOlderPeer(t *testing.T) {
+	p := newPair(t)
+	there := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
+	here := do[socket](p.client, "listen", listenArgs{Addr: loopback4, Backlog: 16, ReusePort: true})
+	served, dialed := p.exchange(
+		serveArgs{Listener: there, N: 1, Talk: talk{Read: 11, End: endKeep}},
+		dialArgs{Addr: there.Local, From: here.Local, N: 1, Talk: talk{Write: 11, End: endKeep}})
+	w := p.openWatch(t, live.Config{NetNS: p.ns.Path()})
+	w.seededEnd(dialed[0], event.RoleClient, clientName())
+	w.seededEnd(served[0], event.RoleServer, serverName())
+	rows := map[string]model.Connection{}
+	for _, c := range w.snapshot().Connections {
+		rows[c.Local] = c
+	}
+	client, server := rows[here.Local.String()], rows[there.Local.String()]
+	if client.Role != event.RoleClient || client.Listener.Known {
+		t.Errorf("the client is %q, of a listener: %v", client.Role, client.Listener)
+	}
+	if server.Role != event.RoleServer || !server.Listener.Known {
+		t.Errorf("the server is %q, of a listener: %v", server.Role, server.Listener)
+	}
+}
+
 // pairAtHome is a pair in the test's own network namespace.
 func pairAtHome(t testing.TB) *pair {
 	t.Helper()
