@@ -160,14 +160,13 @@ func recordSize(k event.Kind) int {
 	return int(unsafe.Sizeof(bpf.KernelQueueEvent{}))
 }
 
-// namespaces lists one path for each network namespace that a process or a mount holds, our own first; or only the
-// one that is asked for.
+// namespaces lists one path for each network namespace that a thread or a mount holds, our own first; or only the one
+// that is asked for.
 func namespaces(only string) []string {
 	if only != "" {
 		return []string{only}
 	}
-	processes, _ := filepath.Glob("/proc/[0-9]*/ns/net")
-	paths := slices.Concat([]string{"/proc/self/ns/net"}, processes, mounts())
+	paths := slices.Concat([]string{"/proc/self/ns/net"}, threads(), mounts())
 	seen := map[uint64]bool{}
 	var out []string
 	for _, p := range paths {
@@ -179,6 +178,22 @@ func namespaces(only string) []string {
 		out = append(out, p)
 	}
 	return out
+}
+
+// threads lists the network namespaces of all threads. A process with one thread has but its own.
+func threads() (paths []string) {
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range processes {
+		all := []string{p}
+		var st unix.Stat_t
+		if unix.Stat(p+"/task", &st) == nil && st.Nlink > 3 { // ".", "..", and one for each thread
+			all, _ = filepath.Glob(p + "/task/*")
+		}
+		for _, thread := range all {
+			paths = append(paths, thread+"/ns/net")
+		}
+	}
+	return paths
 }
 
 // mounts lists the network namespaces that are kept by a mount.

@@ -12,6 +12,7 @@ import (
 
 	"beltrace/bpf"
 	"beltrace/collector/event"
+	"beltrace/internal/testkit"
 
 	"golang.org/x/sys/unix"
 )
@@ -106,6 +107,33 @@ func TestNamespacesNamesEachOnce(t *testing.T) {
 			t.Errorf("%s and %s are the same namespace", other, path)
 		}
 		inodes[inode] = path
+	}
+}
+
+// TestNamespacesOfThreads: a namespace that only a thread is in, and not its process's first one.
+func TestNamespacesOfThreads(t *testing.T) {
+	testkit.Root(t)
+	ns := testkit.NewNetNS(t)
+	inside, done := make(chan struct{}), make(chan struct{})
+	left := make(chan error)
+	go func() {
+		left <- ns.Do(func() error {
+			close(inside)
+			<-done
+			return nil
+		})
+	}()
+	<-inside
+	found := slices.ContainsFunc(namespaces(""), func(path string) bool {
+		inode, err := netnsInode(path)
+		return err == nil && inode == ns.ID
+	})
+	close(done)
+	if err := <-left; err != nil {
+		t.Fatal(err)
+	}
+	if !found {
+		t.Errorf("namespace %d of a thread is not among them", ns.ID)
 	}
 }
 
