@@ -39,7 +39,7 @@ func completionCmd() *cobra.Command {
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(out)
 			}
-			return usagef("unknown shell %q (known: %s)", args[0], strings.Join(shells, ", "))
+			return usagef("unknown shell %q%s (known: %s)", args[0], didYouMean(args[0], shells), strings.Join(shells, ", "))
 		},
 	}
 }

@@ -314,3 +314,17 @@ func TestReadmeListsTheDemos(t *testing.T) {
 		t.Errorf("the README does not have this list:\n%s", list)
 	}
 }
+
+// TestUnknownShell asks whether a shell was meant that is near.
+func TestUnknownShell(t *testing.T) {
+	for shell, want := range map[string]string{
+		"bsh":  `unknown shell "bsh": did you mean bash? (known: bash, zsh, fish, powershell)`,
+		"tcsh": `unknown shell "tcsh" (known: bash, zsh, fish, powershell)`,
+	} {
+		var stderr bytes.Buffer
+		a := &app{in: os.Stdin, out: io.Discard, err: &stderr}
+		if code := a.main([]string{"completion", shell}); code != exitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("completion %s: exit %d\n%swant 2 and %q", shell, code, stderr.String(), want)
+		}
+	}
+}
