@@ -44,7 +44,7 @@ var filterKeys = map[string]string{
 // FilterHelp says in one line what can be typed.
 const FilterHelp = "port:8080  pid:4711  comm:nginx  netns:4026531840  state:closed  role:server  event:read  container:db  or text"
 
-// ParseFilter reads a filter: words such as port:8080, --port 8080, -P 8080, port 8080, pid 12, comm nginx; any other
+// ParseFilter reads a filter: words such as port:8080, --port 80,443, -P 8080, port 8080, pid 12, comm nginx; any other
 // word is searched for. Conditions on different things must all hold, of several on the same one must.
 func ParseFilter(text string) (Filter, error) {
 	f := Filter{Source: strings.TrimSpace(text)}
@@ -64,12 +64,24 @@ func ParseFilter(text string) (Filter, error) {
 			}
 			value = words[i]
 		}
-		if err := check(key, value); err != nil {
-			return Filter{}, err
+		for _, v := range values(key, value) {
+			if err := check(key, v); err != nil {
+				return Filter{}, err
+			}
+			f.add(key, v)
 		}
-		f.add(key, value)
 	}
 	return f, nil
+}
+
+// numberBits are the words whose values are numbers, which may be a list with commas, and how many bits those have.
+var numberBits = map[string]int{"port": 16, "pid": 32, "netns": 32}
+
+func values(key, value string) []string {
+	if numberBits[key] == 0 {
+		return []string{value}
+	}
+	return strings.Split(value, ",")
 }
 
 // splitWord takes a word apart; whole says that it has its value with it.
@@ -111,7 +123,7 @@ func example(key string) string {
 }
 
 func check(key, value string) error {
-	bits := map[string]int{"port": 16, "pid": 32, "netns": 32}[key]
+	bits := numberBits[key]
 	if bits == 0 {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 func TestFilter(t *testing.T) {
 	nginx := view.Subject{Ports: []uint16{8080, 51234}, PID: 812, Comm: "nginx", NetNS: 4026531840, State: "accept_queue", Role: "server", Event: "accept", Text: "[::]:8080 worker"}
 	for text, want := range map[string]bool{
-		"": true, "   ": true, "port:8080": true, "--port 8080": true, "--port=8080": true, "-P 8080": true, "port 8080": true, "port:9": false, "port 9 port 8080": true, "port:8080 port:9": true,
+		"": true, "   ": true, "port:8080": true, "--port 8080": true, "--port=8080": true, "-P 8080": true, "port 8080": true, "port:9": false, "port 9 port 8080": true, "port:8080 port:9": true, "port:9,8080": true, "--port 9,10": false, "-p 1,812": true,
 		"pid 812": true, "--pid 812": true, "-p 812": true, "pid:81": false, "comm nginx": true, "--comm NGI": true, "comm:api": false, "netns:4026531840": true, "netns 1": false,
 		"port:8080 comm:nginx": true, "port:8080 comm:api": false, "state:accept_queue": true, "role:client": false, "event:accept": true, "event:acc": false,
 		"worker": true, "WORK ngin": true, "worker nobody": false, "[::]:8080": true, "port": false, "p": false, "--": false,
@@ -37,6 +37,8 @@ func TestFilterThatIsNone(t *testing.T) {
 	for text, want := range map[string]string{
 		"port:x":       `port "x": a number from 1 to 65535, for example port:8080`,
 		"port 70000":   `port "70000": a number from 1 to 65535, for example port:8080`,
+		"port:80,x":    `port "x": a number from 1 to 65535, for example port:8080`,
+		"port:80,":     `port "": a number from 1 to 65535, for example port:8080`,
 		"port:0":       `port "0": a number from 1 to 65535, for example port:8080`,
 		"--pid -4":     `pid "-4": a number from 1 to 4294967295, for example pid:4711`,
 		"--port":       "--port: what? for example port:8080",
