@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"beltrace/internal/testkit"
 )
 
@@ -320,5 +322,32 @@ func TestDemoList(t *testing.T) {
 	}
 	if strings.Contains(stdout.String(), "proxies") {
 		t.Error("a group without demos is listed")
+	}
+}
+
+// TestDemoWithoutLoopback: in a new network namespace nothing can be reached, not even the namespace itself.
+func TestDemoWithoutLoopback(t *testing.T) {
+	testkit.Root(t)
+	d, err := findDemo("request-response")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &demoRunner{demo: d, state: newDemoState()}
+	r.state.Report(demoClient, demoReport{Error: &demoError{Text: "connect: network is unreachable"}})
+	const want, hint = "demo request-response: its client ended early: connect: network is unreachable", ": lo is down (ip link set lo up)"
+	err = testkit.NewNetNS(t).Do(func() error {
+		if got := r.died(&demoProcess{Role: demoClient}).Error(); got != want {
+			t.Errorf("lo is up: %q, want %q", got, want)
+		}
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		if got := r.died(&demoProcess{Role: demoClient}).Error(); got != want+hint {
+			t.Errorf("lo is down: %q, want %q", got, want+hint)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -137,9 +138,24 @@ func (r *demoRunner) died(p *demoProcess) error {
 		if last.InUse != "" {
 			return inUse(last.InUse)
 		}
-		why = last.Text
+		why = last.Text + r.loopbackDown()
 	}
 	return fmt.Errorf("demo %s: its %s ended early: %s", r.demo.Name, p.Role, why)
+}
+
+// loopbackDown tells of a loopback device that is down, as in a new network namespace: no address of the host can be reached
+// then. It is empty where there is none.
+func (r *demoRunner) loopbackDown() string {
+	devices, err := net.Interfaces()
+	if err != nil || r.space != nil { // in its own we have set it up
+		return ""
+	}
+	for _, d := range devices {
+		if d.Flags&net.FlagLoopback != 0 && d.Flags&net.FlagUp == 0 {
+			return fmt.Sprintf(": %s is down (ip link set %[1]s up)", d.Name)
+		}
+	}
+	return ""
 }
 
 func inUse(addr string) error {
