@@ -864,6 +864,7 @@ const (
 	KernelMapInstances             = "instances"
 	KernelMapLastAcks              = "last_acks"
 	KernelMapListeners             = "listeners"
+	KernelMapListens               = "listens"
 	KernelMapLoopLists             = "loop_lists"
 	KernelMapLoopThreads           = "loop_threads"
 	KernelMapLoops                 = "loops"
@@ -970,6 +971,12 @@ const (
 	KernelProgFirstAcceptOld       = "first_accept_old"
 	KernelProgInstanceFentry       = "instance_fentry"
 	KernelProgInstanceKprobe       = "instance_kprobe"
+	KernelProgListenFentry         = "listen_fentry"
+	KernelProgListenFexit          = "listen_fexit"
+	KernelProgListenKprobe         = "listen_kprobe"
+	KernelProgListenKretprobe      = "listen_kretprobe"
+	KernelProgListenSysEnter       = "listen_sys_enter"
+	KernelProgListenSysExit        = "listen_sys_exit"
 	KernelProgLoopReturns          = "loop_returns"
 	KernelProgLoopSleeps           = "loop_sleeps"
 	KernelProgLoopSleepsOld        = "loop_sleeps_old"
@@ -1229,6 +1236,12 @@ type KernelProgramSpecs struct {
 	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
 	InstanceFentry       *ebpf.ProgramSpec `ebpf:"instance_fentry"`
 	InstanceKprobe       *ebpf.ProgramSpec `ebpf:"instance_kprobe"`
+	ListenFentry         *ebpf.ProgramSpec `ebpf:"listen_fentry"`
+	ListenFexit          *ebpf.ProgramSpec `ebpf:"listen_fexit"`
+	ListenKprobe         *ebpf.ProgramSpec `ebpf:"listen_kprobe"`
+	ListenKretprobe      *ebpf.ProgramSpec `ebpf:"listen_kretprobe"`
+	ListenSysEnter       *ebpf.ProgramSpec `ebpf:"listen_sys_enter"`
+	ListenSysExit        *ebpf.ProgramSpec `ebpf:"listen_sys_exit"`
 	LoopReturns          *ebpf.ProgramSpec `ebpf:"loop_returns"`
 	LoopSleeps           *ebpf.ProgramSpec `ebpf:"loop_sleeps"`
 	LoopSleepsOld        *ebpf.ProgramSpec `ebpf:"loop_sleeps_old"`
@@ -1348,6 +1361,7 @@ type KernelMapSpecs struct {
 	Instances        *ebpf.MapSpec `ebpf:"instances"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
+	Listens          *ebpf.MapSpec `ebpf:"listens"`
 	LoopLists        *ebpf.MapSpec `ebpf:"loop_lists"`
 	LoopThreads      *ebpf.MapSpec `ebpf:"loop_threads"`
 	Loops            *ebpf.MapSpec `ebpf:"loops"`
@@ -1456,6 +1470,7 @@ type KernelMaps struct {
 	Instances        *ebpf.Map `ebpf:"instances"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
+	Listens          *ebpf.Map `ebpf:"listens"`
 	LoopLists        *ebpf.Map `ebpf:"loop_lists"`
 	LoopThreads      *ebpf.Map `ebpf:"loop_threads"`
 	Loops            *ebpf.Map `ebpf:"loops"`
@@ -1502,6 +1517,7 @@ func (m *KernelMaps) Close() error {
 		m.Instances,
 		m.LastAcks,
 		m.Listeners,
+		m.Listens,
 		m.LoopLists,
 		m.LoopThreads,
 		m.Loops,
@@ -1659,6 +1675,12 @@ type KernelPrograms struct {
 	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
 	InstanceFentry       *ebpf.Program `ebpf:"instance_fentry"`
 	InstanceKprobe       *ebpf.Program `ebpf:"instance_kprobe"`
+	ListenFentry         *ebpf.Program `ebpf:"listen_fentry"`
+	ListenFexit          *ebpf.Program `ebpf:"listen_fexit"`
+	ListenKprobe         *ebpf.Program `ebpf:"listen_kprobe"`
+	ListenKretprobe      *ebpf.Program `ebpf:"listen_kretprobe"`
+	ListenSysEnter       *ebpf.Program `ebpf:"listen_sys_enter"`
+	ListenSysExit        *ebpf.Program `ebpf:"listen_sys_exit"`
 	LoopReturns          *ebpf.Program `ebpf:"loop_returns"`
 	LoopSleeps           *ebpf.Program `ebpf:"loop_sleeps"`
 	LoopSleepsOld        *ebpf.Program `ebpf:"loop_sleeps_old"`
@@ -1840,6 +1862,12 @@ func (p *KernelPrograms) Close() error {
 		p.FirstAcceptOld,
 		p.InstanceFentry,
 		p.InstanceKprobe,
+		p.ListenFentry,
+		p.ListenFexit,
+		p.ListenKprobe,
+		p.ListenKretprobe,
+		p.ListenSysEnter,
+		p.ListenSysExit,
 		p.LoopReturns,
 		p.LoopSleeps,
 		p.LoopSleepsOld,

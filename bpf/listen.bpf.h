@@ -58,33 +58,20 @@ static __always_inline bool listen_argument(__u32 *backlog)
 	return true;
 }
 
-static __always_inline void listener_start(struct sock *sk, bool modern)
+/* It listens, and where is known. */
+static __always_inline void listener_told(struct sock *sk, struct sock_info *info)
 {
 	struct event place = {};
-	struct sock_info *info;
 	struct queue_event *e;
 
-	if (!place_wanted(sk, local_port(sk), 0))
-		return;
-	info = info_new(sk, TCP_LISTEN);
-	if (!info)
-		return;
-	info->id = id_of(sk, modern);
-	info->role = ROLE_LISTENER;
-	info->start = bpf_ktime_get_ns();
-	take_owner(info);
-	info->watched = process_wanted(info->pid, info->comm);
 	put_local(&place, sk);
 	keep_address(info, &place);
-	if (modern) {
-		info->has_asked = listen_argument(&info->asked);
-		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	}
 	place_join(sk);
+	info->told = 1;
 	if (!info->watched)
 		return;
 	process_serves(info->pid);
-	e = event_new(EVENT_LISTEN, sizeof(*e));
+	e = event_at(EVENT_LISTEN, sizeof(*e), info->start);
 	if (!e)
 		return;
 	e->e.conn = info->id;
@@ -99,10 +86,107 @@ static __always_inline void listener_start(struct sock *sk, bool modern)
 	event_send(e);
 }
 
+/*
+ * The state changes to LISTEN before listen() chooses a port, or finds that the one that was bound is in use: where its end
+ * is hooked, it is told there.
+ */
+static __always_inline void listener_start(struct sock *sk, bool modern)
+{
+	__u64 id = bpf_get_current_pid_tgid(), *call = bpf_map_lookup_elem(&listens, &id);
+	__u16 port = local_port(sk);
+	struct sock_info *info;
+
+	if ((port || !call) && !place_wanted(sk, port, 0))
+		return;
+	info = info_new(sk, TCP_LISTEN);
+	if (!info)
+		return;
+	info->id = id_of(sk, modern);
+	info->role = ROLE_LISTENER;
+	info->start = bpf_ktime_get_ns();
+	take_owner(info);
+	info->watched = process_wanted(info->pid, info->comm);
+	if (modern) {
+		info->has_asked = listen_argument(&info->asked);
+		bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	}
+	if (call)
+		*call = (__u64)sk;
+	else
+		listener_told(sk, info);
+}
+
+static __always_inline int listen_enter(void)
+{
+	__u64 id = bpf_get_current_pid_tgid(), none = 0;
+
+	bpf_map_update_elem(&listens, &id, &none, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int listen_exit(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u64 *call = bpf_map_lookup_elem(&listens, &id);
+	struct sock_info *info;
+	struct sock *sk;
+
+	if (!call)
+		return 0;
+	sk = (struct sock *)*call;
+	bpf_map_delete_elem(&listens, &id);
+	info = listener_info((__u64)sk);
+	if (!info || info->ended) /* it failed */
+		return 0;
+	if (place_wanted(sk, local_port(sk), 0))
+		listener_told(sk, info);
+	else
+		info_end(sk);
+	return 0;
+}
+
+SEC("fentry/inet_csk_listen_start")
+int BPF_PROG(listen_fentry)
+{
+	return listen_enter();
+}
+
+SEC("fexit/inet_csk_listen_start")
+int BPF_PROG(listen_fexit)
+{
+	return listen_exit();
+}
+
+SEC("kprobe/inet_csk_listen_start")
+int listen_kprobe(struct pt_regs *ctx)
+{
+	return listen_enter();
+}
+
+SEC("kretprobe/inet_csk_listen_start")
+int listen_kretprobe(struct pt_regs *ctx)
+{
+	return listen_exit();
+}
+
+SEC("tracepoint/syscalls/sys_enter_listen")
+int listen_sys_enter(void *ctx)
+{
+	return listen_enter();
+}
+
+SEC("tracepoint/syscalls/sys_exit_listen")
+int listen_sys_exit(struct sys_exit *ctx)
+{
+	return listen_exit();
+}
+
 static __always_inline void listener_end(struct sock *sk, struct sock_info *info)
 {
 	struct queue_event *e;
 
+	if (!info->told) /* it never listened */
+		return;
 	place_leave(sk);
 	if (!info->watched)
 		return;

@@ -190,6 +190,14 @@ struct {
 	__type(value, struct accept_call);
 } accepts SEC(".maps");
 
+/* A thread inside listen(): the socket that it makes a listener, once there is one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} listens SEC(".maps");
+
 /* Threads that were blocked in accept() when we came: hooks at its entry missed them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -27,6 +27,7 @@ static __always_inline int seed_listener(struct seq_file *seq, struct sock *sk, 
 	struct queue_event e = {};
 
 	info->role = ROLE_LISTENER;
+	info->told = 1;
 	fill_listener(&e, sk, info, EVENT_LISTEN);
 	keep_address(info, &e.e);
 	e.e.has |= HAS_PRE_EXISTING;
@@ -210,7 +211,7 @@ static __always_inline int sample(struct seq_file *seq, struct sock *sk)
 	struct sock_info *info = info_of(sk);
 	struct sample_event e = {};
 
-	if (!info || !info->watched || info->role != ROLE_LISTENER)
+	if (!info || !info->watched || !info->told || info->role != ROLE_LISTENER)
 		return 0;
 	fill_listener(&e.q, sk, info, EVENT_QUEUE);
 	e.young = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.young.counter);

@@ -210,7 +210,7 @@ static __always_inline void put_parent(struct event *e, const struct sock_info *
 	if (!listener)
 		return;
 	e->listener = listener->id;
-	e->listener_port = listener->lport;
+	e->listener_port = listener->lport ? listener->lport : e->lport; /* listen() has not returned yet */
 	e->listener_family = listener->family;
 	__builtin_memcpy(e->listener_addr, listener->place.laddr, sizeof(e->listener_addr));
 	e->has |= HAS_LISTENER;

@@ -170,8 +170,12 @@ func (d *decoder) head(h *bpf.KernelEvent, e *event.Event) {
 		e.Set(event.FieldRemote)
 	}
 	if has&bpf.KernelEventHasHAS_LISTENER != 0 {
-		e.Listener, e.ListenerConn = addrPort(h.ListenerFamily, h.ListenerAddr, h.ListenerPort), h.Listener
-		e.Set(event.FieldListener, event.FieldListenerConn)
+		e.ListenerConn = h.Listener
+		e.Set(event.FieldListenerConn)
+		if h.ListenerPort != 0 {
+			e.Listener = addrPort(h.ListenerFamily, h.ListenerAddr, h.ListenerPort)
+			e.Set(event.FieldListener)
+		}
 	}
 	if has&bpf.KernelEventHasHAS_PRE_EXISTING != 0 {
 		e.PreExisting = true

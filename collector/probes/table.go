@@ -78,7 +78,7 @@ const (
 // Table returns all probes, in the order in which they are tried. The caller may change what it gets.
 func Table() []Probe {
 	return []Probe{
-		stateProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
+		stateProbe(), listenProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
 		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
 		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), epollCtlProbe(), epollReadyProbe(), pollProbe(), markProbe(), bytesProbe(), unreadProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}

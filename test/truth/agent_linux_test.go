@@ -46,6 +46,7 @@ func op[A, R any](f func(A) (R, error)) operation {
 func operations() map[string]operation {
 	return map[string]operation{
 		"listen":     op(opListen),
+		"contend":    op(opContend),
 		"serve":      op(opServe),
 		"poke":       op(opPoke),
 		"waiting":    op(opWaiting),

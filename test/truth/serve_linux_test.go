@@ -20,6 +20,7 @@ type listenArgs struct {
 	FastOpen    bool
 	DeferAccept bool
 	NonBlocking bool
+	Unbound     bool // listen() chooses the port
 }
 
 // opListen makes a listener and returns it, as a socket that was Called to listen.
@@ -53,8 +54,10 @@ func opListen(a listenArgs) (l socket, err error) {
 			return l, fmt.Errorf("%s: %w", o.label, err)
 		}
 	}
-	if err := unix.Bind(fd, sa); err != nil {
-		return l, fmt.Errorf("bind %v: %w", a.Addr, err)
+	if !a.Unbound {
+		if err := unix.Bind(fd, sa); err != nil {
+			return l, fmt.Errorf("bind %v: %w", a.Addr, err)
+		}
 	}
 	l.Called = testkit.Mono()
 	if err := unix.Listen(fd, a.Backlog); err != nil {
