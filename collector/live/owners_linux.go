@@ -5,6 +5,7 @@ package live
 import (
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 
 	"beltrace/bpf"
@@ -14,33 +15,98 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// findHeirs looks for the processes that listeners belong to now whose own has ended: as that does which starts a server
-// that goes into the background by itself.
+// ownersPerSecond is how many listeners' owners are looked at each second: one takes about 5 µs.
+const ownersPerSecond = 64
+
+// searchShare bounds what the search through all open files of all processes takes: one part in so many of the time.
+const searchShare = 100
+
+// searchTries is how often a socket is searched for that no process has open: it is under way to another process, or only
+// the kernel has it.
+const searchTries = 10
+
+// ownership is which process a listener belongs to.
+type ownership struct {
+	pid   uint32           // 0: not known
+	heir  *bpf.KernelOwner // it, if it is not the one that called listen, or has another name now
+	at    string           // where the process has it open: a link in /proc; empty: not looked for yet
+	link  string           // what that link says
+	tries int              // searches in vain
+}
+
+// found takes the process that has it open.
+func (w *ownership) found(o *bpf.KernelOwner) {
+	w.pid, w.tries = o.Pid, 0
+	w.at = fmt.Sprintf("/proc/%d/fd/%d", o.Pid, o.Fd)
+	w.link, _ = os.Readlink(w.at)
+}
+
+// holds reports whether the process still has it open there.
+func (w *ownership) holds() bool {
+	link, err := os.Readlink(w.at)
+	return err == nil && link == w.link
+}
+
+// rename follows the process when it takes another name, as it does in exec. known: by which it went so far.
+func (w *ownership) rename(conn uint64, known string) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", w.pid))
+	name := strings.TrimSuffix(string(text), "\n")
+	if err != nil || name == known {
+		return
+	}
+	w.heir = &bpf.KernelOwner{Conn: conn, Pid: w.pid}
+	copy(w.heir.Comm[:], name)
+}
+
+// findHeirs looks for the processes that listeners belong to now where their own has given them away: it has ended, as
+// that does which starts a server that goes into the background by itself, or closed them.
 func (s *Session) findHeirs(all []sampled) {
-	var owners map[uint64]*bpf.KernelOwner
-	for i := range all {
-		st := all[i].state
-		if st.pid == 0 || !ended(st.pid) {
+	var lost []*sampled
+	for n := range min(len(all), ownersPerSecond) {
+		l := &all[(s.ownersTurn+n)%len(all)]
+		switch st := l.state; {
+		case st.pid == 0:
+		case !st.holds():
+			lost = append(lost, l)
+		default:
+			st.rename(l.event.Conn, l.event.Comm)
+			s.setHeir(&l.event, st)
+		}
+	}
+	s.ownersTurn += ownersPerSecond
+	begun := monotonic()
+	if len(lost) == 0 || begun < s.ownersDue {
+		return
+	}
+	owners := s.owners()
+	s.ownersDue = begun + searchShare*(monotonic()-begun)
+	for _, l := range lost {
+		st, o := l.state, owners[l.event.Conn]
+		if o == nil {
+			if st.tries++; st.tries >= searchTries {
+				st.pid = 0
+			}
 			continue
 		}
-		if owners == nil {
-			owners = s.owners()
+		if o.Pid != st.pid {
+			st.heir = o
 		}
-		st.heir, st.pid = owners[all[i].event.Conn], 0
-		if st.heir != nil { // else it is under way to another process
-			st.pid = st.heir.Pid
-		}
+		st.found(o)
+		s.setHeir(&l.event, st)
+		st.rename(o.Conn, l.event.Comm)
+		s.setHeir(&l.event, st)
 	}
 }
 
-// ended reports whether the process has ended, also if nobody has waited for it yet.
-func ended(pid uint32) bool {
-	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	return os.IsNotExist(err)
+// setHeir names the listener's owner in an event of it: the kernel programs know who called listen.
+func (s *Session) setHeir(e *event.Event, st *listenerState) {
+	if st.heir != nil {
+		s.setOwner(e, st.heir)
+	}
 }
 
-// owners finds the process that holds each socket. Of several (a pre-fork server) it is the first, unless only a later one
-// is watched.
+// owners finds the process that holds each socket. Of several (a pre-fork server) it is the one that it belongs to already,
+// else the first, unless only a later one is watched.
 func (s *Session) owners() map[uint64]*bpf.KernelOwner {
 	out := map[uint64]*bpf.KernelOwner{}
 	a := s.hooks[probes.Owners]
@@ -53,11 +119,19 @@ func (s *Session) owners() map[uint64]*bpf.KernelOwner {
 	}
 	for size := int(unsafe.Sizeof(bpf.KernelOwner{})); len(raw) >= size; raw = raw[size:] {
 		o := record[bpf.KernelOwner](raw)
-		if first := out[o.Conn]; first == nil || first.Watched == 0 && o.Watched != 0 {
+		if first := out[o.Conn]; first == nil || s.claims(o) > s.claims(first) {
 			out[o.Conn] = o
 		}
 	}
 	return out
+}
+
+// claims says how well a holder is entitled to a socket.
+func (s *Session) claims(o *bpf.KernelOwner) int {
+	if st := s.listeners[o.Conn]; st != nil && st.pid == o.Pid {
+		return 2
+	}
+	return int(min(o.Watched, 1))
 }
 
 // setOwner names the process; which of its threads opened the socket is not known.

@@ -119,7 +119,7 @@ func (s *Session) drain(e *event.Event) bool {
 func (s *Session) note(raw []byte, e *event.Event) {
 	switch e.Kind {
 	case event.Listen:
-		s.listeners[e.Conn] = &listenerState{netns: e.NetNS, pid: e.PID}
+		s.listeners[e.Conn] = &listenerState{netns: e.NetNS, ownership: ownership{pid: e.PID}}
 		s.enter(e)
 	case event.Accept, event.SYN, event.SYNDrop:
 		s.noteBusy(e)

@@ -28,9 +28,8 @@ type listenerState struct {
 	drops  uint64 // sk_drops at the last sample
 	busy   bool
 	netns  uint32
-	pid    uint32           // the process it belongs to; 0: not known
-	heir   *bpf.KernelOwner // it, if it is not the one that called listen
-	unseen int              // samples since it was in one: its end may have been lost
+	unseen int // samples since it was in one: its end may have been lost
+	ownership
 }
 
 // forgetAfter is after how many samples without it a listener is forgotten.
@@ -117,6 +116,7 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 		}
 		s.busy = s.busy || st.busy
 		st.drops = e.SkDrops
+		s.setHeir(&e, st)
 		all = append(all, sampled{event: e, state: st, raw: r})
 	}
 	s.queueSampled(all, busyOnly)
@@ -136,6 +136,9 @@ func counts(r *bpf.KernelSampleEvent) bool {
 
 // queueSampled queues the samples behind what they show as refused.
 func (s *Session) queueSampled(all []sampled, busyOnly bool) {
+	if !busyOnly {
+		s.findHeirs(all)
+	}
 	var made []claim
 	for i := range all {
 		if r := all[i].raw; !busyOnly && counts(r) {
@@ -143,14 +146,8 @@ func (s *Session) queueSampled(all []sampled, busyOnly bool) {
 		}
 	}
 	s.settle(made)
-	if !busyOnly {
-		s.findHeirs(all)
-	}
 	for i := range all {
 		e := &all[i].event
-		if heir := all[i].state.heir; heir != nil { // the kernel programs know who called listen
-			s.setOwner(e, heir)
-		}
 		if counts(all[i].raw) {
 			e.Drops = all[i].state.told + all[i].raw.Acks
 			e.Set(event.FieldDrops)
@@ -181,8 +178,9 @@ func (s *Session) forgetUnseen() {
 
 // endListener tells the last of a listener before its end e: e becomes the first event of that, and the end waits behind.
 func (s *Session) endListener(e *event.Event, skDrops uint64) {
-	end := *e
 	st, sp := s.listener(e.Conn), s.spaces.of(e.NetNS)
+	s.setHeir(e, st)
+	end := *e
 	s.endTallies(e.Conn, e.TS)
 	if s.fidelity(probes.SYNDrop, probes.FactSYNDrops) == model.Derived {
 		of := end

@@ -68,7 +68,7 @@ func (s *Session) noteListeners() {
 		st := &listenerState{before: drops, drops: drops, netns: e.NetNS}
 		if o := s.seeds.owners[e.Conn]; o != nil {
 			s.setOwner(&e, o)
-			st.pid = o.Pid
+			st.found(o)
 		}
 		s.listeners[e.Conn] = st
 		s.seeds.listeners[placeOf(&e)] = append(s.seeds.listeners[placeOf(&e)], e)

@@ -49,6 +49,8 @@ type Session struct {
 
 	listeners   map[uint64]*listenerState // by cookie
 	tallies     map[bpf.KernelTallyKey]*tallyState
+	ownersTurn  int   // whose owner is looked at next
+	ownersDue   int64 // when all processes may be looked through again
 	busy        bool  // a listener has a queue that is more than half full
 	sampledBusy int64 // when those were last sampled
 	spaces      spaces

@@ -104,8 +104,19 @@ func opShare(l socket) (socket, error) {
 	return l, nil
 }
 
-// TestLeftListener: a listener whose process has ended belongs to the one that holds it now.
+// TestLeftListener: a listener whose process has ended, or has closed its descriptor, belongs to the one that holds it now.
 func TestLeftListener(t *testing.T) {
+	t.Run("ended", func(t *testing.T) {
+		testLeftListener(t, func(launcher *agent, _ socket) { launcher.End(t) })
+	})
+	t.Run("closed", func(t *testing.T) {
+		testLeftListener(t, func(launcher *agent, l socket) {
+			do[[]socket](launcher, "finish", finishArgs{Sockets: []socket{l}})
+		})
+	})
+}
+
+func testLeftListener(t *testing.T, leave func(launcher *agent, l socket)) {
 	p, w := newWatched(t, live.Config{})
 	launcher, heir := p.sibling(t), p.sibling(t)
 	l := do[socket](launcher.server, "listen", listenArgs{Addr: loopback4, Backlog: 16})
@@ -116,7 +127,7 @@ func TestLeftListener(t *testing.T) {
 		}
 	}
 	w.until("its launcher", belongs(launcher.server))
-	launcher.server.End(t)
+	leave(launcher.server, l)
 	first := w.until("its heir", belongs(heir.server))
 	next := w.until("the next sample", func(e *event.Event) bool {
 		return e.Kind == event.Queue && e.NetNS == w.ns && e.Listener == l.Local && e.TS > first.TS
