@@ -36,25 +36,12 @@ type listener struct {
 	resetWaiting         uint64
 	established, accepts uint64
 	wait, handshake      distribution
-	acceptors            []acceptor
+	acceptors            acceptors
 	waiting              list // connections in its accept queue, oldest first
 	arrivalRate          rate
 	acceptRate           rate
 	history              history
 	work                 *work // nil: no bytes of its connections were seen
-}
-
-// acceptor is a thread that took connections, or tried to.
-type acceptor struct {
-	pid, tid uint32
-	comm     string
-	accepts  uint64
-	errors   counts // failed calls by errno
-	empty    uint64 // calls that found nobody
-	openFDs  latest[uint32]
-	fdLimit  latest[uint64]
-	last     int64
-	pace     model.Pace // its map is never changed
 }
 
 // latest is the newest statement of a fact.
@@ -218,34 +205,12 @@ func (l *listener) accept(x *conn, e *event.Event, w *worker, b Budget) {
 		l.owner = ownerOf(e)
 	}
 	if e.Known(event.FieldTID) {
-		a := l.acceptorOf(e, b.Acceptors)
+		a := l.acceptors.of(e, b.Acceptors)
 		a.accepts++
 		if w != nil {
 			w.acceptsFrom(l)
 		}
 	}
-}
-
-// acceptorOf returns the record of the thread that the event names. Above the budget the thread that was idle for
-// longest is forgotten.
-func (l *listener) acceptorOf(e *event.Event, budget int) *acceptor {
-	idle := 0
-	for i := range l.acceptors {
-		a := &l.acceptors[i]
-		if a.tid == e.TID && a.pid == e.PID {
-			a.comm, a.last = e.Comm, e.TS
-			return a
-		}
-		if a.last < l.acceptors[idle].last {
-			idle = i
-		}
-	}
-	if len(l.acceptors) < budget {
-		l.acceptors = append(l.acceptors, acceptor{})
-		idle = len(l.acceptors) - 1
-	}
-	l.acceptors[idle] = acceptor{pid: e.PID, tid: e.TID, comm: e.Comm, last: e.TS}
-	return &l.acceptors[idle]
 }
 
 func (c *Collector) unlisten(e *event.Event) {

@@ -39,7 +39,7 @@ type Budget struct {
 	Marks       int // 1,000
 	Story       int // lines of one connection's story: 32
 	Waiting     int // connections listed of one accept queue: 256
-	Acceptors   int // threads listed of one listener: 64
+	Acceptors   int // threads listed of one listener, each by itself: 512
 	Namespaces  int // network namespaces: 256
 	Exchanges   int // 2,000
 	Routes      int // of one server: 200
@@ -56,7 +56,7 @@ func (b Budget) orDefault() Budget {
 		def int
 	}{
 		{&b.Connections, 20_000}, {&b.Closed, 5_000}, {&b.Listeners, 2_000}, {&b.Events, 1_000}, {&b.Marks, 1_000},
-		{&b.Story, 32}, {&b.Waiting, 256}, {&b.Acceptors, 64}, {&b.Workers, 4_000}, {&b.Loops, 2_000}, {&b.Exchanges, 2_000}, {&b.Routes, 200}, {&b.Namespaces, 256}, {&b.Rings, 1_000}, {&b.Reservoir, 4_096},
+		{&b.Story, 32}, {&b.Waiting, 256}, {&b.Acceptors, 512}, {&b.Workers, 4_000}, {&b.Loops, 2_000}, {&b.Exchanges, 2_000}, {&b.Routes, 200}, {&b.Namespaces, 256}, {&b.Rings, 1_000}, {&b.Reservoir, 4_096},
 	} {
 		if *d.n <= 0 {
 			*d.n = d.def

@@ -34,10 +34,8 @@ func (w *worker) tellPace(now *event.ThreadTimes, ts, start int64) {
 	if anew {
 		old = &event.ThreadTimes{}
 	}
-	for i := range p.from.acceptors {
-		if a := &p.from.acceptors[i]; a.tid == w.tid && a.pid == w.pid {
-			a.pace = a.pace.Plus(paceOf(now).Since(paceOf(old)))
-		}
+	if a := p.from.acceptors.find(w.pid, w.tid); a != nil {
+		a.pace = a.pace.Plus(paceOf(now).Since(paceOf(old)))
 	}
 }
 

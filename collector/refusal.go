@@ -82,7 +82,7 @@ func (c *Collector) acceptError(e *event.Event) {
 	if !e.Known(event.FieldTID) {
 		return
 	}
-	a := l.acceptorOf(e, c.budget.Acceptors)
+	a := l.acceptors.of(e, c.budget.Acceptors)
 	a.errors.add(errnoOf(e), times(e))
 	if e.Known(event.FieldOpenFDs) {
 		a.openFDs.set(e.OpenFDs, e.TS)
@@ -100,7 +100,7 @@ func (c *Collector) acceptEmpty(e *event.Event) {
 	}
 	fillListener(e, l)
 	if e.Known(event.FieldTID) {
-		l.acceptorOf(e, c.budget.Acceptors).empty += times(e)
+		l.acceptors.of(e, c.budget.Acceptors).empty += times(e)
 	}
 }
 

@@ -3,7 +3,6 @@
 package collector
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -72,7 +71,7 @@ func (c *Collector) showListener(l *listener, now int64, how detail) model.Liste
 		SYNDrops: l.synDrops.show(how), ACKDrops: l.ackDrops.show(how),
 		Overflows: atLeast(l.overflows.opt(), l.synDrops[event.ReasonAcceptQueueFull]), Drops: atLeast(l.drops.opt(), l.synDrops.sum()), SkDrops: l.skDrops.opt(),
 		CookiesSent: l.cookies.opt(), CookiesOK: l.cookiesOK.opt(), SYNACKAgain: l.synAckAgain, ResetWaiting: l.resetWaiting,
-		Acceptors: c.showAcceptors(l, how), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
+		Acceptors: c.showAcceptors(l, how), OtherAcceptors: l.acceptors.showRest(how), Fidelity: c.opt.Facts, PreExisting: l.before, Opened: l.opened,
 		Work: l.work.show(how), ArrivalsPerSec: l.arrivalRate.perSecond(now), AcceptsPerSec: l.acceptRate.perSecond(now),
 	}
 	if how == light {
@@ -107,22 +106,6 @@ func (l *listener) oldestWaiting() []model.Waiting {
 		return nil
 	}
 	return []model.Waiting{{Conn: x.id, Since: x.complete, PreExisting: x.saw.preExisting}}
-}
-
-// showAcceptors returns the threads that accept, the busiest first.
-func (c *Collector) showAcceptors(l *listener, how detail) []model.Acceptor {
-	out := make([]model.Acceptor, 0, len(l.acceptors))
-	for _, a := range l.acceptors {
-		out = append(out, model.Acceptor{
-			PID: a.pid, TID: a.tid, Comm: a.comm, Accepts: a.accepts,
-			Errors: a.errors.show(how), Empty: a.empty, OpenFDs: a.openFDs.opt(), FDLimit: a.fdLimit.opt(),
-			Between: c.between(a.pid, a.tid), Pace: a.pace,
-		})
-	}
-	slices.SortStableFunc(out, func(a, b model.Acceptor) int {
-		return cmp.Or(cmp.Compare(b.Accepts, a.Accepts), cmp.Compare(a.TID, b.TID))
-	})
-	return out
 }
 
 func (l *listener) showWaiting(budget int) []model.Waiting {

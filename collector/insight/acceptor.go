@@ -186,7 +186,7 @@ func (l *listener) failed(errno string) (n uint64) {
 	for _, a := range l.Acceptors {
 		n += a.Errors[errno]
 	}
-	return n
+	return n + l.OtherAcceptors.Errors[errno]
 }
 
 // descriptors says how many there are. A limit bounds the numbers of new ones: what was open before it was set stays.

@@ -3,6 +3,7 @@
 package insight
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ const (
 type cause struct {
 	tid    uint32
 	others int    // further acceptors of the listener
+	apart  uint64 // of them, those that are only counted together
 	way    string // the way in which it spends most of its time; "": not known
 	in     string // what it is blocked in
 	share  float64
@@ -47,7 +49,7 @@ func (l *listener) cause() cause {
 		return cause{}
 	}
 	a := l.Acceptors[best]
-	c := cause{tid: a.TID, others: len(l.Acceptors) - 1, failed: l.now.fdErrors > before.fdErrors}
+	c := cause{tid: a.TID, others: l.AcceptorCount() - 1, apart: l.OtherAcceptors.Threads, failed: l.now.fdErrors > before.fdErrors}
 	if !a.Between.Known {
 		return c
 	}
@@ -72,11 +74,10 @@ func (l *listener) spent(c *cause, a *model.Acceptor, before mark) {
 	c.each = int64(c.share * float64(pace.Each(pace.WatchedNS)))
 }
 
+// threadOf finds a thread among those of a mark, which are in the order of their numbers.
 func threadOf(all []thread, tid uint32) thread {
-	for _, t := range all {
-		if t.tid == tid {
-			return t
-		}
+	if i, ok := slices.BinarySearchFunc(all, tid, func(t thread, tid uint32) int { return cmp.Compare(t.tid, tid) }); ok {
+		return all[i]
 	}
 	return thread{}
 }
@@ -155,6 +156,9 @@ func (c *cause) held() string {
 func (c *cause) name() string {
 	if c.others == 0 {
 		return fmt.Sprintf("tid %d", c.tid)
+	}
+	if c.apart > 0 {
+		return fmt.Sprintf("tid %d (the busiest of %d of the %d acceptors)", c.tid, c.others+1-int(c.apart), c.others+1)
 	}
 	return fmt.Sprintf("tid %d (the busiest of %d acceptors)", c.tid, c.others+1)
 }

@@ -80,6 +80,21 @@ func TestBurstIsOver(t *testing.T) {
 	}
 }
 
+// TestBusiestOf: where not all acceptors are listed, the busiest is that of those that are.
+func TestBusiestOf(t *testing.T) {
+	s := slow(20, model.Times{})
+	l := &listener{Listener: &s.Listeners[0]}
+	for _, c := range []struct {
+		apart uint64
+		want  string
+	}{{0, "tid 4711"}, {88, "tid 4711 (the busiest of 1 of the 89 acceptors)"}} {
+		l.OtherAcceptors.Threads = c.apart
+		if got := l.cause(); got.name() != c.want {
+			t.Errorf("%d others: %s, want %s", c.apart, got.name(), c.want)
+		}
+	}
+}
+
 // TestOldest: the queue was never empty, but whoever waits now has not waited since then, as others were accepted meanwhile.
 func TestOldest(t *testing.T) {
 	for _, known := range []bool{true, false} { // which ones wait

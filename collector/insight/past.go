@@ -3,6 +3,8 @@
 package insight
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"beltrace/collector/model"
@@ -220,6 +222,10 @@ func markOf(l *model.Listener, ts int64) mark {
 		if a.Between.Known {
 			m.threads = append(m.threads, thread{a.PID, a.TID, a.Accepts, a.Between, a.Pace})
 		}
+	}
+	slices.SortFunc(m.threads, func(a, b thread) int { return cmp.Compare(a.tid, b.tid) })
+	for _, name := range noDescriptor {
+		m.fdErrors += l.OtherAcceptors.Errors[name]
 	}
 	return m
 }

@@ -121,29 +121,32 @@ type Listener struct {
 	Local string `json:"local"`
 	NetNS uint32 `json:"netns"`
 	Process
-	State        string              `json:"state"` // StateListening, StateClosed
-	Backlog      Opt[uint32]         `json:"backlog,omitzero"`
-	BacklogAsked Opt[int32]          `json:"backlog_asked,omitzero"` // negative: as much as somaxconn allows (__sys_listen compares unsigned)
-	SYNQueue     Opt[uint32]         `json:"syn_queue,omitzero"`
-	SYNYoung     Opt[uint32]         `json:"syn_young,omitzero"` // of them, those whose SYN-ACK was not sent again
-	AcceptQueue  Opt[uint32]         `json:"accept_queue,omitzero"`
-	Established  uint64              `json:"established"`
-	Accepted     uint64              `json:"accepted"`
-	WaitNS       Distribution        `json:"wait_ns"`
-	HandshakeNS  Distribution        `json:"handshake_ns"`
-	SYNDrops     map[string]uint64   `json:"syn_drops,omitzero"` // refused SYNs and final ACKs, by reason; absent where they are unknown
-	ACKDrops     map[string]uint64   `json:"ack_drops,omitzero"` // of them, final ACKs: those clients believe that they are connected
-	Overflows    Opt[uint64]         `json:"overflows,omitzero"`
-	Drops        Opt[uint64]         `json:"drops,omitzero"`        // all refusals, each once
-	SkDrops      Opt[uint64]         `json:"sk_drops,omitzero"`     // the socket's own counter, which counts a dropped ACK twice
-	CookiesSent  Opt[uint64]         `json:"cookies_sent,omitzero"` // SYN cookies
-	CookiesOK    Opt[uint64]         `json:"cookies_ok,omitzero"`   // connections made from one
-	SYNACKAgain  uint64              `json:"synack_retransmits"`
-	ResetWaiting uint64              `json:"reset_waiting"` // connections that the kernel reset because the listener closed while they waited
-	Acceptors    []Acceptor          `json:"acceptors"`
-	Fidelity     map[string]Fidelity `json:"fidelity"`
-	PreExisting  bool                `json:"pre_existing,omitempty"`
-	Opened       int64               `json:"opened"` // when listen() was seen, or the collection began
+	State        string            `json:"state"` // StateListening, StateClosed
+	Backlog      Opt[uint32]       `json:"backlog,omitzero"`
+	BacklogAsked Opt[int32]        `json:"backlog_asked,omitzero"` // negative: as much as somaxconn allows (__sys_listen compares unsigned)
+	SYNQueue     Opt[uint32]       `json:"syn_queue,omitzero"`
+	SYNYoung     Opt[uint32]       `json:"syn_young,omitzero"` // of them, those whose SYN-ACK was not sent again
+	AcceptQueue  Opt[uint32]       `json:"accept_queue,omitzero"`
+	Established  uint64            `json:"established"`
+	Accepted     uint64            `json:"accepted"`
+	WaitNS       Distribution      `json:"wait_ns"`
+	HandshakeNS  Distribution      `json:"handshake_ns"`
+	SYNDrops     map[string]uint64 `json:"syn_drops,omitzero"` // refused SYNs and final ACKs, by reason; absent where they are unknown
+	ACKDrops     map[string]uint64 `json:"ack_drops,omitzero"` // of them, final ACKs: those clients believe that they are connected
+	Overflows    Opt[uint64]       `json:"overflows,omitzero"`
+	Drops        Opt[uint64]       `json:"drops,omitzero"`        // all refusals, each once
+	SkDrops      Opt[uint64]       `json:"sk_drops,omitzero"`     // the socket's own counter, which counts a dropped ACK twice
+	CookiesSent  Opt[uint64]       `json:"cookies_sent,omitzero"` // SYN cookies
+	CookiesOK    Opt[uint64]       `json:"cookies_ok,omitzero"`   // connections made from one
+	SYNACKAgain  uint64            `json:"synack_retransmits"`
+	ResetWaiting uint64            `json:"reset_waiting"` // connections that the kernel reset because the listener closed while they waited
+	Acceptors    []Acceptor        `json:"acceptors"`
+	// OtherAcceptors are those that are not among Acceptors because they are too many.
+	OtherAcceptors OtherAcceptors `json:"other_acceptors,omitzero"`
+
+	Fidelity    map[string]Fidelity `json:"fidelity"`
+	PreExisting bool                `json:"pre_existing,omitempty"`
+	Opened      int64               `json:"opened"` // when listen() was seen, or the collection began
 
 	ArrivalsPerSec float64       `json:"-"`
 	AcceptsPerSec  float64       `json:"-"`
@@ -185,6 +188,17 @@ type Acceptor struct {
 	OpenFDs Opt[uint32] `json:"open_fds,omitzero"`
 	FDLimit Opt[uint64] `json:"fd_limit,omitzero"`
 }
+
+// OtherAcceptors is what threads that called accept on a listener, and are not listed, did together.
+type OtherAcceptors struct {
+	Threads uint64            `json:"threads"`
+	Accepts uint64            `json:"accepts"`
+	Errors  map[string]uint64 `json:"errors,omitzero"`
+	Empty   uint64            `json:"empty,omitempty"`
+}
+
+// AcceptorCount is how many threads called accept on it.
+func (l *Listener) AcceptorCount() int { return len(l.Acceptors) + int(l.OtherAcceptors.Threads) }
 
 // Connection is one socket of a TCP connection; over loopback there are two.
 type Connection struct {

@@ -16,7 +16,7 @@ func acceptorSection(d *Detail, in Input, l *model.Listener, width int) {
 	if len(l.Acceptors) == 0 {
 		d.add(Styled("no thread was seen to call accept", Dim))
 	}
-	var all uint64
+	all := l.OtherAcceptors.Accepts
 	for _, a := range l.Acceptors {
 		all += a.Accepts
 	}
@@ -41,6 +41,19 @@ func acceptorSection(d *Detail, in Input, l *model.Listener, width int) {
 			}
 		}
 	}
+	if l.OtherAcceptors.Threads > 0 {
+		d.add(Plain(otherAcceptors(l)))
+	}
+}
+
+// otherAcceptors says what the threads did that are not listed.
+func otherAcceptors(l *model.Listener) string {
+	o := &l.OtherAcceptors
+	text := Plural(int(o.Threads), "other", "others") + ", not listed: " + Plural(int(o.Accepts), "accept", "accepts")
+	if failed := errorsText(&model.Acceptor{Errors: o.Errors}); failed != "" {
+		text += "; failed: " + failed
+	}
+	return text
 }
 
 // errorsText says how often the thread's accepts failed, and how many descriptors its process has; "" if they did not.

@@ -39,7 +39,7 @@ var listenerSheet = sheet[*model.Listener]{
 			cmp: bySize(func(l *model.Listener) float64 { return float64(Refused(l)) })},
 		{Head: Head{Title: "WHY", Min: 17, Max: 17, Priority: 8, Explain: explainRefused}, cell: func(_ Input, l *model.Listener) Cell { return Styled(mainReason(l.SYNDrops), Dim) }},
 		{Head: Head{Title: "ACCEPTORS", Min: 12, Max: 24, Priority: 6, Explain: explainAcceptors}, cell: listenerAcceptors,
-			cmp: bySize(func(l *model.Listener) float64 { return float64(len(l.Acceptors)) })},
+			cmp: bySize(func(l *model.Listener) float64 { return float64(l.AcceptorCount()) })},
 		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 7, Explain: explainMinute}, cell: func(_ Input, l *model.Listener) Cell { return Styled(minute(l, 60), Dim) }},
 		{Head: Head{Title: "HANDSHAKE p50", Min: 13, Max: 13, Align: Right, Priority: 9, Explain: explainHandshake}, cell: func(_ Input, l *model.Listener) Cell { return Plain(optDur(l.HandshakeNS.P50)) },
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.HandshakeNS.P50) })},
@@ -126,7 +126,7 @@ func listenerWho(in Input, l *model.Listener) Cell {
 	}
 	whose := in.beside("PID", Plain(pid(l.Process))).String()
 	who := "no accept" // short, for 80 columns
-	if n := len(l.Acceptors); n > 0 {
+	if n := l.AcceptorCount(); n > 0 {
 		who = Plural(n, "accepts", "accept")
 	}
 	switch who = in.beside("ACCEPTORS", Plain(who)).String(); {
@@ -238,7 +238,7 @@ func listenerAcceptors(_ Input, l *model.Listener) Cell {
 		a := l.Acceptors[0]
 		return Plain(fmt.Sprintf("%s %d", Clean(a.Comm), a.TID))
 	}
-	return Plain(fmt.Sprintf("%d threads", len(l.Acceptors)))
+	return Plain(fmt.Sprintf("%d threads", l.AcceptorCount()))
 }
 
 // minute draws the accept queue of the last minute against its limit.

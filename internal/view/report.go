@@ -32,6 +32,11 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	if rows := acceptors(s); len(rows) > 0 {
 		fmt.Fprintln(b)
 		writeTable(b, &Page{Title: "Acceptors", One: "acceptor", Many: "acceptors"}, acceptorSheet.table(in, rows))
+		for i := range s.Listeners {
+			if l := &s.Listeners[i]; l.OtherAcceptors.Threads > 0 {
+				writeLine(b, Plain(Clean(l.Local)+" has "+otherAcceptors(l)))
+			}
+		}
 	}
 	if len(s.Namespaces) > 0 {
 		fmt.Fprintln(b)

@@ -83,11 +83,13 @@ func (s *service) arrivals() (rate float64) {
 func (s *service) acceptors(snap *model.Snapshot) string {
 	type thread struct{ pid, tid uint32 }
 	seen, processes := make(map[thread]bool), make(map[uint32]bool)
+	apart := 0
 	for _, l := range s.listeners {
 		for _, a := range l.Acceptors {
 			seen[thread{a.PID, a.TID}] = true
 			processes[a.PID] = true
 		}
+		apart += int(l.OtherAcceptors.Threads)
 	}
 	if len(seen) == 0 {
 		return "no accept seen"
@@ -109,7 +111,7 @@ func (s *service) acceptors(snap *model.Snapshot) string {
 	}
 	for t := range seen {
 		if !looping[t] {
-			return Plural(len(seen), "acceptor", "acceptors")
+			return Plural(len(seen)+apart, "acceptor", "acceptors")
 		}
 	}
 	return Plural(len(looping), "loop", "loops")
