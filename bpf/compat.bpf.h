@@ -33,6 +33,16 @@ static __always_inline struct sock *tcp_of(struct sock *sk)
 	return 0;
 }
 
+/* Whether a route of IPv6 ends on this host. Where IPv6 is a module, its types are not known: then no route does. */
+#define RTF_LOCAL 0x80000000
+
+static __always_inline bool route6_ends_here(struct dst_entry *dst)
+{
+	if (!bpf_core_field_exists(struct rt6_info, rt6i_flags))
+		return false;
+	return BPF_CORE_READ((struct rt6_info *)dst, rt6i_flags) & RTF_LOCAL;
+}
+
 /* Whether the current task comes as a typed pointer: bpf_get_current_task_btf (5.11). */
 static __always_inline bool typed_task(void)
 {

@@ -446,15 +446,20 @@ type KernelOwner struct {
 }
 
 type KernelPlace struct {
-	_     structs.HostLayout
-	Netns uint32
-	Port  uint32
+	_      structs.HostLayout
+	Netns  uint32
+	Port   uint16
+	Family uint8
+	Pad    uint8
+	Addr   [2]uint64
 }
 
 type KernelPlaceListeners struct {
 	_    structs.HostLayout
-	Last uint64
+	Id   uint64
 	Many uint64
+	Sum  uint64
+	Last uint64
 }
 
 type KernelQueueEvent struct {

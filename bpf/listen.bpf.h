@@ -4,7 +4,7 @@
 #define BELTRACE_LISTEN_BPF_H
 
 #include "callnumbers.h"
-#include "sock.bpf.h"
+#include "places.bpf.h"
 
 /*
  * Whose child a socket is that changes from LISTEN to SYN_RECV: inet_csk_clone_lock() has just copied it, byte by byte,
@@ -23,28 +23,6 @@ static __always_inline __u64 copied_from(struct tcp_sock *child)
 static __always_inline __u64 id_of(struct sock *sk, bool modern)
 {
 	return modern ? bpf_get_socket_cookie(sk) : own_id(OWN_CALL);
-}
-
-static __always_inline void place_join(struct sock *listener)
-{
-	struct place place = {.netns = netns_of(listener), .port = local_port(listener)};
-	struct place_listeners *here = bpf_map_lookup_elem(&places, &place), one = {.last = (__u64)listener, .many = 1};
-
-	if (here) {
-		here->last = (__u64)listener;
-		__sync_fetch_and_add(&here->many, 1);
-	} else {
-		bpf_map_update_elem(&places, &place, &one, BPF_ANY);
-	}
-}
-
-static __always_inline void place_leave(struct sock *listener)
-{
-	struct place place = {.netns = netns_of(listener), .port = local_port(listener)};
-	struct place_listeners *here = bpf_map_lookup_elem(&places, &place);
-
-	if (here && here->many)
-		__sync_fetch_and_add(&here->many, -1);
 }
 
 /* What listen() was called with, before somaxconn caps it. False when another call made the socket listen. */
@@ -208,10 +186,9 @@ static __always_inline __u64 listener_of(struct sock *sk, struct sock_info *info
 
 	if (info->listener_sk || modern)
 		return info->listener_sk;
-	place.netns = netns_of(sk);
-	place.port = local_port(sk);
-	here = bpf_map_lookup_elem(&places, &place);
-	return here ? here->last : 0;
+	local_place(sk, &place);
+	here = listeners_at(&place);
+	return here ? one_of(here) : 0;
 }
 
 /* The listener that a socket came from, as long as it listens. */

@@ -214,24 +214,6 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
-/* Listeners by network namespace and port: for SYNs that reach none, and where nothing better says whose child one is. */
-struct place {
-	__u32 netns;
-	__u32 port;
-};
-
-struct place_listeners {
-	__u64 last; /* address of the one that came last */
-	__u64 many; /* how many there are */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct place);
-	__type(value, struct place_listeners);
-} places SEC(".maps");
-
 static __always_inline void count_lost(__u32 where)
 {
 	__u64 *n = bpf_map_lookup_elem(&lost, &where);

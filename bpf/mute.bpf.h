@@ -6,7 +6,7 @@
 #ifndef BELTRACE_MUTE_BPF_H
 #define BELTRACE_MUTE_BPF_H
 
-#include "sock.bpf.h"
+#include "places.bpf.h"
 
 enum mute {
 	MUTE_UNKNOWN,
@@ -45,33 +45,25 @@ static __always_inline bool peer_is_here(const struct ends *e)
 	return e->family && e->local[0] == e->remote[0] && e->local[1] == e->remote[1];
 }
 
-/* Whether a listener takes what is sent to the remote address: its own, or any. Less than collector.fits knows. */
-static __always_inline bool takes_remote(const struct sock_info *listener, const struct ends *e)
-{
-	const __u64 *at = (const __u64 *)listener->place.laddr;
-
-	if (listener->family != 6 && listener->family != e->family)
-		return false;
-	if (!at[0] && !at[1])
-		return true;
-	return listener->family == e->family && at[0] == e->remote[0] && at[1] == e->remote[1];
-}
-
 /* Whether a client's turns are not told: its server's end is here, and watched. Never wider than collector.speaker. */
 static __noinline __u8 mute_of(struct sock *sk)
 {
 	struct ends e = {};
 	struct place place = {.netns = netns_of(sk), .port = remote_port(sk)};
-	struct place_listeners *here = bpf_map_lookup_elem(&places, &place);
+	struct place_listeners *here;
 	struct sock_info *listener;
 
+	read_ends(sk, &e);
+	if (!peer_is_here(&e))
+		return MUTE_NO;
+	place.family = e.family;
+	place.addr[0] = e.remote[0];
+	place.addr[1] = e.remote[1];
+	here = listeners_at(&place);
 	if (!here || !here->many)
 		return MUTE_NO;
-	listener = listener_info(here->last);
-	if (!listener || listener->ended || !listener->watched)
-		return MUTE_NO;
-	read_ends(sk, &e);
-	return peer_is_here(&e) && takes_remote(listener, &e) ? MUTED : MUTE_NO;
+	listener = listener_info(one_of(here));
+	return listener && !listener->ended && listener->watched ? MUTED : MUTE_NO;
 }
 
 /* Decided at the connection's first bytes. */

@@ -3,12 +3,33 @@
 #ifndef BELTRACE_PACKET_BPF_H
 #define BELTRACE_PACKET_BPF_H
 
-#include "helpers.bpf.h"
+#include "compat.bpf.h"
 #include "event.h"
 
 static __always_inline bool is_ipv4(struct sk_buff *skb)
 {
 	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP);
+}
+
+enum route { ROUTE_UNKNOWN, ROUTE_HERE, ROUTE_ELSEWHERE };
+
+#define DST_METADATA 0x80 /* of a tunnel: no route */
+#define RTN_LOCAL 2
+
+/*
+ * Where a packet is on its way to. It has no route before one is looked for, and none any more where a device does not need it;
+ * a client's that lost its route so was leaving.
+ */
+static __always_inline enum route route_of(struct sk_buff *skb)
+{
+	struct dst_entry *dst = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	bool here;
+
+	if (!dst || BPF_CORE_READ(dst, flags) & DST_METADATA)
+		return sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT ? ROUTE_ELSEWHERE : ROUTE_UNKNOWN;
+	here = is_ipv4(skb) ? BPF_CORE_READ((struct rtable *)dst, rt_type) == RTN_LOCAL : route6_ends_here(dst);
+	return here ? ROUTE_HERE : ROUTE_ELSEWHERE;
 }
 
 /* The sender, in the form that the event's family asks for. */

@@ -4,6 +4,7 @@
 #define BELTRACE_UNREACHED_BPF_H
 
 #include "packet.bpf.h"
+#include "places.bpf.h"
 #include "tally.bpf.h"
 
 static __always_inline __u32 netns_of_packet(struct sk_buff *skb)
@@ -16,84 +17,95 @@ static __always_inline __u32 netns_of_packet(struct sk_buff *skb)
 	return sk ? netns_of(sk) : 0;
 }
 
-/* Whether a listener takes what is sent to this address: its own, or any. */
-static __always_inline bool listens_at(struct sock *listener, const struct syn_packet *syn)
+/* Whether an address is this host's in any case: a loopback address. */
+static __always_inline bool is_loopback(const struct place *p)
 {
-	__be32 at = BPF_CORE_READ(listener, __sk_common.skc_rcv_saddr);
-	__u64 at6[2] = {}, to[2];
-
-	if (syn->family == 4)
-		return !at || at == *(__be32 *)syn->to;
-	if (BPF_CORE_READ(listener, __sk_common.skc_family) != AF_INET6)
-		return false;
-	BPF_CORE_READ_INTO((struct in6_addr *)at6, listener, __sk_common.skc_v6_rcv_saddr);
-	__builtin_memcpy(to, syn->to, sizeof(to));
-	return (!at6[0] && !at6[1]) || (at6[0] == to[0] && at6[1] == to[1]);
+	return p->family == 4 ? (p->addr[0] & 0xff) == 127 : !p->addr[0] && p->addr[1] == bpf_cpu_to_be64(1);
 }
 
-static __always_inline void put_packet(struct event *e, const struct syn_packet *syn)
+static __always_inline void put_packet(struct event *e, const struct syn_packet *syn, bool here)
 {
 	e->family = syn->family;
-	__builtin_memcpy(e->laddr, syn->to, sizeof(e->laddr));
 	__builtin_memcpy(e->raddr, syn->from, sizeof(e->raddr));
-	e->lport = syn->dport;
 	e->rport = syn->sport;
-	e->has |= HAS_LOCAL | HAS_REMOTE;
+	e->has |= HAS_REMOTE;
+	if (!here)
+		return;
+	__builtin_memcpy(e->laddr, syn->to, sizeof(e->laddr));
+	e->lport = syn->dport;
+	e->has |= HAS_LOCAL;
 }
 
-/* Of several listeners on a port it would have been any: then only the port is told. */
-static __always_inline struct tally *tally_of_port(const struct tally_key *key, __u32 netns,
-						   const struct syn_packet *syn)
+/*
+ * Of several listeners at a place it would have been any: then only the place is told. Of a packet that may have been for
+ * another host not even that.
+ */
+static __always_inline struct tally *tally_of_place(const struct tally_key *key, const struct place *place, bool here)
 {
 	struct tally *t = bpf_map_lookup_elem(&tallies, key);
 	struct tally fresh = {};
 
 	if (t)
 		return t;
-	fresh.e.netns = netns;
+	fresh.e.netns = place->netns;
 	fresh.e.role = ROLE_SERVER;
-	fresh.e.family = syn->family;
-	fresh.e.lport = syn->dport;
-	__builtin_memcpy(fresh.e.laddr, syn->to, sizeof(fresh.e.laddr));
-	fresh.e.has = HAS_LOCAL;
+	if (here) {
+		fresh.e.family = place->family;
+		fresh.e.lport = place->port;
+		__builtin_memcpy(fresh.e.laddr, place->addr, sizeof(fresh.e.laddr));
+		fresh.e.has = HAS_LOCAL;
+	}
 	return tally_add(key, &fresh);
+}
+
+static __always_inline struct tally *tally_of_unreached(struct place *place, struct place_listeners *listening,
+							__u32 reason, bool here)
+{
+	struct tally_key key = {.code = reason, .what = TALLY_UNREACHED};
+	__u64 listener = one_of(listening);
+	struct sock_info *info = listener_info(listener);
+
+	if (info ? !info->watched : filter_pids || filter_comm)
+		return 0;
+	if (here && info && listening->many == 1) {
+		key.id = info->id;
+		return tally_of(&key, (struct sock *)listener, info);
+	}
+	key.id = here ? listening->id : 1ULL << 63 | place->netns;
+	return tally_of_place(&key, place, here);
 }
 
 static __always_inline int on_unreached(struct sk_buff *skb, __u32 reason)
 {
-	struct tally_key key = {.code = reason, .what = TALLY_UNREACHED};
-	struct place_listeners *here;
+	struct place_listeners *listening;
 	struct syn_packet syn = {};
 	struct place place = {};
-	struct sock_info *info;
 	struct drop_event *e;
+	enum route route;
 	struct tally *t;
+	bool here;
 
 	read_syn(skb, &syn);
 	if (!syn.family)
 		return 0;
+	route = route_of(skb);
+	if (route == ROUTE_ELSEWHERE)
+		return 0;
 	place.netns = netns_of_packet(skb);
 	place.port = syn.dport;
-	here = bpf_map_lookup_elem(&places, &place);
-	if (!here || !here->many)
+	place.family = syn.family;
+	__builtin_memcpy(place.addr, syn.to, sizeof(place.addr));
+	here = route == ROUTE_HERE || is_loopback(&place);
+	listening = listeners_at(&place);
+	if (!listening || !listening->many)
 		return 0;
-	info = info_of((struct sock *)here->last);
-	if (!info || !info->watched || info->role != ROLE_LISTENER)
-		return 0;
-	if (here->many == 1) {
-		if (!listens_at((struct sock *)here->last, &syn))
-			return 0;
-		key.id = info->id;
-		t = tally_of(&key, (struct sock *)here->last, info);
-	} else {
-		key.id = 1ULL << 63 | (__u64)place.netns << 16 | place.port;
-		t = tally_of_port(&key, place.netns, &syn);
-	}
+	here |= !is_any(&place);
+	t = tally_of_unreached(&place, listening, reason, here);
 	if (!t)
 		return 0;
 	e = tally_record(t, EVENT_SYN_DROP, sizeof(*e));
 	if (e) {
-		put_packet(&e->e, &syn);
+		put_packet(&e->e, &syn, here);
 		e->stage = STAGE_SYN;
 		e->cause = CAUSE_OTHER;
 		e->kernel_reason = reason;

@@ -30,13 +30,18 @@ type Segment struct {
 	Flags   byte
 	Seq     uint32
 	Ack     uint32
-	Damaged bool   // the checksum is wrong
-	Data    string // of a client's; an even number of bytes
+	Damaged bool       // the checksum is wrong
+	To      netip.Addr // of a client's, if it is not for Server
+	Data    string     // of a client's; an even number of bytes
 }
 
 // packet is the client's segment on the wire.
 func (s Segment) packet() []byte {
-	src, dst := s.Client.Addr().As4(), Server().As4()
+	to := s.To
+	if !to.IsValid() {
+		to = Server()
+	}
+	src, dst := s.Client.Addr().As4(), to.As4()
 	p := make([]byte, 40, 40+len(s.Data))
 	p = append(p, s.Data...)
 	p[0], p[8], p[9] = 0x45, 64, protocolTCP

@@ -21,6 +21,7 @@ type listenArgs struct {
 	DeferAccept bool
 	NonBlocking bool
 	Unbound     bool // listen() chooses the port
+	IPv6Only    bool
 }
 
 // opListen makes a listener and returns it, as a socket that was Called to listen.
@@ -42,6 +43,7 @@ func opListen(a listenArgs) (l socket, err error) {
 	}{
 		{true, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR"},
 		{family == unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, "IPV6_V6ONLY"},
+		{a.IPv6Only, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1, "IPV6_V6ONLY"},
 		{a.ReusePort, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT"},
 		{a.FastOpen, unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 16, "TCP_FASTOPEN"},
 		{a.DeferAccept, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 5, "TCP_DEFER_ACCEPT"},

@@ -23,12 +23,13 @@ const spoofedSeq = 1000
 
 type spoofArgs struct {
 	Tun     spoof.Tun
-	Port    uint16 // of the server
-	N       int    // SYNs, each from a client of its own
-	First   int    // number of the first of them
-	Answer  bool   // wait for the SYN-ACKs: else the clients are not returned
-	Data    string // that each SYN carries
-	Damaged bool   // their checksum is wrong
+	Port    uint16     // of the server
+	N       int        // SYNs, each from a client of its own
+	First   int        // number of the first of them
+	Answer  bool       // wait for the SYN-ACKs: else the clients are not returned
+	Data    string     // that each SYN carries
+	Damaged bool       // their checksum is wrong
+	To      netip.Addr // if not spoof.Server
 }
 
 // opSpoof sends SYNs.
@@ -38,7 +39,7 @@ func opSpoof(a spoofArgs) ([]spoofed, error) {
 		c := &clients[i]
 		c.Addr, c.Next = spoof.Client(a.First+i), spoofedSeq+1+uint32(len(a.Data))
 		by[c.Addr] = c
-		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.SYN, Seq: spoofedSeq, Damaged: a.Damaged, Data: a.Data}); err != nil {
+		if err := a.Tun.Send(spoof.Segment{Client: c.Addr, Port: a.Port, Flags: spoof.SYN, Seq: spoofedSeq, Damaged: a.Damaged, To: a.To, Data: a.Data}); err != nil {
 			return nil, err
 		}
 	}

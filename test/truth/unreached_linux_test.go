@@ -30,7 +30,7 @@ func TestUnreached(t *testing.T) {
 			do[[]spoofed](s.client, "spoof", spoofArgs{Tun: s.tun, Port: s.l.Local.Port(), N: syns, Damaged: true})
 		}},
 		{"NETFILTER_DROP", func(t *testing.T, s *spoofing) {
-			iptables(t, s.pair, "-A INPUT -p tcp -j DROP")
+			change(t, s.pair, "iptables -A INPUT -p tcp -j DROP")
 			s.syn(0, syns)
 		}},
 	} {
@@ -95,16 +95,19 @@ func reasonExists(t testing.TB, name string) bool {
 	return false
 }
 
-// iptables changes the rules of the pair's network namespace.
-func iptables(t *testing.T, p *pair, rule string) {
+// change runs commands in the pair's network namespace.
+func change(t *testing.T, p *pair, commands ...string) {
 	t.Helper()
-	var out []byte
-	err := p.ns.Do(func() (err error) {
-		out, err = exec.Command("iptables", strings.Fields(rule)...).CombinedOutput()
-		return err
-	})
-	if err != nil {
-		t.Skipf("no iptables here: %v %s", err, out)
+	for _, command := range commands {
+		var out []byte
+		args := strings.Fields(command)
+		err := p.ns.Do(func() (err error) {
+			out, err = exec.Command(args[0], args[1:]...).CombinedOutput()
+			return err
+		})
+		if err != nil {
+			t.Skipf("no %s here: %v %s", args[0], err, out)
+		}
 	}
 }
 
