@@ -207,6 +207,11 @@ func (f *flow) take(dir lens.Dir, e *event.Event) {
 		f.tell(dir, e)
 		return
 	}
+	if e.Kind != event.Turn && t.Direction == event.DirIn && h.known && pos > h.next && len(t.Messages) == 0 {
+		t.Messages = []event.Message{} // calls before it were not told: its turn, which comes before the answer, tells the whole
+		e.Set(event.FieldMessages)
+		return
+	}
 	// More of a turn that was told before, or a call that was not.
 	again := e.Kind == event.Turn && h.known && (pos == h.pos || h.calls && pos < h.next) && pos+n >= h.next
 	if again {

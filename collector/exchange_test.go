@@ -311,6 +311,32 @@ func TestExchangeDetail(t *testing.T) {
 	}
 }
 
+// TestExchangeDetailMidTurn: calls are told from the midst of a request on. The request's beginning comes with its turn.
+func TestExchangeDetailMidTurn(t *testing.T) {
+	nq, nr := uint64(len(request)), uint64(len(response))
+	turn := func(dir string, pos uint64, head string, at int64) event.Event {
+		e := turnEvent(1, dir, pos, head, uint64(len(head)), event.Moves{FirstTS: at, LastTS: at, SentTS: at})
+		e.Role = event.RoleServer
+		e.Set(event.FieldRole, event.FieldFirstTS, event.FieldLastTS)
+		return e
+	}
+	_, derived := outcomes([]event.Event{
+		turn("in", 0, request, 10*ms), turn("out", 0, response, 20*ms),
+		callEvent(event.Read, nq+9, request[9:12], 30*ms), callEvent(event.Read, nq+12, request[12:], 31*ms),
+		turn("in", nq, request, 31*ms),
+		callEvent(event.Write, nr, response, 40*ms), turn("out", nr, response, 40*ms),
+		callEvent(event.Read, 2*nq, request, 50*ms), turn("in", 2*nq, request, 50*ms),
+		callEvent(event.Write, 2*nr, response, 60*ms), turn("out", 2*nr, response, 60*ms),
+	})
+	var got []string
+	for _, e := range derived {
+		got = append(got, fmt.Sprintf("%s by %d", e.Result.Summary, e.TS/ms))
+	}
+	if want := []string{"GET /a 200 by 20", "GET /a 200 by 40", "GET /a 200 by 60"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestExchangeMarks: marks whose id is the connection's number belong to its exchanges, whatever thread made them.
 func TestExchangeMarks(t *testing.T) {
 	nq, nr := uint64(len(request)), uint64(len(response))
