@@ -340,6 +340,15 @@ struct owner {
 
 _Static_assert(sizeof(struct owner) == 40, "struct owner");
 
+/* A socket in a network namespace, found at start. */
+struct inhabitant {
+	__u32 netns;
+	__u32 pid;
+	__u32 fd;
+};
+
+_Static_assert(sizeof(struct inhabitant) == 12, "struct inhabitant");
+
 /* Why something is missing: one counter a CPU each. */
 enum lost_where {
 	LOST_RING,   /* the ring buffer was full */
@@ -379,6 +388,7 @@ union wire {
 	enum uring_how how;
 	enum turn_dir dir;
 	struct owner owner;
+	struct inhabitant inhabitant;
 	struct tally_key tally_key;
 	struct tally tally;
 	enum event_kind kind;

@@ -280,6 +280,13 @@ type KernelFlow struct {
 	Slack [512]uint8
 }
 
+type KernelInhabitant struct {
+	_     structs.HostLayout
+	Netns uint32
+	Pid   uint32
+	Fd    uint32
+}
+
 type KernelInstance struct {
 	_        structs.HostLayout
 	Since    uint64
@@ -970,6 +977,7 @@ const (
 	KernelProgEpollPwaitExit       = "epoll_pwait_exit"
 	KernelProgEpollWaitEnter       = "epoll_wait_enter"
 	KernelProgEpollWaitExit        = "epoll_wait_exit"
+	KernelProgFindSpaces           = "find_spaces"
 	KernelProgFirstAccept          = "first_accept"
 	KernelProgFirstAccept4         = "first_accept4"
 	KernelProgFirstAccept4Old      = "first_accept4_old"
@@ -1121,6 +1129,7 @@ const (
 	KernelVarStacksOn              = "stacks_on"
 	KernelVarUnreachedReason       = "unreached_reason"
 	KernelVarUseLineage            = "use_lineage"
+	KernelVarVisited               = "visited"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -1235,6 +1244,7 @@ type KernelProgramSpecs struct {
 	EpollPwaitExit       *ebpf.ProgramSpec `ebpf:"epoll_pwait_exit"`
 	EpollWaitEnter       *ebpf.ProgramSpec `ebpf:"epoll_wait_enter"`
 	EpollWaitExit        *ebpf.ProgramSpec `ebpf:"epoll_wait_exit"`
+	FindSpaces           *ebpf.ProgramSpec `ebpf:"find_spaces"`
 	FirstAccept          *ebpf.ProgramSpec `ebpf:"first_accept"`
 	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
@@ -1441,6 +1451,7 @@ type KernelVariableSpecs struct {
 	StacksOn             *ebpf.VariableSpec `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.VariableSpec `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.VariableSpec `ebpf:"use_lineage"`
+	Visited              *ebpf.VariableSpec `ebpf:"visited"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -1598,6 +1609,7 @@ type KernelVariables struct {
 	StacksOn             *ebpf.Variable `ebpf:"stacks_on"`
 	UnreachedReason      *ebpf.Variable `ebpf:"unreached_reason"`
 	UseLineage           *ebpf.Variable `ebpf:"use_lineage"`
+	Visited              *ebpf.Variable `ebpf:"visited"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.
@@ -1674,6 +1686,7 @@ type KernelPrograms struct {
 	EpollPwaitExit       *ebpf.Program `ebpf:"epoll_pwait_exit"`
 	EpollWaitEnter       *ebpf.Program `ebpf:"epoll_wait_enter"`
 	EpollWaitExit        *ebpf.Program `ebpf:"epoll_wait_exit"`
+	FindSpaces           *ebpf.Program `ebpf:"find_spaces"`
 	FirstAccept          *ebpf.Program `ebpf:"first_accept"`
 	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
@@ -1861,6 +1874,7 @@ func (p *KernelPrograms) Close() error {
 		p.EpollPwaitExit,
 		p.EpollWaitEnter,
 		p.EpollWaitExit,
+		p.FindSpaces,
 		p.FirstAccept,
 		p.FirstAccept4,
 		p.FirstAccept4Old,

@@ -125,6 +125,34 @@ int seed_tcp_old(struct bpf_iter__tcp *ctx)
 	return seed(ctx, false);
 }
 
+__u32 visited; /* the network namespace of the last socket that find_spaces saw */
+
+/*
+ * The network namespaces of all sockets: one that no thread is in and no mount keeps may be kept by a socket. Many sockets
+ * of one namespace in a row are told once.
+ */
+SEC("iter/task_file")
+int find_spaces(struct bpf_iter__task_file *ctx)
+{
+	struct inhabitant in = {.fd = ctx->fd};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of_file(file);
+	if (!sk)
+		return 0;
+	in.netns = netns_of(sk);
+	if (in.netns == visited)
+		return 0;
+	in.pid = BPF_CORE_READ(task, tgid);
+	if (!bpf_seq_write(ctx->meta->seq, &in, sizeof(in)))
+		visited = in.netns;
+	return 0;
+}
+
 /* Every open file of every process: who holds the sockets that were there. */
 SEC("iter/task_file")
 int seed_owners(struct bpf_iter__task_file *ctx)

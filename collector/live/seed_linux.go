@@ -4,9 +4,12 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"beltrace/bpf"
@@ -37,7 +40,15 @@ func placeOf(e *event.Event) place { return place{e.NetNS, e.Local.Port()} }
 // seed reads the sockets of every network namespace, then their owners. Next delivers them.
 func (s *Session) seed(ctx context.Context, c Config) error {
 	s.seeds = seeds{config: c, listeners: map[place][]event.Event{}}
-	for _, path := range namespaces(c.NetNS) {
+	paths := namespaces(c.NetNS)
+	if c.NetNS == "" {
+		kept := s.keptBySockets(paths)
+		defer closeAll(kept)
+		for _, f := range kept {
+			paths = append(paths, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+		}
+	}
+	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -196,13 +207,77 @@ func threads() (paths []string) {
 	return paths
 }
 
-// mounts lists the network namespaces that are kept by a mount.
-func mounts() (paths []string) {
-	for _, pattern := range []string{"/run/netns/*", "/run/docker/netns/*"} {
-		more, _ := filepath.Glob(pattern)
-		paths = append(paths, more...)
+// mounts lists where network namespaces are mounted.
+func mounts() []string {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	return netnsMounts(string(text))
+}
+
+// netnsMounts finds them in /proc/PID/mountinfo (proc(5)): the root of such a mount is net:[INODE].
+func netnsMounts(mountinfo string) (paths []string) {
+	for line := range strings.Lines(mountinfo) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[3], "net:[") {
+			paths = append(paths, unescape.Replace(f[4]))
+		}
 	}
 	return paths
+}
+
+// unescape undoes what mountinfo does to the characters that would end a field.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// keptBySockets opens the network namespaces that have sockets and are not among the known ones: no thread is in them, and
+// no mount that we see keeps them. Where we may not take a descriptor of another process (pidfd_getfd) there are none.
+func (s *Session) keptBySockets(known []string) (kept []*os.File) {
+	seen := map[uint32]bool{}
+	for _, path := range known {
+		if ino, err := netnsInode(path); err == nil {
+			seen[ino] = true
+		}
+	}
+	raw, err := iterate(s.hooks[probes.Seed].links[1].(*link.Iter).Open)
+	if err != nil {
+		return nil
+	}
+	for size := int(unsafe.Sizeof(bpf.KernelInhabitant{})); len(raw) >= size; raw = raw[size:] {
+		in := record[bpf.KernelInhabitant](raw)
+		if seen[in.Netns] {
+			continue
+		}
+		if f, err := netnsOfSocket(in.Pid, in.Fd); err == nil {
+			seen[in.Netns] = true
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// netnsOfSocket opens the network namespace of another process's socket.
+func netnsOfSocket(pid, fd uint32) (*os.File, error) {
+	process, err := unix.PidfdOpen(int(pid), 0)
+	if err != nil {
+		return nil, fmt.Errorf("open process %d: %w", pid, err)
+	}
+	defer unix.Close(process)
+	sock, err := unix.PidfdGetfd(process, int(fd), 0)
+	if err != nil {
+		return nil, fmt.Errorf("take descriptor %d of process %d: %w", fd, pid, err)
+	}
+	defer unix.Close(sock)
+	ns, err := unix.IoctlRetInt(sock, unix.SIOCGSKNS)
+	if err != nil {
+		return nil, fmt.Errorf("open network namespace of a socket: %w", err)
+	}
+	return os.NewFile(uintptr(ns), "netns"), nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // readIn reads an iterator as seen from a network namespace.

@@ -180,3 +180,16 @@ func TestManySeeds(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+// TestNetnsMounts: network namespaces are found wherever they are mounted, other namespaces and other mounts are not.
+func TestNetnsMounts(t *testing.T) {
+	got := netnsMounts(`22 1 253:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+405 25 0:4 net:[4026532290] /run/netns/blue rw shared:207 - nsfs nsfs rw
+406 25 0:4 mnt:[4026532291] /run/mine rw shared:208 - nsfs nsfs rw
+407 25 0:4 net:[4026532292] /run/user/1000/my\040net rw - nsfs nsfs rw
+torn
+`)
+	if want := []string{"/run/netns/blue", "/run/user/1000/my net"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}

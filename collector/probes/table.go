@@ -251,8 +251,8 @@ func seedProbe() Probe {
 		Name: Seed, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Listen, event.Established},
 		Why: "listeners and connections that were there before, in every network namespace",
 		Hooks: []Hook{
-			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp"}},
-			{How: Iter, At: "tcp", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp_old"}},
+			{How: Iter, At: "tcp, task_file", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp", "find_spaces"}},
+			{How: Iter, At: "tcp, task_file", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp_old", "find_spaces"}},
 		},
 	}
 }

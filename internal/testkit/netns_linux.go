@@ -45,11 +45,16 @@ func onThread(f func() error) error {
 	return <-result
 }
 
-func (ns *NetNS) make() error {
+// UnshareNet has the calling thread enter a new network namespace, with nothing in it but a loopback device that is up.
+func UnshareNet() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("unshare: %w", err)
 	}
-	if err := loopbackUp(); err != nil {
+	return loopbackUp()
+}
+
+func (ns *NetNS) make() error {
+	if err := UnshareNet(); err != nil {
 		return err
 	}
 	file, err := os.Open("/proc/thread-self/ns/net")

@@ -55,6 +55,22 @@ func TestOlder(t *testing.T) {
 	}
 }
 
+// TestOlderHidden: a listener in a network namespace that nothing else keeps is found: no process is in it, no mount has it.
+func TestOlderHidden(t *testing.T) {
+	p := newPair(t)
+	l := do[socket](p.server, "listen", listenArgs{Addr: loopback4, Backlog: 7, Hidden: true})
+	w := p.openWatch(t, live.Config{})
+	e := w.until("the listener", func(e *event.Event) bool { return e.Kind == event.Listen && e.PID == l.PID })
+	c := &checker{e: &e}
+	is(c, event.FieldLocal, e.Local, l.Local)
+	is(c, event.FieldBacklog, e.Backlog, 7)
+	is(c, event.FieldPreExisting, e.PreExisting, true)
+	if !e.Known(event.FieldNetNS) || e.NetNS == w.ns {
+		w.wrong("its network namespace is %d, the process's %d", e.NetNS, w.ns)
+	}
+	w.report(c)
+}
+
 // TestOlderRequests: of a connection that was there before, what its server's thread does for each request is known as well.
 func TestOlderRequests(t *testing.T) {
 	p := newPair(t)

@@ -22,10 +22,16 @@ type listenArgs struct {
 	NonBlocking bool
 	Unbound     bool // listen() chooses the port
 	IPv6Only    bool
+	Hidden      bool // in a network namespace that only the listener keeps, once the operation has ended
 }
 
 // opListen makes a listener and returns it, as a socket that was Called to listen.
 func opListen(a listenArgs) (l socket, err error) {
+	if a.Hidden {
+		if err := testkit.UnshareNet(); err != nil {
+			return l, err
+		}
+	}
 	family, sa := toSockaddr(a.Addr)
 	flags := unix.SOCK_STREAM | unix.SOCK_CLOEXEC
 	if a.NonBlocking {
