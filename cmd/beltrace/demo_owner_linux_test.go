@@ -86,6 +86,11 @@ func TestBoundPortOwner(t *testing.T) {
 // TestPortOwnerOfSeveral: of the processes that have a port, the one in the way is named.
 func TestPortOwnerOfSeveral(t *testing.T) {
 	testkit.Root(t)
+	if ln, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skipf("IPv6: %v", err)
+	} else {
+		ln.Close()
+	}
 	port := reserved(t)
 	alpha := holdPort(t, "alpha", netip.AddrPortFrom(netip.IPv4Unspecified(), port))
 	beta := holdPort(t, "beta", netip.AddrPortFrom(netip.IPv6Loopback(), port))

@@ -69,8 +69,7 @@ func (s *Session) findHeirs(all []sampled) {
 		case !st.holds():
 			lost = append(lost, l)
 		default:
-			st.rename(l.event.Conn, l.event.Comm)
-			s.setHeir(&l.event, st)
+			s.nameOwner(l)
 		}
 	}
 	s.ownersTurn += ownersPerSecond
@@ -92,10 +91,15 @@ func (s *Session) findHeirs(all []sampled) {
 			st.heir = o
 		}
 		st.found(o)
-		s.setHeir(&l.event, st)
-		st.rename(o.Conn, l.event.Comm)
-		s.setHeir(&l.event, st)
+		s.nameOwner(l)
 	}
+}
+
+// nameOwner names in a listener's sample the process that has it now, by the name that the process has now.
+func (s *Session) nameOwner(l *sampled) {
+	s.setHeir(&l.event, l.state)
+	l.state.rename(l.event.Conn, l.event.Comm)
+	s.setHeir(&l.event, l.state)
 }
 
 // setHeir names the listener's owner in an event of it: the kernel programs know who called listen.
