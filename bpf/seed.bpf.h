@@ -136,12 +136,8 @@ int find_spaces(struct bpf_iter__task_file *ctx)
 {
 	struct inhabitant in = {.fd = ctx->fd};
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct sock *sk;
+	struct sock *sk = iterated_sock(task, ctx->file);
 
-	if (!task || !file)
-		return 0;
-	sk = sock_of_file(file);
 	if (!sk)
 		return 0;
 	in.netns = netns_of(sk);
@@ -158,15 +154,10 @@ SEC("iter/task_file")
 int seed_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = iterated_sock(task, ctx->file);
+	struct sock_info *info = sk ? info_of(sk) : 0;
 	struct owner owner = {};
-	struct sock_info *info;
-	struct sock *sk;
 
-	if (!task || !file)
-		return 0;
-	sk = sock_of_file(file);
-	info = sk ? info_of(sk) : 0;
 	if (!info)
 		return 0;
 	owner.conn = info->id;

@@ -254,6 +254,12 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 	return tcp_of(BPF_CORE_READ(socket, sk));
 }
 
+/* The TCP socket behind an open file that an iterator gave; NULL: it is another file, or there are no more. */
+static __always_inline struct sock *iterated_sock(struct task_struct *task, struct file *file)
+{
+	return task && file ? sock_of_file(file) : 0;
+}
+
 static __always_inline struct file *file_of_fd(int fd)
 {
 	struct task_struct *task;

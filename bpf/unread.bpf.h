@@ -58,13 +58,8 @@ int sample_unread(struct bpf_iter__bpf_map_elem *ctx)
 SEC("iter/task_file")
 int sample_unread_files(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct sock *sk;
+	struct sock *sk = iterated_sock(ctx->task, ctx->file);
 
-	if (!task || !file)
-		return 0;
-	sk = sock_of_file(file);
 	return sk ? sample_flow((__u64)sk) : 0;
 }
 
