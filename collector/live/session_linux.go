@@ -212,7 +212,7 @@ func refused(info ProbeInfo) error {
 	err := errors.Join(reasons...)
 	return &Unsupported{
 		What: fmt.Sprintf("this kernel does not let us watch %q (%s)", info.Probe.Name, info.Probe.Why),
-		Do:   "see 'beltrace doctor' for each hook that was tried",
+		Do:   "'beltrace doctor -v' shows what the kernel said to each hook",
 		Err:  err,
 	}
 }
