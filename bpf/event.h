@@ -215,6 +215,7 @@ struct mark_event {
 };
 
 #include "thread.h"
+#include "found.h"
 #include "loop.h"
 #include "uring.h"
 
@@ -327,27 +328,6 @@ _Static_assert(sizeof(struct tally) == 152, "struct tally");
 _Static_assert(sizeof(struct move_event) == 200, "struct move_event");
 _Static_assert(sizeof(struct thread_event) == 680, "struct thread_event");
 _Static_assert(sizeof(struct turn_event) == 528, "struct turn_event");
-
-/* A process that holds a socket open, found at start. */
-struct owner {
-	__u64 conn;
-	__u32 pid;
-	__u32 fd;
-	__u32 watched;
-	__u32 pad;
-	__u8 comm[COMM_LEN];
-};
-
-_Static_assert(sizeof(struct owner) == 40, "struct owner");
-
-/* A socket in a network namespace, found at start. */
-struct inhabitant {
-	__u32 netns;
-	__u32 pid;
-	__u32 fd;
-};
-
-_Static_assert(sizeof(struct inhabitant) == 12, "struct inhabitant");
 
 /* Why something is missing: one counter a CPU each. */
 enum lost_where {

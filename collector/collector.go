@@ -43,14 +43,15 @@ type Collector struct {
 	loops    map[loopID]*loop
 	rings    map[ringID]*ring
 
-	total  model.Totals
-	events uint64
-	lost   map[string]uint64
-	rate   rate // of events
-	opened rate // of connections
-	served served
-	log    eventLog
-	marks  []model.Mark
+	total   model.Totals
+	evicted model.Evicted
+	events  uint64
+	lost    map[string]uint64
+	rate    rate // of events
+	opened  rate // of connections
+	served  served
+	log     eventLog
+	marks   []model.Mark
 
 	insight insight.Engine
 	due     int64 // when it looks again; 0: before the first event

@@ -99,6 +99,9 @@ func show(t *testing.T, s *model.Snapshot) string {
 		fmt.Fprintf(&b, "%s %s\n", what, j)
 	}
 	line("total", s.Total)
+	if s.Evicted != (model.Evicted{}) {
+		line("evicted", s.Evicted)
+	}
 	line("lost", s.Lost)
 	fmt.Fprintf(&b, "ts %d, %d events, %.4g/s, %.4g conns/s, %d open\n", s.TS, s.EventsTotal, s.EventsPerSec, s.ConnsPerSec, s.OpenConns)
 	for _, l := range s.Listeners {

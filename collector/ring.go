@@ -59,7 +59,7 @@ func (c *Collector) dropRings() {
 	})
 	delete(c.rings, oldest.ringID)
 	if oldest.ended {
-		c.total.Evicted++
+		c.evicted.Rings++
 	} else {
 		c.lose("evicted", 1)
 	}

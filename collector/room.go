@@ -62,7 +62,7 @@ func (c *Collector) evictListener(keep *listener) {
 	}
 	l := c.order[at]
 	if l.state == model.StateClosed {
-		c.total.Evicted++
+		c.evicted.Listeners++
 	} else {
 		c.lose("evicted", 1)
 	}

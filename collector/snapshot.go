@@ -29,7 +29,7 @@ func (c *Collector) Snapshot(now int64) *model.Snapshot {
 		OpenConns: c.open.len, Filters: o.Filters, Sets: o.Sets,
 		Marks:  slices.Clone(c.marks[max(0, len(c.marks)-c.budget.Marks):]),
 		Events: c.log.snapshot(),
-		Total:  c.total, Requests: c.served.show(now),
+		Total:  c.total, Evicted: c.evicted, Requests: c.served.show(now),
 	}
 	s.Findings = c.insight.At(s)
 	return s

@@ -70,7 +70,7 @@ func (c *Collector) forgetSpace() {
 		}
 	}
 	delete(c.spaces, oldest.netns)
-	c.total.Evicted++
+	c.evicted.Namespaces++
 }
 
 // settings are the values that are no counters.

@@ -35,7 +35,7 @@ func (c *Collector) newConn() *conn {
 func (c *Collector) makeRoom(keep *conn) {
 	for c.closed.len > 0 && (c.closed.len > c.budget.Closed || len(c.conns) > c.budget.Connections) && c.closed.head != keep {
 		c.evict(c.closed.head)
-		c.total.Evicted++
+		c.evicted.Connections++
 	}
 	for len(c.conns) > c.budget.Connections && c.open.head != nil && c.open.head != keep {
 		c.evict(c.open.head)

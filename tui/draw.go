@@ -149,7 +149,7 @@ func (u *ui) statusLeft() view.Line {
 		return nil
 	case !filter.Empty() && u.inList():
 		t := u.table()
-		return view.Line{{Text: fmt.Sprintf("%d of %s", len(t.Keys), view.Plural(t.Total, u.page().One, u.page().Many))}, {Text: "  /" + view.Clean(filter.Source), Style: view.Accent}, {Text: "  Esc drops the filter", Style: view.Dim}}
+		return view.Line{{Text: fmt.Sprintf("%d of %s", len(t.Keys), u.page().Size(t, u.snap))}, {Text: "  /" + view.Clean(filter.Source), Style: view.Accent}, {Text: "  Esc drops the filter", Style: view.Dim}}
 	case !filter.Empty():
 		return view.Line{{Text: "/" + view.Clean(filter.Source), Style: view.Accent}, {Text: "  Esc drops the filter", Style: view.Dim}}
 	case !u.inList():
@@ -158,7 +158,7 @@ func (u *ui) statusLeft() view.Line {
 	if lost := view.LostText(u.snap); lost != "" {
 		return view.Styled("! lost "+lost, view.Warning)
 	}
-	return view.Styled(view.Plural(u.table().Total, u.page().One, u.page().Many), view.Dim)
+	return view.Styled(u.page().Size(u.table(), u.snap), view.Dim)
 }
 
 func (u *ui) statusRight() view.Line {

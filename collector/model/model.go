@@ -52,6 +52,7 @@ type Snapshot struct {
 	Workers     []Worker     `json:"workers"`
 	Findings    []Finding    `json:"findings"`
 	Namespaces  []Namespace  `json:"namespaces"` // network namespaces in which somebody listens
+	Evicted     Evicted      `json:"evicted,omitzero"`
 
 	WallOffset   int64       `json:"-"` // add to a CLOCK_MONOTONIC time to get unix ns
 	Start        int64       `json:"-"` // when collection began, CLOCK_MONOTONIC
@@ -84,9 +85,15 @@ type Cost struct {
 // Totals count what happened since the start; they stay exact when connections are evicted.
 type Totals struct {
 	Connects, Established, Accepts, Closes, Failed, Resets, Retransmits uint64
-	// Evicted counts closed connections and listeners that left the memory budget: normal. That an open one had to go
-	// is a loss and stands in Snapshot.Lost["evicted"].
-	Evicted uint64
+}
+
+// Evicted counts, by list, what had ended and left the memory budget: normal. That an open one had to go is a loss and
+// stands in Snapshot.Lost["evicted"].
+type Evicted struct {
+	Connections uint64 `json:"connections,omitempty"`
+	Listeners   uint64 `json:"listeners,omitempty"`
+	Rings       uint64 `json:"rings,omitempty"`
+	Namespaces  uint64 `json:"namespaces,omitempty"`
 }
 
 // ProbeStatus is how one probe is served on this kernel.

@@ -3,6 +3,7 @@
 package view_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -226,5 +227,31 @@ func TestRunningWaitFits(t *testing.T) {
 				t.Errorf("%s: %q is cut off in %d cells", p.Name, text, h.Min)
 			}
 		}
+	}
+}
+
+// TestEvicted: what has left the memory budget is counted where the others are listed.
+func TestEvicted(t *testing.T) {
+	s := &model.Snapshot{Connections: make([]model.Connection, 5), Evicted: model.Evicted{Connections: 25, Listeners: 1}}
+	for name, want := range map[string]string{
+		"connections": "5 connections, and 25 older ones that ended are no longer kept",
+		"listeners":   "0 listeners, and 1 older one that ended is no longer kept",
+		"rings":       "0 rings",
+		"events":      "0 events",
+	} {
+		p, err := view.PageNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Size(p.Table(view.Input{Snap: s}), s); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	var text, object strings.Builder
+	if err := errors.Join(view.Text(&text, s), view.JSON(&object, s)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "\n… and 25 older ones that ended are no longer kept\n") || !strings.Contains(object.String(), `"evicted":{"connections":25,"listeners":1}`) {
+		t.Errorf("%s\n%s", text.String(), object.String())
 	}
 }

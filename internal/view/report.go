@@ -31,7 +31,7 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	writePage(b, in, "listeners")
 	if rows := acceptors(s); len(rows) > 0 {
 		fmt.Fprintln(b)
-		writeTable(b, &Page{Title: "Acceptors", One: "acceptor", Many: "acceptors"}, acceptorSheet.table(in, rows))
+		writeTable(b, &Page{Title: "Acceptors", One: "acceptor", Many: "acceptors"}, acceptorSheet.table(in, rows), s)
 		for i := range s.Listeners {
 			if l := &s.Listeners[i]; l.OtherAcceptors.Threads > 0 {
 				writeLine(b, Plain(Clean(l.Local)+" has "+otherAcceptors(l)))
@@ -40,7 +40,7 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	}
 	if len(s.Namespaces) > 0 {
 		fmt.Fprintln(b)
-		writeTable(b, &Page{Title: "Namespaces", One: "namespace", Many: "namespaces"}, spaceSheet.table(in, pointers(s.Namespaces)))
+		writeTable(b, &Page{Title: "Namespaces", One: "namespace", Many: "namespaces"}, spaceSheet.table(in, pointers(s.Namespaces)), s)
 	}
 	fmt.Fprintln(b)
 	writePage(b, in, "connections")
@@ -57,7 +57,7 @@ func reportTime(in Input) Line {
 func writePage(b *bufio.Writer, in Input, name string) {
 	page, _ := PageNamed(name)
 	in.Sort = page.Order
-	writeTable(b, page, page.Table(in))
+	writeTable(b, page, page.Table(in), in.Snap)
 }
 
 func writeFindings(b *bufio.Writer, in Input) {

@@ -40,7 +40,7 @@ func Text(w io.Writer, s *model.Snapshot) error {
 			continue
 		}
 		fmt.Fprintln(b)
-		writeTable(b, page, table)
+		writeTable(b, page, table, s)
 		if name == "connections" {
 			writeRoutes(b, in)
 		}
@@ -80,7 +80,7 @@ func findingLine(in Input, f *model.Finding) Line {
 	return out
 }
 
-func writeTable(b *bufio.Writer, p *Page, t *Table) {
+func writeTable(b *bufio.Writer, p *Page, t *Table, s *model.Snapshot) {
 	if len(t.Keys) == 0 {
 		fmt.Fprintf(b, "%s: none\n", strings.ToUpper(p.Title))
 		return
@@ -97,6 +97,9 @@ func writeTable(b *bufio.Writer, p *Page, t *Table) {
 	}
 	if more := len(t.Keys) - n; more > 0 {
 		fmt.Fprintf(b, "… and %s (--json has all)\n", Plural(more, "more "+p.One, "more "+p.Many))
+	}
+	if gone := p.gone(s, "… and "); gone != "" {
+		fmt.Fprintln(b, gone)
 	}
 }
 
