@@ -140,21 +140,16 @@ static __always_inline void cookie_sent(struct sock *listener, struct sock_info 
 	struct tally *t = tally_of(&key, listener, info);
 	struct queue_event *e;
 
-	if (t)
-		tally_count(t);
-	if (!emit_syn)
+	if (!t)
 		return;
-	e = event_new(EVENT_SYN, sizeof(*e));
-	if (!e)
-		return;
-	e->e.role = ROLE_SERVER;
-	put_owner(&e->e, info);
-	put_local(&e->e, listener);
-	put_sender(&e->e, (struct sk_buff *)call->skb);
-	put_listener(&e->e, listener);
-	put_queues(e, listener);
-	e->e.has |= HAS_NEW_COOKIE;
-	event_send(e);
+	e = emit_syn ? tally_record(t, EVENT_SYN, sizeof(*e)) : 0;
+	if (e) {
+		put_sender(&e->e, (struct sk_buff *)call->skb);
+		put_queues(e, listener);
+		e->e.has |= HAS_NEW_COOKIE;
+		event_send(e);
+	}
+	tally_count(t);
 }
 
 /* The listener counts each refused SYN: one that it did not count was not refused, whatever else was missed. */

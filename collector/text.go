@@ -178,6 +178,9 @@ func (b *words) closeText(e *event.Event) {
 func (b *words) synText(e *event.Event) {
 	b.route(e)
 	b.depths(e)
+	if e.Known(event.FieldCount) {
+		b.say(strconv.FormatUint(e.Count, 10) + " SYNs")
+	}
 	if e.Cookie {
 		b.say("answered with a SYN cookie")
 	}

@@ -111,7 +111,7 @@ type kindInfo struct {
 var kindTable = [kinds]kindInfo{
 	None:          {name: "none"},
 	Connect:       {"connect", "a client calls connect", nil},
-	SYN:           {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCookie}},
+	SYN:           {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCount, FieldCookie}},
 	Established:   {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
 	Accept:        {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog, FieldReason}},
 	Retransmit:    {"retransmit", "a segment was sent again", []Field{FieldSide, FieldReason, FieldListener, FieldListenerConn}},

@@ -21,6 +21,8 @@ type decoder struct {
 	calls   []string          // system calls, by number
 	// countsCalls: the programs count the system calls of threads.
 	countsCalls bool
+	// tellsSYNs: each SYN is told, or counted in an event.
+	tellsSYNs bool
 	// stack is what stands behind the last record; nil: nothing does. It is valid as long as the record.
 	stack *bpf.KernelStack
 }

@@ -88,6 +88,12 @@ func (d *decoder) tally(k *bpf.KernelTallyKey, t *bpf.KernelTally, count uint64,
 		e.Set(event.FieldErrno)
 	case bpf.KernelTallyWhatTALLY_ACCEPT_EMPTY:
 		e.Kind = event.AcceptEmpty
+	case bpf.KernelTallyWhatTALLY_COOKIE_SENT:
+		if !d.tellsSYNs {
+			return e, false
+		}
+		e.Kind, e.Cookie = event.SYN, true
+		e.Set(event.FieldCookie)
 	default:
 		return e, false
 	}

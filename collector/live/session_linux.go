@@ -125,6 +125,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 		return err
 	}
 	s.maps = s.loader.maps
+	s.decoder.tellsSYNs = c.SYN
 	s.members, s.noPayload, s.held, s.partial = c.Members, c.NoPayload, c.Held, c.Partial()
 	if err := s.loader.variables["held_tgid"].Set(c.Held); err != nil {
 		return fmt.Errorf("set held_tgid: %w", err)

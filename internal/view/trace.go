@@ -151,6 +151,8 @@ func starts(e *event.Event) bool { return e.Kind == event.Listen && !e.PreExisti
 
 func wordText(e *event.Event, f event.Field) string {
 	switch f {
+	case event.FieldCount:
+		return Count(e.Count) + " SYNs"
 	case event.FieldReason:
 		if e.Reason == e.Kind.String() {
 			return "" // a reset because of a reset

@@ -112,7 +112,7 @@ func (s *spoofing) synEvents(queued, cookies int) {
 	n := map[bool]int{}
 	for _, e := range s.seen() {
 		if e.Kind == event.SYN && e.NetNS == s.ns() && e.Known(event.FieldCookie) {
-			n[e.Cookie]++
+			n[e.Cookie] += max(1, int(e.Count))
 		}
 	}
 	if n[false] != queued || n[true] != cookies {
@@ -252,6 +252,27 @@ func TestRefusalFlood(t *testing.T) {
 	s.refusedAs(&got, netstat(t, s.pair), counts{event.ReasonSYNQueueFull: syns - queued}, nil)
 	if got.single > syns/3 {
 		t.Errorf("%d single events, which is no limit", got.single)
+	}
+	s.lossless()
+}
+
+// TestCookieFlood: of a flood that is answered with SYN cookies few SYNs are told one by one, and all are counted.
+func TestCookieFlood(t *testing.T) {
+	s := newSpoofing(t, 1, live.Config{SYN: true}, map[string]string{"tcp_syncookies": "1"})
+	const syns, queued = 3000, 2
+	do[[]spoofed](s.client, "spoof", spoofArgs{Tun: s.tun, Port: s.l.Local.Port(), N: syns})
+	s.untilSampled(s.l)
+	got, counted := s.refused(s.l), netstat(t, s.pair)
+	s.cookies(&got, counted, syns-queued, 0)
+	s.synEvents(queued, syns-queued)
+	single := 0
+	for _, e := range s.seen() {
+		if e.Kind == event.SYN && e.NetNS == s.ns() && !e.Known(event.FieldCount) {
+			single++
+		}
+	}
+	if single > syns/3 {
+		t.Errorf("%d single events, which is no limit", single)
 	}
 	s.lossless()
 }
