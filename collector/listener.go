@@ -31,7 +31,8 @@ type listener struct {
 	overflows, drops     tally
 	skDrops              latest[uint64]
 	cookies, cookiesOK   tally
-	synDrops, ackDrops   counts // refusals by reason
+	synDrops             refusedCounts
+	ackDrops             counts // of them final ACKs, by reason
 	synAckAgain          uint64
 	resetWaiting         uint64
 	established, accepts uint64

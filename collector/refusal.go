@@ -41,6 +41,16 @@ func (c counts) snapshot() map[string]uint64 {
 	return out
 }
 
+// refusedCounts are SYNs and final ACKs that were refused, and of them those for which the kernel has a name, by it.
+type refusedCounts struct{ reasons, names counts }
+
+func (r *refusedCounts) add(e *event.Event, reason string) {
+	r.reasons.add(reason, times(e))
+	if e.Known(event.FieldDropReason) {
+		r.names.add(e.DropReason, times(e))
+	}
+}
+
 // times returns how many things an event stands for.
 func times(e *event.Event) uint64 {
 	if e.Known(event.FieldCount) {
@@ -57,10 +67,10 @@ func (c *Collector) synDrop(e *event.Event) {
 	}
 	l := c.listenerOf(e)
 	if l == nil {
-		c.spaceOf(e).unplaced.add(reason, times(e))
+		c.spaceOf(e).unplaced.add(e, reason)
 		return
 	}
-	l.synDrops.add(reason, times(e))
+	l.synDrops.add(e, reason)
 	if e.Known(event.FieldStage) && e.Stage == event.StageACK {
 		l.ackDrops.add(reason, times(e))
 	}

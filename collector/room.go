@@ -34,7 +34,7 @@ func (l *listener) worth() int {
 	switch {
 	case l.state == model.StateClosed:
 		return worthLittle
-	case l.acceptQ.v == 0 && l.synQueue.v == 0 && l.waiting.len == 0 && len(l.synDrops) == 0 && l.drops.v == 0:
+	case l.acceptQ.v == 0 && l.synQueue.v == 0 && l.waiting.len == 0 && len(l.synDrops.reasons) == 0 && l.drops.v == 0:
 		return worthSome
 	}
 	return worthMuch

@@ -17,7 +17,7 @@ type space struct {
 	values   event.Space
 	base     event.Space // of the counters, see tally
 	have     event.Mask  // which of the values are known
-	unplaced counts
+	unplaced refusedCounts
 	resent   uint64
 	resender resender // the last one
 	last     int64    // when something was said about it
@@ -100,7 +100,7 @@ var spaceFields = []struct {
 func (c *Collector) listSpaces() []model.Namespace {
 	out := make([]model.Namespace, 0, len(c.spaces))
 	for _, s := range c.spaces {
-		n := model.Namespace{NetNS: s.netns, Unplaced: s.unplaced.snapshot(), Resent: s.resentByClients()}
+		n := model.Namespace{NetNS: s.netns, Unplaced: s.unplaced.reasons.snapshot(), UnplacedReasons: s.unplaced.names.snapshot(), Resent: s.resentByClients()}
 		for _, f := range spaceFields {
 			if s.have.Has(f.field) {
 				*f.in(&n) = model.Some(*f.at(&s.values))

@@ -54,6 +54,8 @@ type Namespace struct {
 	AbortOnOverflow   Opt[uint64] `json:"tcp_abort_on_overflow,omitzero"`
 	// Unplaced are refusals of which this kernel does not tell the listener, by reason.
 	Unplaced map[string]uint64 `json:"unplaced_drops"`
+	// UnplacedReasons are those of them for which the kernel has a name (enum skb_drop_reason), by it.
+	UnplacedReasons map[string]uint64 `json:"unplaced_drop_reasons,omitempty"`
 	// Resent are segments of established connections that clients sent again.
 	Resent Resent `json:"resent_by_clients,omitzero"`
 }

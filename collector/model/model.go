@@ -138,8 +138,9 @@ type Listener struct {
 	Accepted     uint64            `json:"accepted"`
 	WaitNS       Distribution      `json:"wait_ns"`
 	HandshakeNS  Distribution      `json:"handshake_ns"`
-	SYNDrops     map[string]uint64 `json:"syn_drops,omitzero"` // refused SYNs and final ACKs, by reason; absent where they are unknown
-	ACKDrops     map[string]uint64 `json:"ack_drops,omitzero"` // of them, final ACKs: those clients believe that they are connected
+	SYNDrops     map[string]uint64 `json:"syn_drops,omitzero"`     // refused SYNs and final ACKs, by reason; absent where they are unknown
+	ACKDrops     map[string]uint64 `json:"ack_drops,omitzero"`     // of them, final ACKs: those clients believe that they are connected
+	DropReasons  map[string]uint64 `json:"drop_reasons,omitempty"` // of syn_drops, those for which the kernel has a name (enum skb_drop_reason), by it
 	Overflows    Opt[uint64]       `json:"overflows,omitzero"`
 	Drops        Opt[uint64]       `json:"drops,omitzero"`        // all refusals, each once
 	SkDrops      Opt[uint64]       `json:"sk_drops,omitzero"`     // the socket's own counter, which counts a dropped ACK twice

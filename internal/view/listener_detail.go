@@ -144,25 +144,6 @@ func minuteSection(d *Detail, l *model.Listener) {
 	d.fact("SYN queue", Span{seconds60(l, 60, func(q model.QueueSample) model.Opt[uint32] { return q.SYNQueue }), Normal})
 }
 
-func refusedLine(in Input, l *model.Listener) Line {
-	var parts []string
-	for _, reason := range sortedKeys(l.SYNDrops) {
-		parts = append(parts, Count(l.SYNDrops[reason])+" "+reasonText(reason))
-	}
-	out := listenerRefused(in, l)
-	if len(parts) > 0 {
-		out = append(out, Span{"  " + strings.Join(parts, ", "), Normal})
-	}
-	var acks uint64
-	for _, n := range l.ACKDrops {
-		acks += n
-	}
-	if acks > 0 {
-		out = append(out, Span{"; " + Count(acks) + " at the final ACK", Normal})
-	}
-	return out
-}
-
 func waitingSection(d *Detail, in Input, l *model.Listener) {
 	if len(l.Waiting) == 0 {
 		d.section("WAITING NOW")
@@ -201,6 +182,9 @@ func spaceSection(d *Detail, in Input, l *model.Listener) {
 	d.section("NETWORK NAMESPACE " + netns(n.NetNS) + ", all its listeners together")
 	d.fact("refused", Span{optCount(n.ListenDrops), Normal}, Span{"  of them accept queue full ", Dim}, Span{optCount(n.ListenOverflows), Normal},
 		Span{"  SYN queue full ", Dim}, Span{optCount(n.ReqQFullDrop), Normal})
+	if reasons := reasonsText(refusals(n.Unplaced, n.UnplacedReasons)); reasons != "" {
+		d.fact("not placed", Span{reasons, Warning}, Span{"  refused, it is not known at which listener", Dim})
+	}
 	d.fact("SYN cookies", Span{optCount(n.SyncookiesSent), Normal}, Span{" sent, ", Dim}, Span{optCount(n.SyncookiesRecv), Normal}, Span{" came back, ", Dim},
 		Span{optCount(n.SyncookiesFailed), Normal}, Span{" were wrong", Dim})
 	d.fact("settings", Span{"somaxconn ", Dim}, Span{optExact(n.SomaxConn), Normal}, Span{"  tcp_max_syn_backlog ", Dim}, Span{optExact(n.MaxSYNBacklog), Normal},

@@ -105,3 +105,24 @@ func TestWaitingNow(t *testing.T) {
 		t.Errorf("%s", strings.Join(all, "\n"))
 	}
 }
+
+// TestRefusedByName: what has no reason of its own goes by the kernel's name for it, at the listener and at its namespace.
+func TestRefusedByName(t *testing.T) {
+	s := viewtest.Empty()
+	s.Listeners = []model.Listener{{Conn: 1, Local: "[::]:80", NetNS: 7, State: model.StateListening, Drops: model.Some[uint64](0),
+		SYNDrops: map[string]uint64{"syn_queue_full": 4, "other": 21}, DropReasons: map[string]uint64{"NETFILTER_DROP": 18}}}
+	s.Namespaces = []model.Namespace{{NetNS: 7, Unplaced: map[string]uint64{"other": 4}, UnplacedReasons: map[string]uint64{"IP_RPFILTER": 4}}}
+	d, _ := view.Open(view.Input{Snap: s}, view.Key{Kind: view.ListenerRecord, ID: 1}, 160)
+	var all []string
+	for _, l := range d.Lines {
+		all = append(all, l.String())
+	}
+	for _, want := range []string{
+		"refused        25  18 NETFILTER_DROP, 3 other, 4 syn queue full",
+		"not placed     4 IP_RPFILTER  refused, it is not known at which listener",
+	} {
+		if !slices.Contains(all, want) {
+			t.Errorf("no line %q in\n%s", want, strings.Join(all, "\n"))
+		}
+	}
+}

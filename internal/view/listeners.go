@@ -37,7 +37,9 @@ var listenerSheet = sheet[*model.Listener]{
 			cmp: bySize(func(l *model.Listener) float64 { return optFloat(l.WaitNS.P99) })},
 		{Head: Head{Title: "REFUSED", Min: 7, Max: 7, Align: Right, Priority: 4, Explain: explainRefused}, cell: listenerRefused,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(Refused(l)) })},
-		{Head: Head{Title: "WHY", Min: 17, Max: 17, Priority: 8, Explain: explainRefused}, cell: func(_ Input, l *model.Listener) Cell { return Styled(mainReason(l.SYNDrops), Dim) }},
+		{Head: Head{Title: "WHY", Min: 17, Max: 17, Priority: 8, Explain: explainRefused}, cell: func(_ Input, l *model.Listener) Cell {
+			return Styled(mainReason(refusals(l.SYNDrops, l.DropReasons)), Dim)
+		}},
 		{Head: Head{Title: "ACCEPTORS", Min: 12, Max: 24, Priority: 6, Explain: explainAcceptors}, cell: listenerAcceptors,
 			cmp: bySize(func(l *model.Listener) float64 { return float64(l.AcceptorCount()) })},
 		{Head: Head{Title: "LAST MINUTE", Min: 16, Max: 60, Cut: CutStart, Priority: 7, Explain: explainMinute}, cell: func(_ Input, l *model.Listener) Cell { return Styled(minute(l, 60), Dim) }},
@@ -202,33 +204,6 @@ func depth(n, limit model.Opt[uint32], style Style) Line {
 	}
 	return Line{{optCount(n), style}, {"/" + optCount(limit), Dim}}
 }
-
-func listenerRefused(in Input, l *model.Listener) Cell {
-	n := Refused(l)
-	switch {
-	case n == 0 && !l.Overflows.Known && !l.Drops.Known: // nothing was seen, and not everything can be
-		return Styled(None, Dim)
-	case in.Hist.RefusedIn(l) > 0:
-		return Styled(Count(n)+"!", Bad)
-	case n > 0:
-		return Styled(Count(n), Warning)
-	}
-	return Styled("0", Dim)
-}
-
-// mainReason names the most frequent reason of refusals, "" if there is none.
-func mainReason(drops map[string]uint64) string {
-	most := ""
-	for _, reason := range sortedKeys(drops) {
-		if most == "" || drops[reason] > drops[most] {
-			most = reason
-		}
-	}
-	return reasonText(most)
-}
-
-// reasonText writes a reason for people.
-func reasonText(reason string) string { return strings.ReplaceAll(Clean(reason), "_", " ") }
 
 func listenerAcceptors(_ Input, l *model.Listener) Cell {
 	switch len(l.Acceptors) {

@@ -29,6 +29,10 @@ func Report(w io.Writer, s *model.Snapshot) error {
 	writeFindings(b, in)
 	fmt.Fprintln(b)
 	writePage(b, in, "listeners")
+	if rows := allRefused(in); len(rows) > 0 {
+		fmt.Fprintln(b)
+		writeTable(b, &Page{Title: "Refused", One: "with refusals", Many: "with refusals"}, refusedSheet.table(in, rows), s)
+	}
 	if rows := acceptors(s); len(rows) > 0 {
 		fmt.Fprintln(b)
 		writeTable(b, &Page{Title: "Acceptors", One: "acceptor", Many: "acceptors"}, acceptorSheet.table(in, rows), s)

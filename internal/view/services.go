@@ -245,7 +245,7 @@ func serviceRefused(in Input, s *service) Cell {
 func serviceReasons(_ Input, s *service) Cell {
 	total := make(map[string]uint64)
 	for _, l := range s.listeners {
-		for reason, n := range l.SYNDrops {
+		for reason, n := range refusals(l.SYNDrops, l.DropReasons) {
 			total[reason] += n
 		}
 	}

@@ -33,5 +33,5 @@ func findings() []model.Finding {
 func namespaces() []model.Namespace {
 	return []model.Namespace{{NetNS: 4026531840, ListenOverflows: model.Some[uint64](212), ListenDrops: model.Some[uint64](214), ReqQFullDrop: model.Some[uint64](0), SyncookiesSent: model.Some[uint64](81),
 		SyncookiesRecv: model.Some[uint64](80), SyncookiesFailed: model.Some[uint64](0), SomaxConn: model.Some[uint64](128), MaxSYNBacklog: model.Some[uint64](256), SYNCookies: model.Some[uint64](2),
-		AbortOnOverflow: model.Some[uint64](0), Unplaced: map[string]uint64{}}}
+		AbortOnOverflow: model.Some[uint64](0), Unplaced: map[string]uint64{"other": 11, "unknown": 3}, UnplacedReasons: map[string]uint64{"IP_RPFILTER": 4, "NETFILTER_DROP": 7}}}
 }

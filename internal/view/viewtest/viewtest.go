@@ -80,7 +80,7 @@ func listeners() []model.Listener {
 		Backlog: model.Some[uint32](128), BacklogAsked: model.Some[int32](1024), SYNQueue: model.Some[uint32](3), AcceptQueue: model.Some[uint32](129),
 		Established: 2_400, Accepted: 2_271, WaitNS: waits(2_271, 1200*ms, 1900*ms), HandshakeNS: waits(2_400, 24*us, 80*us), Overflows: model.Some[uint64](212),
 		SYNYoung: model.Some[uint32](1), SYNACKAgain: 9, CookiesSent: model.Some[uint64](0), CookiesOK: model.Some[uint64](0),
-		SYNDrops: map[string]uint64{"accept_queue_full": 212, "other": 2}, ACKDrops: map[string]uint64{"accept_queue_full": 3},
+		SYNDrops: map[string]uint64{"accept_queue_full": 212, "other": 2}, DropReasons: map[string]uint64{"NETFILTER_DROP": 2}, ACKDrops: map[string]uint64{"accept_queue_full": 3},
 		Acceptors: []model.Acceptor{{PID: 4711, TID: 4711, Comm: "api", Accepts: 1_800, Errors: map[string]uint64{"EMFILE": 12}, OpenFDs: model.Some[uint32](1024), FDLimit: model.Some[uint64](1024),
 			Between: model.Some(model.Times{WatchedNS: 90 * sec, RunningNS: 4 * sec, RunqueueNS: 500 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 85 * sec, "accept4": 500 * ms}}),
 			Pace:    model.Pace{Times: model.Times{WatchedNS: 80 * sec, RunningNS: 3 * sec, RunqueueNS: 400 * ms, BlockedNS: map[string]int64{"clock_nanosleep": 76_600 * ms}}, Gaps: 1_600}},
