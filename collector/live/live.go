@@ -40,6 +40,7 @@ type Config struct {
 	MarkSymbol string       // its symbol, import/path.Func
 	Share      int          // turns are told of 1 in 2^Share connections at most, 0 to 10; 0: of all that can be carried
 	RingBytes  int          // size of the ring buffer, a power of two; 0: 8 MiB
+	Reading    *Reading     // nil: what was read in order to open the session is forgotten then
 }
 
 // Info describes a session. Only its Sets change.

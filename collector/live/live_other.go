@@ -17,6 +17,9 @@ import (
 // Session is never made on this system.
 type Session struct{}
 
+// Reading is nothing.
+type Reading struct{}
+
 // Open says that there is no Linux kernel to watch.
 func Open(context.Context, Config) (*Session, error) {
 	return nil, &Unsupported{

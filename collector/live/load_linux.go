@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"beltrace/bpf"
 	"beltrace/collector/event"
 
 	"github.com/cilium/ebpf"
@@ -84,18 +85,48 @@ func netnsInode(path string) (uint32, error) {
 // loader makes programs that share one set of maps, a few at a time.
 type loader struct {
 	spec  *ebpf.CollectionSpec
+	keep  bool // the types are not ours alone
 	maps  map[string]*ebpf.Map
 	cache *btf.Cache
 	// variables are the switches in .bss, which may be set while the programs run.
 	variables map[string]*ebpf.Variable
 }
 
-// newLoader reads the kernel's types.
-func newLoader(spec *ebpf.CollectionSpec) (*loader, error) {
+// Reading is what is read in order to open a session: our programs, and the types of the kernel. It takes tens of megabytes,
+// and a third of the time: a program that opens many sessions, one after the other, gives them all the same one.
+type Reading struct {
+	spec  *ebpf.CollectionSpec
+	cache *btf.Cache
+}
+
+// programs returns the embedded programs, as nobody has changed them.
+func (r *Reading) programs() (spec *ebpf.CollectionSpec, cache *btf.Cache, err error) {
+	if r == nil {
+		spec, err = bpf.LoadKernel()
+		return spec, btf.NewCache(), err
+	}
+	if r.spec == nil {
+		if r.spec, err = bpf.LoadKernel(); err != nil {
+			return nil, nil, err
+		}
+		r.cache = btf.NewCache()
+	}
+	return r.spec.Copy(), r.cache, nil
+}
+
+// newLoader reads the programs and the kernel's types.
+func newLoader(c Config) (*loader, error) {
+	spec, cache, err := c.Reading.programs()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded programs: %w", err)
+	}
+	if err := configure(spec, c); err != nil {
+		return nil, err
+	}
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, noBPF(fmt.Errorf("lift the memory lock limit: %w", err))
 	}
-	l := &loader{spec: spec, cache: btf.NewCache()}
+	l := &loader{spec: spec, cache: cache, keep: c.Reading != nil}
 	if _, err := kernelTypes(l.cache); err != nil {
 		return nil, err
 	}
@@ -189,6 +220,9 @@ func loadError(err error) error {
 
 // release frees what is needed for loading only: the kernel's types take tens of megabytes.
 func (l *loader) release() {
+	if l.keep {
+		return
+	}
 	l.cache = nil
 	debug.FreeOSMemory()
 }

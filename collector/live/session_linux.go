@@ -108,17 +108,11 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 }
 
 func (s *Session) open(ctx context.Context, c Config) error {
-	spec, err := bpf.LoadKernel()
-	if err != nil {
-		return fmt.Errorf("read the embedded programs: %w", err)
-	}
-	if err := configure(spec, c); err != nil {
+	var err error
+	if s.loader, err = newLoader(c); err != nil {
 		return err
 	}
-	if s.loader, err = newLoader(spec); err != nil {
-		return err
-	}
-	if err := s.nameReasons(spec); err != nil {
+	if err := s.nameReasons(s.loader.spec); err != nil {
 		return err
 	}
 	if err := s.loader.makeMaps(); err != nil {

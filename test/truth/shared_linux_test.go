@@ -3,7 +3,6 @@
 package truth
 
 import (
-	"context"
 	"os"
 	"reflect"
 	"sync"
@@ -53,12 +52,9 @@ func (s *sharedSession) begin(t testing.TB, p *pair, c live.Config) *watch {
 
 func (s *sharedSession) open(t testing.TB, c live.Config) {
 	t.Helper()
-	s.config, c.Tier = c, forcedTier(t)
+	s.config = c
 	s.before = testkit.BPFOf(t, os.Getpid())
-	session, err := live.Open(context.Background(), c)
-	if err != nil {
-		t.Fatalf("open live session: %v", err)
-	}
+	session := openSession(t, c)
 	s.session, s.tier, s.done = session, session.Info().Tier, make(chan struct{})
 	go s.read(collector.Ordered(session), s.done)
 }

@@ -71,15 +71,25 @@ func forcedTier(t testing.TB) probes.Tier {
 	return tier
 }
 
-// openWatch opens a session and reads it until the test ends.
-func (p *pair) openWatch(t testing.TB, c live.Config) *watch {
+// reading is what all sessions read: in a guest it takes seconds.
+var reading live.Reading
+
+// openSession opens a session of the tier that is tested.
+func openSession(t testing.TB, c live.Config) *live.Session {
 	t.Helper()
-	shared.close(t)
-	c.Tier = forcedTier(t)
+	c.Tier, c.Reading = forcedTier(t), &reading
 	session, err := live.Open(context.Background(), c)
 	if err != nil {
 		t.Fatalf("open live session: %v", err)
 	}
+	return session
+}
+
+// openWatch opens a session and reads it until the test ends.
+func (p *pair) openWatch(t testing.TB, c live.Config) *watch {
+	t.Helper()
+	shared.close(t)
+	session := openSession(t, c)
 	w := p.newWatch(t)
 	w.session = session
 	w.hold(session.Info().Tier)
