@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	longWait = int64(5 * time.Millisecond) // a queue that is never empty is no trouble while each waits for less
-	slowWait = 26                          // power of two, ns: 67 ms, which nobody should wait for
+	longWait = float64(5 * time.Millisecond) // a queue that is never empty is no trouble while each waits for less
+	slowWait = 26                            // power of two, ns: 67 ms, which nobody should wait for
 )
 
 // slowAcceptor: somebody accepts, but connections wait long before it does.
@@ -24,12 +24,12 @@ var slowAcceptor = rule{
 	listener: func(l *listener) *evidence {
 		before := l.ago(window)
 		accepted := grown(l.now.accepted, before.accepted)
-		if l.State == model.StateClosed || accepted < 2 {
+		if l.State == model.StateClosed || !l.reaches(float64(accepted), 2) {
 			return nil
 		}
 		w := l.waited(before)
-		stuck := l.neverEmpty() && w.p50 >= longWait
-		if !stuck && (w.slow < 3 || w.slow*100 < w.count) {
+		stuck := l.neverEmpty() && l.reaches(float64(w.p50), longWait)
+		if !stuck && (!l.reaches(float64(w.slow), 3) || !l.reaches(float64(w.slow), float64(w.count)/100)) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, numbers: l.queueNumbers(), remedy: l.remedy(), weight: float64(w.p50)}
@@ -65,16 +65,16 @@ func (l *listener) rate(before, now uint64, ts int64) float64 {
 
 // neverEmpty reports whether the accept queue was found empty hardly ever in the last seconds.
 func (l *listener) neverEmpty() bool {
-	found, waiting := 0, 0
+	found, empty := 0, 0
 	for m := range l.recent(window) {
 		if m.depth.Known {
 			found++
-			if m.depth.V > 0 {
-				waiting++
+			if m.depth.V == 0 {
+				empty++
 			}
 		}
 	}
-	return found >= 5 && waiting*10 >= found*9
+	return found >= 5 && l.within(float64(empty), float64(found)/10)
 }
 
 // recent yields the marks that are not older than d, oldest first, and now.

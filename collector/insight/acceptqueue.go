@@ -136,7 +136,7 @@ func (l *listener) queueNumbers() map[string]float64 {
 
 const (
 	deaf    = 2 * time.Second // how long somebody must wait at a listener from which nobody ever accepted
-	dozing  = 4 * time.Second // … from which somebody did; shorter than keep: who accepts now and then must not make it come and go
+	dozing  = 4 * time.Second // … from which somebody did; its half is shorter than keep: who accepts now and then must not make it come and go
 	waiting = "An established connection waits in the accept queue until a thread calls accept() (inet_csk_accept). No timeout ends that: the client is connected, may have sent its request, and hears nothing. "
 )
 
@@ -160,7 +160,7 @@ var nobodyAccepts = rule{
 		if l.lastAccept > 0 {
 			limit = dozing
 		}
-		if idle < int64(limit) {
+		if !l.reaches(float64(idle), float64(limit)) {
 			return nil
 		}
 		return l.nobody(n, idle)
@@ -195,8 +195,8 @@ func (l *listener) nobody(n uint64, idle int64) *evidence {
 		s.add(". ", "%s", l.idleWho())
 	}
 	if l.peers > 0 {
-		s.add(". ", "%s the port (SO_REUSEPORT), and the kernel goes on giving this one its share", sharers(l.peers))
-		e.remedy = "Close this listener, or accept from it: with SO_REUSEPORT the kernel chooses by a hash of the addresses and does not ask who is alive."
+		s.add(". ", "%s the address: by SO_REUSEPORT, and the kernel goes on giving this one its share, or each is bound to a device of its own", sharers(l.peers))
+		e.remedy = "Close this listener, or accept from it: with SO_REUSEPORT the kernel chooses by a hash of the addresses and does not ask who is alive. Bound to a device (SO_BINDTODEVICE, a link-local address), each gets what comes by its own."
 	}
 	e.text = s.String()
 	return e

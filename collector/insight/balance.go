@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	sharedAtLeast = 20  // connections, before shares say anything
-	uneven        = 1.5 // times an even share
-	calmer        = 5   // times shorter a wait is at the calmest socket
-	busyShare     = 0.7 // of its time a process runs or wants to
-	idleShare     = 0.35
-	fullShare     = 0.9  // of its time a thread runs that one CPU is not enough for
+	sharedAtLeast = 20   // connections, before shares say anything
+	uneven        = 0.5  // more than an even share, by that part of one
+	calmer        = 5    // times shorter a wait is at the calmest socket
+	pausesShare   = 0.3  // of its time a busy process sleeps, at most
+	idleShare     = 0.35 // of its time another runs or wants to, at most
+	offShare      = 0.1  // of its time a thread does not run that one CPU is not enough for, at most
 	queuedLittle  = 0.05 // … while it does not wait for a CPU
 )
 
@@ -54,8 +54,8 @@ func (s shares) largest() float64 { return float64(s[0].count) / float64(max(s.t
 func (s shares) fair() float64 { return 1 / float64(len(s)) }
 
 // uneven reports whether the first has far more than its part of enough connections.
-func (s shares) uneven() bool {
-	return len(s) > 1 && s.total() >= sharedAtLeast && s.largest() >= uneven*s.fair()
+func (s shares) uneven(stands standing) bool {
+	return len(s) > 1 && stands.reaches(float64(s.total()), sharedAtLeast) && stands.reaches(s.largest()/s.fair()-1, uneven)
 }
 
 // fairness is Jain's index: 1 if all have the same, 1/n if one has all.
@@ -84,12 +84,12 @@ var unevenReuseport = rule{
 			counts[one.Conn] = grown(one.now.established, one.ago(span).established)
 		}
 		s := sharesOf(counts)
-		if !s.uneven() || s[0].name != l.Conn {
+		if !s.uneven(l.standing) || s[0].name != l.Conn {
 			return nil
 		}
 		mine := l.waited(l.ago(span))
 		calm, found := l.calmest()
-		if !found || !mine.measured || mine.p50 < longWait || mine.p50 < calmer*calm.p50 {
+		if !found || !mine.measured || !l.reaches(float64(mine.p50), longWait) || !l.reaches(float64(mine.p50), calmer*float64(calm.p50)) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: float64(mine.p50), numbers: s.numbers("sockets"),
@@ -131,7 +131,7 @@ var unevenWorkers = rule{
 			counts[uint64(pid)] = grown(n.accepts, before.takers[pid].accepts)
 		}
 		s := sharesOf(counts)
-		if !s.uneven() {
+		if !s.uneven(l.standing) {
 			return nil
 		}
 		busy, known := l.demand(uint32(s[0].name), before)
@@ -143,7 +143,7 @@ var unevenWorkers = rule{
 				known = false
 			}
 		}
-		if !known || busy < busyShare || most > idleShare {
+		if !known || busy < most || !l.within(1-busy, pausesShare) || !l.within(most, idleShare) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: busy, numbers: s.numbers("processes"), pid: model.Some(uint32(s[0].name)),
@@ -187,7 +187,7 @@ var oneCPUSaturated = rule{
 			return nil
 		}
 		ran, queued := float64(d.RunningNS)/float64(d.WatchedNS), float64(d.RunqueueNS)/float64(d.WatchedNS)
-		if ran < fullShare || queued > queuedLittle {
+		if !l.within(1-ran, offShare) || !l.within(queued, queuedLittle) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: ran, pid: model.Some(t.pid),

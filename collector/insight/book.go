@@ -37,18 +37,19 @@ type found struct {
 	then   string // the text once it no longer holds; "": the same
 }
 
-// hold returns how long its evidence must last before it is told. A listener's is complete in itself.
+// hold returns how long its evidence must last before it is told.
 func (f *found) hold() time.Duration {
 	if f.kind == spaceSubject {
 		return spaceHold
 	}
-	return 0
+	return rules[f.rule].hold
 }
 
 // entry is a finding that holds, or one whose evidence is there but not for long enough.
 type entry struct {
 	model.Finding
 	told  bool
+	turns int64  // since when its evidence is of another severity than is told; 0: it is not
 	then  string // the text once the evidence is gone
 	last  int64  // when the evidence was last there
 	worst model.Finding
@@ -90,6 +91,9 @@ func (b *book) update(now int64, all []found) bool {
 	return changed
 }
 
+// stands reports whether that is told now.
+func (b *book) stands(k key) standing { return standing(b.open[k].told) }
+
 // cameTrue reports whether what a finding foretells holds.
 func (b *book) cameTrue(k key) bool {
 	k.rule = place(rules[k.rule].foretells)
@@ -100,11 +104,18 @@ func (b *book) cameTrue(k key) bool {
 // take renews a finding, or begins one.
 func (b *book) take(now int64, f found) {
 	e, ok := b.open[f.key]
+	if e.told && f.Severity != e.Severity { // that is as good as another finding
+		if e.turns = cmp.Or(e.turns, now); now-e.turns < int64(f.hold()) {
+			e.last = now
+			b.open[f.key] = e
+			return
+		}
+	}
 	since := e.Since
 	if !ok {
 		since = cmp.Or(min(f.Since, now), now)
 	}
-	e.Finding, e.last, e.then = f.Finding, now, cmp.Or(f.then, f.Text)
+	e.Finding, e.last, e.turns, e.then = f.Finding, now, 0, cmp.Or(f.then, f.Text)
 	e.Since = since
 	if !ok || f.weight >= e.at {
 		e.worst, e.at = e.Finding, f.weight

@@ -190,3 +190,56 @@ func TestNothingIsForetoldOfThePast(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatStandsIsHeldByHalf: a finding is held by half of its limit, not begun by it; and what is below half ends it.
+func TestWhatStandsIsHeldByHalf(t *testing.T) {
+	for _, c := range []struct {
+		v, limit                       float64
+		begins, held, within, standing bool
+	}{
+		{10, 10, true, true, true, true},
+		{9, 10, false, true, true, true},
+		{5, 10, false, true, true, true},
+		{4.9, 10, false, false, true, true},
+		{20, 10, true, true, false, true},
+		{20.1, 10, true, true, false, false},
+	} {
+		if begins, held := standing(false).reaches(c.v, c.limit), standing(true).reaches(c.v, c.limit); begins != c.begins || held != c.held {
+			t.Errorf("%g reaches %g: begins %t, held %t", c.v, c.limit, begins, held)
+		}
+		if begins, held := standing(false).within(c.v, c.limit), standing(true).within(c.v, c.limit); begins != c.within || held != c.standing {
+			t.Errorf("%g is within %g: begins %t, held %t", c.v, c.limit, begins, held)
+		}
+	}
+}
+
+// TestChanceIsNotTold: where a rule has evidence hold, what is gone before is not told, and no severity that is.
+func TestChanceIsNotTold(t *testing.T) {
+	rule := place(acceptQueueFilling.id)
+	if hold := rules[rule].hold; hold != 2*Period {
+		t.Fatalf("it holds for %s", hold)
+	}
+	var b book
+	for i, c := range []struct{ is, told string }{
+		{"note", ""}, {"note", ""}, {"", ""}, // gone too soon
+		{"note", ""}, {"note", ""}, {"note", "note"},
+		{"warning", "note"}, {"warning", "note"}, {"note", "note"}, // so is this
+		{"warning", "note"}, {"warning", "note"}, {"warning", "warning"}, {"", "warning"},
+	} {
+		var all []found
+		if c.is != "" {
+			all = []found{{key: key{rule: rule, id: 1}, Finding: model.Finding{ID: acceptQueueFilling.id, Severity: c.is, Text: c.is}}}
+		}
+		b.update(int64(i+1)*int64(Period), all)
+		told := ""
+		for _, f := range b.list() {
+			told += f.Severity
+			if f.Text != f.Severity {
+				t.Errorf("at %d: a %s says %q", i, f.Severity, f.Text)
+			}
+		}
+		if told != c.told || bool(b.stands(key{rule: rule, id: 1})) != (told != "") {
+			t.Errorf("at %d: told %q, not %q", i, told, c.told)
+		}
+	}
+}

@@ -37,8 +37,8 @@ func heldSince(now, then model.Held) model.Held {
 }
 
 const (
-	slowReading = int64(500e6) // ns in the last seconds in which a receiver's window was full
-	nagledEach  = int64(20e6)  // ns that a write waits
+	slowReading = 500e6 // ns in the last seconds in which a receiver's window was full
+	nagledEach  = 20e6  // ns that a write waits
 	nagledTurns = 3
 )
 
@@ -50,7 +50,7 @@ var slowReader = rule{
 	listener: func(l *listener) *evidence {
 		var e *evidence
 		for _, h := range l.held() {
-			if h.WindowNS < slowReading || e != nil && e.weight >= float64(h.WindowNS) {
+			if !l.reaches(float64(h.WindowNS), slowReading) || e != nil && e.weight >= float64(h.WindowNS) {
 				continue
 			}
 			e = &evidence{severity: model.Warning, weight: float64(h.WindowNS), numbers: map[string]float64{"window_ns": float64(h.WindowNS)},
@@ -85,7 +85,7 @@ var nagleDelayedACK = rule{
 	listener: func(l *listener) *evidence {
 		var e *evidence
 		for _, h := range l.held() {
-			if h.Nagled < nagledTurns || h.NagleNS < nagledEach*int64(h.Nagled) || e != nil && e.weight >= float64(h.NagleNS) {
+			if !l.reaches(float64(h.Nagled), nagledTurns) || !l.reaches(float64(h.NagleNS), nagledEach*float64(h.Nagled)) || e != nil && e.weight >= float64(h.NagleNS) {
 				continue
 			}
 			each, what := h.NagleNS/int64(h.Nagled), "answer"
@@ -111,7 +111,7 @@ var retransmits = rule{
 	listener: func(l *listener) *evidence {
 		now, then := l.now.work, l.ago(span).work
 		n, turns := grown(now.Retransmits, then.Retransmits), grown(now.Out.Turns, then.Out.Turns)
-		if n < retransmitsAtLeast {
+		if !l.reaches(float64(n), retransmitsAtLeast) {
 			return nil
 		}
 		e := resent(now.Retransmits, n, "to clients")
@@ -127,7 +127,7 @@ var retransmits = rule{
 	apart: true,
 	space: func(n *space) *evidence {
 		recent := grown(n.now.resent, n.ago(span).resent)
-		if recent < retransmitsAtLeast {
+		if !n.reaches(float64(recent), retransmitsAtLeast) {
 			return nil
 		}
 		e := resent(n.now.resent, recent, "by clients on this host")
@@ -175,7 +175,7 @@ var tinyIO = rule{
 			now, then     model.Traffic
 		}{{"writes", "answer", now.Out, then.Out}, {"reads", "request", now.In, then.In}} {
 			calls, bytes, turns := grown(d.now.Calls, d.then.Calls), grown(d.now.Bytes, d.then.Bytes), grown(d.now.Turns, d.then.Turns)
-			if calls < tinyCalls || bytes > calls*tinyEach || calls < turns*tinyTurn {
+			if !l.reaches(float64(calls), tinyCalls) || !l.within(float64(bytes), float64(calls)*tinyEach) || !l.reaches(float64(calls), float64(turns)*tinyTurn) {
 				continue
 			}
 			turns = max(turns, 1)

@@ -4,6 +4,7 @@ package insight
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"beltrace/collector/model"
@@ -16,6 +17,7 @@ const ahead = 60.0
 var acceptQueueFilling = rule{
 	id:        "accept-queue-filling",
 	foretells: acceptQueueFull.id,
+	hold:      time.Second,
 	mechanism: "More connections come out of handshakes (inet_csk_complete_hashdance) than accept() takes away (inet_csk_accept), so the queue grows by the difference. " +
 		"Where it settles, its length is the arrivals per second times the wait of each (Little's law). With a backlog of N it holds N+1; then the kernel refuses.",
 	listener: func(l *listener) *evidence {
@@ -28,8 +30,8 @@ var acceptQueueFilling = rule{
 		left := float64(l.Backlog.V) + 1 - t.last
 		switch settles := t.settles(); {
 		case t.steady() && t.out > 0:
-			e.text = fmt.Sprintf("the accept queue stays at about %.0f, the backlog is %d: %s/s come and go, and each waits for about %s (Little's law)", t.mean(), l.Backlog.V, digits(t.out), dur(int64(t.mean()/t.out*1e9)))
-			e.numbers["settles_at"] = t.mean()
+			e.text = fmt.Sprintf("the accept queue stays at about %.0f, the backlog is %d: %s/s come and go, and each waits for about %s (Little's law)", t.mean, l.Backlog.V, digits(t.out), dur(int64(t.mean/t.out*1e9)))
+			e.numbers["settles_at"] = t.mean
 		case !t.grows():
 			return nil
 		case settles > 0 && settles <= float64(l.Backlog.V):
@@ -37,7 +39,7 @@ var acceptQueueFilling = rule{
 			e.text = fmt.Sprintf("the accept queue settles at about %.0f, the backlog is %d: it grows, %s", settles, l.Backlog.V, how)
 			e.then = fmt.Sprintf("the accept queue was to settle at about %.0f, the backlog is %d: it grew, %s", settles, l.Backlog.V, how)
 			e.numbers["settles_at"] = settles
-		case left*t.half/t.late <= ahead:
+		case l.within(left*t.half/t.late, ahead):
 			e.severity = model.Warning
 			in, arrive, leave := left*t.half/t.late, digits(t.in), digits(t.out)
 			e.text = fmt.Sprintf("the accept queue is full in %s at the present rates: %.0f wait, the backlog is %d; %s/s arrive, %s/s are accepted", dur(int64(in*1e9)), t.last, l.Backlog.V, arrive, leave)
@@ -52,8 +54,11 @@ var acceptQueueFilling = rule{
 
 // trend is how the accept queue's length changed in the last seconds.
 type trend struct {
+	standing
 	first, last float64
 	early, late float64 // by how much it changed in the first and in the second half
+	mean        float64
+	drift       float64 // by how much longer it was in the second half, on average
 	least, most float64
 	fell        float64 // by how much it was shorter at some time than it had been before, at most
 	half        float64 // s
@@ -64,7 +69,7 @@ type trend struct {
 // trend needs lengths over two seconds at least, and a queue that is not nearly empty.
 func (l *listener) trend() (t trend, ok bool) {
 	limit := float64(l.Backlog.V) + 1
-	if l.State == model.StateClosed || !l.Backlog.Known || float64(l.now.depth.V) < max(3, limit/20) {
+	if l.State == model.StateClosed || !l.Backlog.Known || !l.reaches(float64(l.now.depth.V), max(3, limit/20)) {
 		return t, false
 	}
 	var seen []*mark
@@ -88,11 +93,13 @@ func (l *listener) trend() (t trend, ok bool) {
 func (l *listener) trendOf(seen []*mark) trend {
 	first, middle := seen[0], seen[len(seen)/2]
 	t := trend{
-		first: float64(first.depth.V), last: float64(l.now.depth.V), limit: float64(l.Backlog.V) + 1, least: float64(first.depth.V),
+		standing: l.standing,
+		first:    float64(first.depth.V), last: float64(l.now.depth.V), limit: float64(l.Backlog.V) + 1, least: float64(first.depth.V),
 		early: float64(middle.depth.V) - float64(first.depth.V), late: float64(l.now.depth.V) - float64(middle.depth.V),
 		half: float64(l.now.ts-first.ts) / 2e9,
 		in:   l.rate(first.established, l.now.established, first.ts), out: l.rate(first.accepted, l.now.accepted, first.ts),
 	}
+	t.mean, t.drift = mean(seen), mean(seen[len(seen)/2:])-mean(seen[:len(seen)/2])
 	for _, m := range seen {
 		d := float64(m.depth.V)
 		t.least, t.most = min(t.least, d), max(t.most, d)
@@ -101,17 +108,24 @@ func (l *listener) trendOf(seen []*mark) trend {
 	return t
 }
 
-// grows reports whether it grew in both halves, by more than chance, and hardly became shorter in between.
-func (t *trend) grows() bool {
-	return t.early > 0 && t.late > 0 && t.early+t.late >= max(3, t.limit/50) && t.fell*2 <= t.early+t.late
+// mean returns how long the queue was on average.
+func mean(seen []*mark) (sum float64) {
+	for _, m := range seen {
+		sum += float64(m.depth.V) / float64(len(seen))
+	}
+	return sum
 }
 
-func (t *trend) mean() float64 { return (t.first + t.last) / 2 }
+// grows reports whether it grew in both halves, by more than chance, and hardly became shorter in between.
+func (t *trend) grows() bool {
+	return t.early > 0 && t.late > 0 && t.reaches(t.early+t.late, max(3, t.limit/50)) && t.within(t.fell, (t.early+t.late)/2)
+}
 
-// steady reports whether it hardly changed, at a length that is worth a word.
+// steady reports whether it hardly changed, at a length that is worth a word. In what stands it may swing further, but not go.
 func (t *trend) steady() bool {
-	small := max(1, t.mean()/10)
-	return t.mean() >= max(3, t.limit/4) && t.mean()-t.least <= small && t.most-t.mean() <= small
+	small := max(1, t.mean/10)
+	return t.reaches(t.mean, max(3, t.limit/4)) && t.within(t.mean-t.least, small) && t.within(t.most-t.mean, small) &&
+		math.Abs(t.drift) <= small
 }
 
 // settles returns where a growth that becomes slower at the present pace comes to rest; 0: it does not.

@@ -28,7 +28,7 @@ var thunderingHerd = rule{
 		h := l.herd(before)
 		vain := h.empty + h.spurious
 		each := float64(vain) / float64(max(h.accepts, 1))
-		if h.accepts < herdAtLeast || h.threads < 2 || each < herdEach {
+		if !l.reaches(float64(h.accepts), herdAtLeast) || h.threads < 2 || !l.reaches(each, herdEach) {
 			return nil
 		}
 		rate := l.rate(0, vain, before.ts)

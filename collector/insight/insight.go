@@ -4,8 +4,8 @@
 //
 // Its rules are small functions in one table: evidence in, finding out. They are deterministic, and all their times are
 // event times: a recording gives the same findings each time it is read. An Engine looks at the model at a fixed
-// cadence, remembers the last seconds of the counters, and keeps a finding for a while after its evidence is gone, so
-// that nothing flaps.
+// cadence, remembers the last seconds of the counters, holds a finding by less evidence than it takes to begin one, and
+// keeps it for a while after that is gone, so that nothing flaps.
 package insight
 
 import (
@@ -40,7 +40,7 @@ type Engine struct {
 // names of those that wait but the oldest, and the percentiles of distributions are not looked at.
 func (g *Engine) Tick(s *model.Snapshot) {
 	all := g.past.look(s, g.Watch)
-	found := apply(all)
+	found := apply(all, g.book.stands)
 	if g.book.update(s.TS, found) {
 		g.list = g.book.list()
 	}
@@ -54,6 +54,6 @@ func (g *Engine) Findings() []model.Finding { return g.list }
 // nothing.
 func (g *Engine) At(s *model.Snapshot) []model.Finding {
 	b := g.book.clone()
-	b.update(s.TS, apply(g.past.look(s, g.Watch)))
+	b.update(s.TS, apply(g.past.look(s, g.Watch), b.stands))
 	return b.list()
 }

@@ -28,7 +28,7 @@ var noKeepAlive = rule{
 		for _, c := range l.now.work.Clients {
 			old := then[c.Addr]
 			c.Closed, c.Single, c.ByUs = grown(c.Closed, old.Closed), grown(c.Single, old.Single), grown(c.ByUs, old.ByUs)
-			if c.Single < shortAtLeast || 10*c.Single < 9*c.Closed {
+			if !l.reaches(float64(c.Single), shortAtLeast) || !l.within(float64(grown(c.Closed, c.Single)), float64(c.Closed)/10) {
 				continue
 			}
 			others++

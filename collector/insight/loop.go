@@ -13,6 +13,7 @@ import (
 // loop is an event loop now, and in the last seconds.
 type loop struct {
 	*model.Loop
+	standing
 	now    loopMark
 	marks  []loopMark
 	shared bool // other threads wait on the same epoll instance: one that sleeps does not stop it
@@ -103,7 +104,7 @@ const (
 	stalledFor  = int64(10e6) // ns
 	stackShown  = 3           // functions of a stack
 	emptyPerSec = 100.0
-	emptyShare  = 0.8
+	wakesShare  = 0.2 // of waits that end with something, at most
 	pollsPerSec = 1000.0
 	pollsShare  = 0.5
 )
@@ -188,7 +189,7 @@ var emptyPolling = rule{
 		waits, polls := grown(l.now.waits, before.waits), grown(l.now.polls, before.polls)
 		empty := grown(l.now.empty, before.empty) - min(polls, grown(l.now.empty, before.empty))
 		perSec := l.perSecond(empty, before)
-		if perSec < emptyPerSec || float64(empty) < emptyShare*float64(waits) {
+		if !l.reaches(perSec, emptyPerSec) || !l.within(float64(waits-min(empty, waits)), wakesShare*float64(waits)) {
 			return nil
 		}
 		return &evidence{severity: model.Note, weight: perSec, numbers: map[string]float64{"empty_per_s": perSec, "empty": float64(empty), "waits": float64(waits)},
@@ -207,7 +208,7 @@ var busyPolling = rule{
 		waits, polls := grown(l.now.waits, before.waits), grown(l.now.polls, before.polls)
 		perSec := l.perSecond(polls, before)
 		busy := float64(l.now.busy-min(before.busy, l.now.busy)) / float64(max(l.now.ts-before.ts, 1))
-		if perSec < pollsPerSec || float64(polls) < pollsShare*float64(waits) {
+		if !l.reaches(perSec, pollsPerSec) || !l.reaches(float64(polls), pollsShare*float64(waits)) {
 			return nil
 		}
 		return &evidence{severity: model.Warning, weight: perSec, numbers: map[string]float64{"polls_per_s": perSec, "polls": float64(polls), "waits": float64(waits), "busy_share": busy},

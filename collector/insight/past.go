@@ -35,6 +35,7 @@ type moment struct {
 // listener is a listener now, and in the last seconds.
 type listener struct {
 	*model.Listener
+	standing
 	now   mark
 	marks []mark // earlier ones, oldest first
 	space *space

@@ -14,6 +14,7 @@ import (
 // ring is an io_uring now, and in the last seconds.
 type ring struct {
 	*model.Ring
+	standing
 	now   ringMark
 	marks []ringMark
 }
@@ -65,11 +66,13 @@ func (r *ring) ago(d time.Duration) ringMark {
 }
 
 // applyRing returns what a rule finds in rings.
-func applyRing(i int, rings []*ring) (out []found) {
+func applyRing(i int, rings []*ring, stands func(key) standing) (out []found) {
 	for _, r := range rings {
+		k := key{i, ringSubject, r.id()}
+		r.standing = stands(k)
 		if e := rules[i].ring(r); e != nil {
 			e.pid = model.Some(r.PID)
-			out = append(out, found{key{i, ringSubject, r.id()}, finding(&rules[i], e, r.subject(), nil), e.weight, e.then})
+			out = append(out, found{k, finding(&rules[i], e, r.subject(), nil), e.weight, e.then})
 		}
 	}
 	return out
@@ -100,7 +103,7 @@ var ioWQPunt = rule{
 		}
 		perSec := float64(iowq) * 1e9 / float64(max(r.now.ts-before.ts, int64(time.Second)))
 		share := float64(iowq) / float64(max(all, 1))
-		if perSec < puntsPerSec || share < puntsShare {
+		if !r.reaches(perSec, puntsPerSec) || !r.reaches(share, puntsShare) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: perSec, remedy: puntRemedy(worst),

@@ -22,6 +22,8 @@ type rule struct {
 	tells     func(*model.Listener) bool
 	foretells string // the rule's id whose finding this one is a forecast of: it ends when that begins
 	apart     bool   // that of the namespace is about something else: it holds whatever its listeners give
+	// hold is how long evidence must last before it is told, where it rests on what changes by chance. 0: it is complete in itself.
+	hold time.Duration
 	// loop says what is wrong with an event loop. A rule has it, or the first two, or the next.
 	loop func(l *loop) *evidence
 	// ring says what is wrong with an io_uring.
@@ -34,6 +36,26 @@ const keep = 5 * time.Second
 // spaceHold is how long evidence about a whole namespace must last: that about its listeners may come a little later,
 // and explains it.
 const spaceHold = 2 * time.Second
+
+// standing says of what a rule looks at whether its finding stands already. It takes half as much to hold a finding as to begin
+// one: evidence that comes near a limit again and again is one finding. A limit near a whole is one of what is missing of it.
+type standing bool
+
+// reaches reports whether v is not below a limit.
+func (s standing) reaches(v, limit float64) bool {
+	if s {
+		limit /= 2
+	}
+	return v >= limit
+}
+
+// within reports whether v is not above a limit.
+func (s standing) within(v, limit float64) bool {
+	if s {
+		limit *= 2
+	}
+	return v <= limit
+}
 
 // evidence is why a rule applies to something now.
 type evidence struct {
@@ -78,24 +100,26 @@ var rules = []rule{
 	ioWQPunt,
 }
 
-// apply returns what all rules find.
-func apply(m *moment) []found {
+// apply returns what all rules find, where those findings stand already.
+func apply(m *moment, stands func(key) standing) []found {
 	var out []found
 	names := subjects(m.listeners)
 	for i := range rules {
 		r := &rules[i]
 		if r.loop != nil {
-			out = append(out, applyLoop(i, m.loops)...)
+			out = append(out, applyLoop(i, m.loops, stands)...)
 			continue
 		}
 		if r.ring != nil {
-			out = append(out, applyRing(i, m.rings)...)
+			out = append(out, applyRing(i, m.rings, stands)...)
 			continue
 		}
 		told := map[uint32]bool{} // namespaces in which a listener explains it
 		for _, l := range m.listeners {
+			k := key{i, listenerSubject, l.Conn}
+			l.standing = stands(k)
 			if e := r.listener(l); e != nil {
-				out = append(out, found{key{i, listenerSubject, l.Conn}, finding(r, e, names[l.Conn], l), e.weight, e.then})
+				out = append(out, found{k, finding(r, e, names[l.Conn], l), e.weight, e.then})
 				told[l.NetNS] = true
 			}
 		}
@@ -103,8 +127,10 @@ func apply(m *moment) []found {
 			if r.space == nil || !r.apart && (told[n.NetNS] || r.ofOthers(n, m.listeners)) {
 				continue
 			}
+			k := key{i, spaceSubject, uint64(n.NetNS)}
+			n.standing = stands(k)
 			if e := r.space(n); e != nil {
-				out = append(out, found{key{i, spaceSubject, uint64(n.NetNS)}, finding(r, e, n.subject(), nil), e.weight, e.then})
+				out = append(out, found{k, finding(r, e, n.subject(), nil), e.weight, e.then})
 			}
 		}
 	}
@@ -126,11 +152,13 @@ func (r *rule) ofOthers(n *space, listeners []*listener) bool {
 func tellsDrops(l *model.Listener) bool { return l.Drops.Known || l.Overflows.Known }
 
 // applyLoop returns what a rule finds in event loops.
-func applyLoop(i int, loops []*loop) (out []found) {
+func applyLoop(i int, loops []*loop, stands func(key) standing) (out []found) {
 	for _, l := range loops {
+		k := key{i, loopSubject, l.id()}
+		l.standing = stands(k)
 		if e := rules[i].loop(l); e != nil {
 			e.pid = model.Some(l.PID)
-			out = append(out, found{key{i, loopSubject, l.id()}, finding(&rules[i], e, l.subject(), nil), e.weight, e.then})
+			out = append(out, found{k, finding(&rules[i], e, l.subject(), nil), e.weight, e.then})
 		}
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 // space is a network namespace now, and in the last seconds.
 type space struct {
 	*model.Namespace
+	standing
 	watch Watch // how much of it is watched
 	now   spaceMark
 	marks []spaceMark

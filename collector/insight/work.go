@@ -49,10 +49,10 @@ func (s *share) of(ns int64) float64 { return float64(ns) / float64(max(s.servin
 
 const (
 	blockedShare   = 0.5            // of the time of requests
-	blockedEach    = int64(10e6)    // ns
+	blockedEach    = 10e6           // ns
 	blockedAtLeast = 5              // requests
 	queuedShare    = 0.25           // of the time of requests
-	queuedEach     = int64(1e6)     // ns
+	queuedEach     = 1e6            // ns
 	queuedAtLeast  = 20             // requests
 	blockedIn      = "app.blocked:" // + what
 )
@@ -64,7 +64,7 @@ var blockedHandler = rule{
 		"Meanwhile it needs no CPU, and a faster one would not help; but its request waits, and with a bounded number of threads so do others.",
 	listener: func(l *listener) *evidence {
 		s := l.served()
-		if s.exchanges < blockedAtLeast {
+		if !l.reaches(float64(s.exchanges), blockedAtLeast) {
 			return nil
 		}
 		on, most := "", int64(0)
@@ -73,7 +73,7 @@ var blockedHandler = rule{
 				on, most = what, s.phases[phase]
 			}
 		}
-		if s.of(most) < blockedShare || s.each(most) < blockedEach {
+		if !l.reaches(s.of(most), blockedShare) || !l.reaches(float64(s.each(most)), blockedEach) {
 			return nil
 		}
 		words, remedy := waitingFor(on)
@@ -124,7 +124,7 @@ var runQueueWait = rule{
 	listener: func(l *listener) *evidence {
 		s := l.served()
 		queued := s.phases["runqueue"] + s.phases["app.runqueue"]
-		if s.exchanges < queuedAtLeast || s.of(queued) < queuedShare || s.each(queued) < queuedEach {
+		if !l.reaches(float64(s.exchanges), queuedAtLeast) || !l.reaches(s.of(queued), queuedShare) || !l.reaches(float64(s.each(queued)), queuedEach) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: float64(queued),
@@ -185,7 +185,7 @@ var cpuThrottled = rule{
 		then := l.ago(window)
 		ns := l.now.demand.V.ThrottledNS - then.demand.V.ThrottledNS
 		took := l.now.ts - then.ts
-		if !l.now.demand.Known || ns <= 0 || took <= 0 || float64(ns) < throttledAtLeast*float64(took) {
+		if !l.now.demand.Known || ns <= 0 || took <= 0 || !l.reaches(float64(ns), throttledAtLeast*float64(took)) {
 			return nil
 		}
 		e := &evidence{severity: model.Warning, weight: float64(ns), numbers: map[string]float64{"throttled_ns": float64(ns)},
