@@ -157,7 +157,7 @@ var fdLimit = rule{
 			}
 		}
 		for _, a := range l.Acceptors {
-			if a.FDLimit.Known && a.OpenFDs.V >= open.V {
+			if a.OpenFDs.Known && a.OpenFDs.V >= open.V {
 				open, limit, e.pid = a.OpenFDs, a.FDLimit, model.Some(a.PID)
 			}
 		}
@@ -169,9 +169,12 @@ var fdLimit = rule{
 		}
 		var s sentence
 		s.add("", "accept failed %s in the last 10 s: %s", timesIn(recent), strings.Join(names, " and "))
+		if open.Known {
+			s.add(", ", "%s", descriptors(uint64(open.V), limit))
+			e.numbers["open_fds"] = float64(open.V)
+		}
 		if limit.Known {
-			s.add(", ", "%s", descriptors(uint64(open.V), limit.V))
-			e.numbers["open_fds"], e.numbers["fd_limit"] = float64(open.V), float64(limit.V)
+			e.numbers["fd_limit"] = float64(limit.V)
 		}
 		if l.AcceptQueue.V > 0 {
 			s.add(". ", "%s meanwhile", waits(uint64(l.AcceptQueue.V)))
@@ -190,15 +193,18 @@ func (l *listener) failed(errno string) (n uint64) {
 }
 
 // descriptors says how many there are. A limit bounds the numbers of new ones: what was open before it was set stays.
-func descriptors(open, limit uint64) string {
-	if open > limit {
-		before := "1 was"
-		if open > limit+1 {
-			before = fmt.Sprintf("%d were", open-limit)
-		}
-		return fmt.Sprintf("%d file descriptors are open and the limit is %d: %s open before it was set", open, limit, before)
+func descriptors(open uint64, limit model.Opt[uint64]) string {
+	if !limit.Known {
+		return fmt.Sprintf("%d file descriptors are open", open)
 	}
-	return fmt.Sprintf("%d of %d file descriptors are open", open, limit)
+	if open > limit.V {
+		before := "1 was"
+		if open > limit.V+1 {
+			before = fmt.Sprintf("%d were", open-limit.V)
+		}
+		return fmt.Sprintf("%d file descriptors are open and the limit is %d: %s open before it was set", open, limit.V, before)
+	}
+	return fmt.Sprintf("%d of %d file descriptors are open", open, limit.V)
 }
 
 func timesIn(n uint64) string {

@@ -62,8 +62,11 @@ func errorsText(a *model.Acceptor) string {
 	for _, errno := range sortedKeys(a.Errors) {
 		parts = append(parts, Count(a.Errors[errno])+" "+Clean(errno))
 	}
-	if a.OpenFDs.Known && a.FDLimit.Known {
+	switch {
+	case a.OpenFDs.Known && a.FDLimit.Known:
 		parts = append(parts, fmt.Sprintf("%d of %d descriptors open", a.OpenFDs.V, a.FDLimit.V))
+	case a.OpenFDs.Known:
+		parts = append(parts, fmt.Sprintf("%d descriptors open", a.OpenFDs.V))
 	}
 	return strings.Join(parts, ", ")
 }
