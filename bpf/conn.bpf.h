@@ -74,6 +74,15 @@ static __always_inline bool taken(struct sock *sk, struct sock_info *info)
 	return READ_NOW(info->accepted) || (sk->sk_socket && sk->sk_socket->sk == sk);
 }
 
+/*
+ * Whether a server's first round trip, from SYN-ACK to ACK, is all of its handshake. Of a SYN-ACK that was sent again it is that
+ * of the last one; where functions stamp SYNs, one without a stamp came by SYN cookie, and its SYN is forgotten.
+ */
+static __always_inline bool measures_handshake(struct tcp_sock *tcp, const struct sock_info *info)
+{
+	return info->role == ROLE_SERVER && !info->by_function && !tcp->total_retrans;
+}
+
 static __always_inline void established(struct sock *sk, struct sock_info *info, int old, bool modern)
 {
 	const struct sock_info *owner;
@@ -120,8 +129,8 @@ static __always_inline void established(struct sock *sk, struct sock_info *info,
 	if (info->start) {
 		e->handshake_ns = info->place.at.established - info->start;
 		e->e.has |= HAS_HANDSHAKE;
-	} else if (e->rtt_us && !info->by_function) {	   /* else it came by SYN cookie: the SYN is forgotten */
-		e->handshake_ns = (__u64)e->rtt_us * 1000; /* SYN-ACK to ACK */
+	} else if (e->rtt_us && measures_handshake((struct tcp_sock *)sk, info)) {
+		e->handshake_ns = (__u64)e->rtt_us * 1000;
 		e->e.has |= HAS_HANDSHAKE;
 	}
 	event_send(e);

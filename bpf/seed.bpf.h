@@ -54,15 +54,18 @@ static __always_inline bool is_child(struct sock *sk)
 	return BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
+/* One that is established, or whose client is in connect(). */
 static __always_inline int seed_connection(struct seq_file *seq, struct sock *sk, struct sock_info *info, int state)
 {
 	struct established_event e = {};
 
 	info->accepted = !is_queued(sk, state);
-	if (!info->accepted || is_child(sk))
+	if (state == TCP_SYN_SENT)
+		info->role = ROLE_CLIENT;
+	else if (!info->accepted || is_child(sk))
 		info->role = ROLE_SERVER;
 	info->connect_done = 1;
-	e.e.kind = EVENT_ESTABLISHED;
+	e.e.kind = state == TCP_SYN_SENT ? EVENT_CONNECT : EVENT_ESTABLISHED;
 	e.e.ts = bpf_ktime_get_ns();
 	e.e.cpu = bpf_get_smp_processor_id();
 	e.e.conn = info->id;
@@ -89,11 +92,11 @@ static __always_inline int seed(struct bpf_iter__tcp *ctx, bool modern)
 	if (!sk)
 		return 0;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (state == TCP_CLOSE || state == TCP_SYN_SENT || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (state == TCP_CLOSE || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	if (info_of(sk) || !place_wanted(sk, local_port(sk), remote_port(sk)))
 		return 0;
-	info = info_new(sk, 0);
+	info = info_new(sk, state);
 	if (!info)
 		return 0;
 	info->id = id_of(sk, modern);

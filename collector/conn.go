@@ -63,21 +63,24 @@ type texts struct {
 
 func (c *Collector) connect(e *event.Event) {
 	x := c.connOf(e)
-	if x == nil {
-		c.total.Connects++
-		return
-	}
-	if x.state == model.StateClosed && x.saw.connect {
+	if x != nil && x.state == model.StateClosed && x.saw.connect {
 		forgetOldPort(x, e)
 		c.again(x, e.TS)
 	}
+	first := x == nil || !x.saw.connect
+	if first && !e.PreExisting {
+		c.total.Connects++
+	}
+	if x == nil {
+		return
+	}
 	c.learn(x, e)
-	if x.saw.connect {
+	if !first {
 		fill(e, x)
 		return
 	}
-	c.total.Connects++
 	x.saw.connect = true
+	x.saw.preExisting = e.PreExisting
 	x.asked = e.TS
 	x.opened = min(x.opened, e.TS)
 	x.setRole(event.RoleClient)
@@ -105,7 +108,7 @@ func (c *Collector) established(e *event.Event) {
 		return
 	}
 	x.saw.established = true
-	x.saw.preExisting = e.PreExisting
+	x.saw.preExisting = x.saw.preExisting || e.PreExisting
 	x.complete = e.TS
 	x.setRole(c.roleOf(x, e))
 	if y := c.conns[x.peer]; y != nil {

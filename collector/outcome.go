@@ -191,7 +191,7 @@ func (c *Collector) arrival(x *conn, a *ask, end int64) *partition {
 	}
 	start := syn
 	var connect int64
-	if y := c.conns[x.peer]; x.peer != 0 && y != nil && y.saw.connect && y.asked < syn {
+	if y := c.conns[x.peer]; x.peer != 0 && y != nil && y.saw.connect && !y.saw.preExisting && y.asked < syn {
 		start, connect = y.asked, y.asked
 	}
 	p := newPartition(start, end)

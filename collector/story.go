@@ -63,6 +63,8 @@ func (x *conn) tell(e *event.Event, budget int) {
 // numbers are the fields of a kind that a note keeps beside what the connection holds.
 func numbers(k event.Kind) []event.Field {
 	switch k {
+	case event.Connect:
+		return connectNumbers[:]
 	case event.Established:
 		return establishedNumbers[:]
 	case event.Accept:
@@ -74,6 +76,7 @@ func numbers(k event.Kind) []event.Field {
 }
 
 var (
+	connectNumbers     = [...]event.Field{event.FieldPreExisting}
 	establishedNumbers = [...]event.Field{event.FieldHandshakeNS, event.FieldRTTNS, event.FieldPreExisting}
 	acceptNumbers      = [...]event.Field{event.FieldWaitNS, event.FieldFD, event.FieldAcceptQueue, event.FieldBacklog}
 	closeNumbers       = [...]event.Field{event.FieldDurationNS, event.FieldErrno, event.FieldBytesIn, event.FieldBytesOut}

@@ -28,7 +28,7 @@ func text(e *event.Event) string {
 	b := make(words, 0, 128)
 	switch e.Kind {
 	case event.Connect:
-		b.ends(e)
+		b.bothEnds(e)
 	case event.Established:
 		b.establishedText(e)
 	case event.Accept:
@@ -113,11 +113,16 @@ func (b *words) ends(e *event.Event) {
 	}
 }
 
-func (b *words) establishedText(e *event.Event) {
+// bothEnds names the ends of a connection that begins, or that was there.
+func (b *words) bothEnds(e *event.Event) {
 	b.ends(e)
 	if e.PreExisting {
 		b.say("older than the watch")
 	}
+}
+
+func (b *words) establishedText(e *event.Event) {
+	b.bothEnds(e)
 	if e.Known(event.FieldHandshakeNS) {
 		b.say("handshake " + span(e.HandshakeNS))
 	} else if e.Known(event.FieldRTTNS) {

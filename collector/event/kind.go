@@ -11,7 +11,8 @@ type Kind uint8
 const (
 	// None is the zero Kind; no source yields it.
 	None Kind = iota
-	// Connect: a client called connect. A non-blocking connect is written at the call, not at its result.
+	// Connect: a client called connect, or (PreExisting) had called it before the tool started and has no answer yet.
+	// A non-blocking connect is written at the call, not at its result.
 	// The local port is chosen inside the call: where only the state change is seen, Local is absent.
 	Connect
 	// SYN: a SYN reached a listener and entered its SYN queue (a retransmitted SYN of the same request is not written again).
@@ -110,7 +111,7 @@ type kindInfo struct {
 
 var kindTable = [kinds]kindInfo{
 	None:          {name: "none"},
-	Connect:       {"connect", "a client calls connect", nil},
+	Connect:       {"connect", "a client calls connect", []Field{FieldPreExisting}},
 	SYN:           {"syn", "a SYN reaches a listener", []Field{FieldListener, FieldListenerConn, FieldSYNQueue, FieldAcceptQueue, FieldBacklog, FieldCount, FieldCookie}},
 	Established:   {"established", "handshake complete, in the kernel", []Field{FieldHandshakeNS, FieldRTTNS, FieldListener, FieldListenerConn, FieldPreExisting, FieldQueued}},
 	Accept:        {"accept", "the application took the connection out of the accept queue", []Field{FieldListener, FieldListenerConn, FieldFD, FieldWaitNS, FieldAcceptQueue, FieldBacklog, FieldReason}},

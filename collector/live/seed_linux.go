@@ -165,7 +165,7 @@ func (s *Session) watches(e *event.Event, c *Config) bool {
 
 // recordSize is the size of the wire struct that an iterator writes for a kind.
 func recordSize(k event.Kind) int {
-	if k == event.Established {
+	if k == event.Established || k == event.Connect {
 		return int(unsafe.Sizeof(bpf.KernelEstablishedEvent{}))
 	}
 	return int(unsafe.Sizeof(bpf.KernelQueueEvent{}))

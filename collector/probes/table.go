@@ -127,7 +127,7 @@ func lineageProbe() Probe {
 				How: TPBTF, At: "inet_sock_set_state, where a child is still its listener's copy", Serves: Tracepoint, Needs: Tracepoint,
 				Fidelity: model.Exact, Switch: "use_lineage",
 				Facts: map[string]model.Fidelity{FactWait: model.Derived, FactHandshake: model.Derived},
-				Note:  "the wait begins when the child is made, about 1 µs before it is queued; the handshake is the SYN-ACK's round trip",
+				Note:  "the wait begins when the child is made, about 1 µs before it is queued; the handshake is the SYN-ACK's round trip, and not known where that was sent again",
 			},
 			{
 				How: TPBTF, At: "inet_sock_set_state", Serves: Tracepoint, Needs: Tracepoint, Fidelity: model.Derived,
@@ -248,7 +248,7 @@ func childrenProbe() Probe {
 
 func seedProbe() Probe {
 	return Probe{
-		Name: Seed, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Listen, event.Established},
+		Name: Seed, Set: Lifecycle, Required: true, Yields: []event.Kind{event.Listen, event.Connect, event.Established},
 		Why: "listeners and connections that were there before, in every network namespace",
 		Hooks: []Hook{
 			{How: Iter, At: "tcp, task_file", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"seed_tcp", "find_spaces"}},

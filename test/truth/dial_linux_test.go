@@ -22,7 +22,10 @@ const (
 	fastConnect = "tfo"       // TCP_FASTOPEN_CONNECT: the SYN leaves with the first write
 	fastSend    = "tfo-send"  // sendto with MSG_FASTOPEN instead of connect
 	oneSYNRetry = "one-retry" // TCP_SYNCNT 1: times out after three seconds
+	deafAtFirst = "deaf"      // for deafTime nothing comes in: the SYN-ACK must be sent again
 )
+
+const deafTime = 300 * time.Millisecond
 
 type dialArgs struct {
 	Addr  netip.AddrPort
@@ -98,6 +101,8 @@ func (s *socket) connect(a dialArgs) error {
 		}
 	case nonBlocking:
 		err = connectAndPoll(fd, sa)
+	case deafAtFirst:
+		err = connectDeaf(fd, sa)
 	default:
 		err = unix.Connect(fd, sa)
 	}
@@ -143,6 +148,18 @@ func bindShared(fd int, addr netip.AddrPort) error {
 	}
 	_, sa := toSockaddr(addr)
 	return unix.Bind(fd, sa)
+}
+
+// connectDeaf connects a socket that drops all that comes in during deafTime.
+func connectDeaf(fd int, sa unix.Sockaddr) error {
+	none := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &none}); err != nil {
+		return fmt.Errorf("SO_ATTACH_FILTER: %w", err)
+	}
+	hears := make(chan error)
+	time.AfterFunc(deafTime, func() { hears <- unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
+	err := unix.Connect(fd, sa)
+	return errors.Join(err, <-hears)
 }
 
 // connectAndPoll connects without blocking in connect; the socket is blocking again afterwards.

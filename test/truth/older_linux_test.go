@@ -3,9 +3,11 @@
 package truth
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,6 +165,74 @@ func TestOlderPeer(t *testing.T) {
 	if server.Role != event.RoleServer || !server.Listener.Known {
 		t.Errorf("the server is %q, of a listener: %v", server.Role, server.Listener)
 	}
+}
+
+// TestOlderConnecting: clients that were in connect() before the watch, at queues that are full. When connect was called, and so
+// how long it took, is not known; how it ends is.
+func TestOlderConnecting(t *testing.T) {
+	p := newPair(t)
+	begun := func() (socket, pending[[]socket]) {
+		l := do[socket](p.server, "listen", listenArgs{Addr: loopback4})
+		do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1, Talk: talk{End: endKeep}})
+		return l, begin[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1})
+	}
+	drains, patient := begun()
+	ends, refused := begun()
+	if !testkit.Until(settleTime, func() bool { return connecting(t, p.client.PID) == 2 }) {
+		t.Fatalf("%d clients are in SYN_SENT, want 2", connecting(t, p.client.PID))
+	}
+	w := p.openWatch(t, live.Config{})
+	reasons := map[uint64]string{
+		w.olderConnect(p.client.PID, drains.Local): event.ReasonFIN,
+		w.olderConnect(p.client.PID, ends.Local):   event.ReasonRefused,
+	}
+	do[[]socket](p.server, "serve", serveArgs{Listener: drains, N: 2})
+	do[[]socket](p.server, "finish", finishArgs{Sockets: []socket{ends}})
+	success, failure := patient.result()[0], refused.result()[0]
+	if success.Errno != 0 || failure.Errno != int32(unix.ECONNREFUSED) {
+		t.Fatalf("connect said %d and %d", success.Errno, failure.Errno)
+	}
+	established := w.establishedOf(success)
+	established.absent(event.FieldPreExisting)
+	established.absent(event.FieldHandshakeNS)
+	is(established, event.FieldRole, established.e.Role, event.RoleClient)
+	w.report(established)
+	for conn, reason := range reasons {
+		e := w.until("the close of a client", func(e *event.Event) bool { return e.Kind == event.Close && e.Conn == conn })
+		c := &checker{e: &e}
+		is(c, event.FieldPID, e.PID, p.client.PID)
+		is(c, event.FieldReason, e.Reason, reason)
+		w.report(c)
+	}
+}
+
+// olderConnect checks the event and the row of a client of a full queue, and returns its number.
+func (w *watch) olderConnect(pid uint32, server netip.AddrPort) uint64 {
+	w.t.Helper()
+	e := w.until("a connect that was there", func(e *event.Event) bool { return e.Kind == event.Connect && e.Remote == server })
+	c := &checker{e: &e}
+	is(c, event.FieldPreExisting, e.PreExisting, true)
+	is(c, event.FieldRole, e.Role, event.RoleClient)
+	is(c, event.FieldPID, e.PID, pid)
+	is(c, event.FieldComm, e.Comm, clientName())
+	is(c, event.FieldNetNS, e.NetNS, w.ns)
+	w.report(c)
+	all := w.snapshot()
+	i := slices.IndexFunc(all.Connections, func(c model.Connection) bool { return c.Conn == e.Conn })
+	if i < 0 || !all.Connections[i].PreExisting || all.Connections[i].State != model.StateConnecting {
+		w.wrong("no row, or a wrong one, of the client that connects to %v: %+v", server, all.Connections)
+	}
+	return e.Conn
+}
+
+// connecting counts the sockets in SYN_SENT in a process's network namespace.
+func connecting(t *testing.T, pid uint32) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), " 02 ")
 }
 
 // pairAtHome is a pair in the test's own network namespace.
