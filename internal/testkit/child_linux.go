@@ -36,7 +36,8 @@ type ChildOptions struct {
 	NetNS *NetNS     // nil: the test's own
 	Files []*os.File // become its descriptors 3, 4, …
 
-	PIDNamespace bool // it is process 1 of a pid namespace of its own
+	Group        *Group // it is born in; nil: the test's own
+	PIDNamespace bool   // it is process 1 of a pid namespace of its own
 }
 
 // Start starts this test binary again in a role.
@@ -59,6 +60,14 @@ func Start(t testing.TB, role string, o ChildOptions) *Child {
 	cmd.ExtraFiles = o.Files
 	if o.PIDNamespace {
 		cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	}
+	if o.Group != nil {
+		dir, err := os.Open(o.Group.dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		cmd.SysProcAttr = &unix.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 	}
 	return Run(t, cmd, o.NetNS)
 }

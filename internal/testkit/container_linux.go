@@ -33,26 +33,66 @@ func NewUnit(t testing.TB, pid uint32) (unit string) {
 
 func newGroup(t testing.TB, pid uint32, name string) {
 	t.Helper()
+	NewGroup(t, name).Join(t, pid)
+}
+
+// Group is a control group of version 2.
+type Group struct {
+	Path string // as /proc/PID/cgroup has it
+	root string
+}
+
+// NewGroup makes a control group. It goes when the test ends, and its processes leave it before.
+func NewGroup(t testing.TB, name string) *Group {
+	t.Helper()
 	root, err := cgroup2()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(root, name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	g := &Group{Path: "/" + name, root: root}
+	g.make(t)
+	t.Cleanup(func() { g.remove(t) })
+	return g
+}
+
+// Join puts a process into the group.
+func (g *Group) Join(t testing.TB, pid uint32) {
+	t.Helper()
+	if err := move(pid, g.dir()); err != nil {
+		t.Fatalf("move process %d into %s: %v", pid, g.dir(), err)
+	}
+}
+
+// Renew makes the group anew, as engines do with that of a container which is started again.
+func (g *Group) Renew(t testing.TB) {
+	t.Helper()
+	g.remove(t)
+	g.make(t)
+}
+
+func (g *Group) dir() string { return filepath.Join(g.root, g.Path) }
+
+func (g *Group) make(t testing.TB) {
+	t.Helper()
+	if err := os.Mkdir(g.dir(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	procs := func(dir string) error {
-		return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.FormatUint(uint64(pid), 10)), 0)
-	}
-	if err := procs(dir); err != nil {
-		t.Fatalf("move process %d into %s: %v", pid, dir, err)
-	}
-	t.Cleanup(func() {
-		procs(root) // it may have ended already
-		if !Until(patience, func() bool { return os.Remove(dir) == nil }) {
-			t.Errorf("%s is still in use after %v", dir, patience)
+}
+
+func (g *Group) remove(t testing.TB) {
+	text, _ := os.ReadFile(filepath.Join(g.dir(), "cgroup.procs")) // it may be gone
+	for _, word := range strings.Fields(string(text)) {
+		if pid, err := strconv.ParseUint(word, 10, 32); err == nil {
+			move(uint32(pid), g.root) // it may have ended already
 		}
-	})
+	}
+	if !Until(patience, func() bool { return os.Remove(g.dir()) == nil }) {
+		t.Errorf("%s is still in use after %v", g.dir(), patience)
+	}
+}
+
+func move(pid uint32, dir string) error {
+	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.FormatUint(uint64(pid), 10)), 0)
 }
 
 // cgroup2 returns where the control groups of version 2 are mounted.
