@@ -22,6 +22,7 @@
 #include "segment.bpf.h"
 #include "seed.bpf.h"
 #include "process.bpf.h"
+#include "group.bpf.h"
 #include "mark.bpf.h"
 #include "uringhooks.bpf.h"
 #include "ringaccept.bpf.h"

@@ -11,8 +11,8 @@ const volatile __u32 self_tgid = 0; /* our own process is never watched */
 
 const volatile __u32 filter_ports = 0; /* how many of filter_port are set; 0: any port */
 const volatile __u16 filter_port[MAX_PORTS] = {};
-const volatile __u32 filter_netns = 0;	 /* inode number; 0: any */
-const volatile bool filter_pids = false; /* only processes in watched_pids */
+const volatile __u32 filter_netns = 0; /* inode number; 0: any */
+const volatile __u8 filter_pids = 0;   /* what processes must have in watched_pids; 0: any process */
 const volatile bool filter_comm = false;
 const volatile char filter_comm_name[16] = {};
 

@@ -9,7 +9,7 @@ struct owner {
 	__u32 pid;
 	__u32 fd;
 	__u32 watched;
-	__u32 pad;
+	__u32 joins; /* it has made a listener a watched one */
 	__u8 comm[COMM_LEN];
 };
 

@@ -335,6 +335,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 	char comm[16];
 	unsigned int flags;
 	unsigned int __state;

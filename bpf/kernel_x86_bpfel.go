@@ -280,6 +280,11 @@ type KernelFlow struct {
 	Slack [512]uint8
 }
 
+type KernelGroupPath struct {
+	_    structs.HostLayout
+	Path [256]int8
+}
+
 type KernelInhabitant struct {
 	_     structs.HostLayout
 	Netns uint32
@@ -448,7 +453,7 @@ type KernelOwner struct {
 	Pid     uint32
 	Fd      uint32
 	Watched uint32
-	Pad     uint32
+	Joins   uint32
 	Comm    [16]uint8
 }
 
@@ -873,6 +878,8 @@ const (
 	KernelMapEntered               = "entered"
 	KernelMapEvents                = "events"
 	KernelMapFlows                 = "flows"
+	KernelMapGroupIds              = "group_ids"
+	KernelMapGroupPaths            = "group_paths"
 	KernelMapInstances             = "instances"
 	KernelMapLastAcks              = "last_acks"
 	KernelMapListeners             = "listeners"
@@ -982,6 +989,9 @@ const (
 	KernelProgFirstAccept4         = "first_accept4"
 	KernelProgFirstAccept4Old      = "first_accept4_old"
 	KernelProgFirstAcceptOld       = "first_accept_old"
+	KernelProgGroupBorn            = "group_born"
+	KernelProgGroupJoin            = "group_join"
+	KernelProgGroupMade            = "group_made"
 	KernelProgInstanceFentry       = "instance_fentry"
 	KernelProgInstanceKprobe       = "instance_kprobe"
 	KernelProgListenFentry         = "listen_fentry"
@@ -1249,6 +1259,9 @@ type KernelProgramSpecs struct {
 	FirstAccept4         *ebpf.ProgramSpec `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.ProgramSpec `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.ProgramSpec `ebpf:"first_accept_old"`
+	GroupBorn            *ebpf.ProgramSpec `ebpf:"group_born"`
+	GroupJoin            *ebpf.ProgramSpec `ebpf:"group_join"`
+	GroupMade            *ebpf.ProgramSpec `ebpf:"group_made"`
 	InstanceFentry       *ebpf.ProgramSpec `ebpf:"instance_fentry"`
 	InstanceKprobe       *ebpf.ProgramSpec `ebpf:"instance_kprobe"`
 	ListenFentry         *ebpf.ProgramSpec `ebpf:"listen_fentry"`
@@ -1373,6 +1386,8 @@ type KernelMapSpecs struct {
 	Entered          *ebpf.MapSpec `ebpf:"entered"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	Flows            *ebpf.MapSpec `ebpf:"flows"`
+	GroupIds         *ebpf.MapSpec `ebpf:"group_ids"`
+	GroupPaths       *ebpf.MapSpec `ebpf:"group_paths"`
 	Instances        *ebpf.MapSpec `ebpf:"instances"`
 	LastAcks         *ebpf.MapSpec `ebpf:"last_acks"`
 	Listeners        *ebpf.MapSpec `ebpf:"listeners"`
@@ -1483,6 +1498,8 @@ type KernelMaps struct {
 	Entered          *ebpf.Map `ebpf:"entered"`
 	Events           *ebpf.Map `ebpf:"events"`
 	Flows            *ebpf.Map `ebpf:"flows"`
+	GroupIds         *ebpf.Map `ebpf:"group_ids"`
+	GroupPaths       *ebpf.Map `ebpf:"group_paths"`
 	Instances        *ebpf.Map `ebpf:"instances"`
 	LastAcks         *ebpf.Map `ebpf:"last_acks"`
 	Listeners        *ebpf.Map `ebpf:"listeners"`
@@ -1530,6 +1547,8 @@ func (m *KernelMaps) Close() error {
 		m.Entered,
 		m.Events,
 		m.Flows,
+		m.GroupIds,
+		m.GroupPaths,
 		m.Instances,
 		m.LastAcks,
 		m.Listeners,
@@ -1691,6 +1710,9 @@ type KernelPrograms struct {
 	FirstAccept4         *ebpf.Program `ebpf:"first_accept4"`
 	FirstAccept4Old      *ebpf.Program `ebpf:"first_accept4_old"`
 	FirstAcceptOld       *ebpf.Program `ebpf:"first_accept_old"`
+	GroupBorn            *ebpf.Program `ebpf:"group_born"`
+	GroupJoin            *ebpf.Program `ebpf:"group_join"`
+	GroupMade            *ebpf.Program `ebpf:"group_made"`
 	InstanceFentry       *ebpf.Program `ebpf:"instance_fentry"`
 	InstanceKprobe       *ebpf.Program `ebpf:"instance_kprobe"`
 	ListenFentry         *ebpf.Program `ebpf:"listen_fentry"`
@@ -1879,6 +1901,9 @@ func (p *KernelPrograms) Close() error {
 		p.FirstAccept4,
 		p.FirstAccept4Old,
 		p.FirstAcceptOld,
+		p.GroupBorn,
+		p.GroupJoin,
+		p.GroupMade,
 		p.InstanceFentry,
 		p.InstanceKprobe,
 		p.ListenFentry,

@@ -89,7 +89,10 @@ struct {
 	__type(value, __u64);
 } requests SEC(".maps");
 
-/* Processes that --pid watches, and their children. */
+/* What a process is watched by. */
+enum watched_by { BY_PID = 1, BY_GROUP = 2 };
+
+/* Processes that --pid and --container watch, and their children: bits of enum watched_by. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -247,6 +250,16 @@ static __always_inline void process_serves(__u32 tgid)
 
 	if (!bpf_map_lookup_elem(&servers, &tgid))
 		bpf_map_update_elem(&servers, &tgid, &one, BPF_ANY);
+}
+
+static __always_inline void watch_process(__u32 tgid, __u8 by)
+{
+	__u8 *before = bpf_map_lookup_elem(&watched_pids, &tgid);
+
+	if (before)
+		*before |= by;
+	else if (bpf_map_update_elem(&watched_pids, &tgid, &by, BPF_ANY))
+		count_lost(LOST_MAP);
 }
 
 static __always_inline struct sock_info *info_of(const void *sk)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* The processes that --pid watches: their children join them. */
+/* The processes that --pid and --container watch: their children join them. */
 #ifndef BELTRACE_PROCESS_BPF_H
 #define BELTRACE_PROCESS_BPF_H
 
@@ -9,12 +9,10 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
-	__u8 one = 1;
+	__u8 *by = from == to ? 0 : bpf_map_lookup_elem(&watched_pids, &from);
 
-	if (from == to || !bpf_map_lookup_elem(&watched_pids, &from))
-		return 0;
-	if (bpf_map_update_elem(&watched_pids, &to, &one, BPF_ANY))
-		count_lost(LOST_MAP);
+	if (by)
+		watch_process(to, *by);
 	return 0;
 }
 

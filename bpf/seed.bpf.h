@@ -172,6 +172,7 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 		info->pid = owner.pid;
 		__builtin_memcpy(info->comm, owner.comm, sizeof(info->comm));
 	}
+	owner.joins = owner.watched && !info->watched && info->role == ROLE_LISTENER;
 	if (owner.watched)
 		info->watched = 1;
 	if (info->watched && info->role == ROLE_LISTENER)

@@ -71,11 +71,18 @@ static __always_inline bool comm_wanted(const __u8 *comm)
 	return true;
 }
 
+static __always_inline bool process_chosen(__u32 tgid)
+{
+	__u8 *by = bpf_map_lookup_elem(&watched_pids, &tgid);
+
+	return by && (*by & filter_pids) == filter_pids;
+}
+
 static __always_inline bool process_wanted(__u32 tgid, const __u8 *comm)
 {
 	if (tgid == self_tgid)
 		return false;
-	if (filter_pids && !bpf_map_lookup_elem(&watched_pids, &tgid))
+	if (filter_pids && !process_chosen(tgid))
 		return false;
 	return comm_wanted(comm);
 }

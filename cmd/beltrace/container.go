@@ -11,21 +11,33 @@ import (
 	"strconv"
 	"strings"
 
+	"beltrace/collector/live"
 	"beltrace/collector/procinfo"
 )
 
 // homeMembers returns what lists the processes of a container, by its id, a beginning of it, or its name, or of a
 // systemd unit. Of one name, the container that an engine knows goes before the unit.
-func homeMembers(root, name string) func() []uint32 {
-	return func() []uint32 {
+func homeMembers(root, name string) func() []live.Member {
+	return func() []live.Member {
 		id := containerID(root, name)
-		var pids []uint32
-		eachProcess(root, func(pid uint32, container, unit string) {
-			if sameContainer(container, id) || sameUnit(unit, id) {
-				pids = append(pids, pid)
+		inHome := func(cgroup string) bool {
+			container, unit := procinfo.ParseCgroup(cgroup)
+			return sameContainer(container, id) || sameUnit(unit, id)
+		}
+		var all []live.Member
+		eachProcess(root, func(pid uint32, cgroup string) {
+			if !inHome(cgroup) {
+				return
 			}
+			m := live.Member{PID: pid}
+			for line := range strings.Lines(cgroup) {
+				if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && inHome(line) {
+					m.Cgroups = append(m.Cgroups, parts[2])
+				}
+			}
+			all = append(all, m)
 		})
-		return pids
+		return all
 	}
 }
 
@@ -57,7 +69,8 @@ func homes(root string) []string {
 	for _, n := range containerNames(root) {
 		seen[n.name] = true
 	}
-	eachProcess(root, func(_ uint32, container, unit string) {
+	eachProcess(root, func(_ uint32, cgroup string) {
+		container, unit := procinfo.ParseCgroup(cgroup)
 		for _, name := range []string{container, unit, strings.TrimSuffix(unit, service)} {
 			seen[name] = true
 		}
@@ -66,8 +79,8 @@ func homes(root string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// eachProcess calls f for each process with its container and its systemd unit, "" if it is in none.
-func eachProcess(root string, f func(pid uint32, container, unit string)) {
+// eachProcess calls f for each process with the text of its /proc/PID/cgroup.
+func eachProcess(root string, f func(pid uint32, cgroup string)) {
 	paths, _ := filepath.Glob(filepath.Join(root, "proc/[0-9]*/cgroup")) // its only error is a bad pattern
 	for _, path := range paths {
 		pid, err := strconv.ParseUint(filepath.Base(filepath.Dir(path)), 10, 32)
@@ -75,8 +88,7 @@ func eachProcess(root string, f func(pid uint32, container, unit string)) {
 		if err != nil || err2 != nil {
 			continue // it has ended meanwhile
 		}
-		container, unit := procinfo.ParseCgroup(string(text))
-		f(uint32(pid), container, unit)
+		f(uint32(pid), string(text))
 	}
 }
 

@@ -246,7 +246,13 @@ func TestHomes(t *testing.T) {
 		"web.service": {10}, "nginx.service": {9}, "nginx": {9}, "session-1.scope": {11},
 		"db": nil, "0": nil, "nope": nil, "ngin": nil, "service": nil, ".service": nil, "session-1": nil,
 	} {
-		got := homeMembers(root, name)()
+		var got []uint32
+		for _, m := range homeMembers(root, name)() {
+			got = append(got, m.PID)
+			if len(m.Cgroups) != 1 || !strings.HasPrefix(m.Cgroups[0], "/") {
+				t.Errorf("--container %s: process %d is a member by %q", name, m.PID, m.Cgroups)
+			}
+		}
 		if slices.Sort(got); !slices.Equal(got, want) {
 			t.Errorf("--container %s has %v, want %v", name, got, want)
 		}

@@ -49,6 +49,10 @@ func (s *Session) idle(p *probes.Probe, c Config) string {
 		if !c.byProcess() {
 			return "no filter by process"
 		}
+	case probes.Group:
+		if c.Members == nil {
+			return "no filter by container"
+		}
 	case probes.FirstAccept:
 		a := s.hooks[probes.Accept]
 		if a != nil && (a.hook.How == probes.ClassicTP || a.hook.How == probes.TPBTF) {

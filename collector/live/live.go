@@ -22,8 +22,8 @@ type Config struct {
 	Comm  string   // name of a process (its first thread), exact, at most 15 bytes
 	NetNS string   // path of a network namespace
 	// Members lists the processes of a group, say a container; nil: no such filter. It is asked at start and once a
-	// second, for those that are no children of the ones before.
-	Members func() []uint32
+	// second. With PIDs, too, only processes that are of both are watched; Held always is.
+	Members func() []Member
 	Group   string      // what Members lists, as a command-line word: --container NAME
 	Tier    probes.Tier // "": the best that works; else hooks above it are not tried
 	SYN     bool        // a record for each SYN (trace syn); else SYNs are only stamped for handshake times
@@ -41,6 +41,13 @@ type Config struct {
 	Share      int          // turns are told of 1 in 2^Share connections at most, 0 to 10; 0: of all that can be carried
 	RingBytes  int          // size of the ring buffer, a power of two; 0: 8 MiB
 	Reading    *Reading     // nil: what was read in order to open the session is forgotten then
+}
+
+// Member is a process of a group.
+type Member struct {
+	PID uint32
+	// Cgroups are the paths of its cgroups that make it a member, as /proc/PID/cgroup has them: who joins them is one.
+	Cgroups []string
 }
 
 // Info describes a session. Only its Sets change.

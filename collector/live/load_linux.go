@@ -36,7 +36,7 @@ func configure(spec *ebpf.CollectionSpec, c Config) error {
 	settings := map[string]any{
 		"self_tgid":     uint32(os.Getpid()),
 		"filter_ports":  uint32(len(c.Ports)),
-		"filter_pids":   c.byProcess(),
+		"filter_pids":   c.chosenBy(),
 		"filter_comm":   c.Comm != "",
 		"emit_syn":      c.SYN,
 		"emit_read":     slices.Contains(c.Moves, event.Read),

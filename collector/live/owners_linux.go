@@ -123,6 +123,9 @@ func (s *Session) owners() map[uint64]*bpf.KernelOwner {
 	}
 	for size := int(unsafe.Sizeof(bpf.KernelOwner{})); len(raw) >= size; raw = raw[size:] {
 		o := record[bpf.KernelOwner](raw)
+		if o.Joins != 0 {
+			s.chosen.joined[o.Conn] = true
+		}
 		if first := out[o.Conn]; first == nil || s.claims(o) > s.claims(first) {
 			out[o.Conn] = o
 		}

@@ -157,10 +157,9 @@ func (s *Session) wait() bool {
 
 // periodic queues what is asked of the kernel once a second.
 func (s *Session) periodic() {
-	if s.members != nil {
-		s.watchMembers(nil) // a full map shows as a member that is not watched; nothing else can be done about it here
-	}
+	s.watchMembers() // a full map shows as a member that is not watched; nothing else can be done about it here
 	clear(s.descriptors)
+	s.findJoined()
 	s.readTallies(monotonic())
 	s.sampleQueues(false)
 	s.readSpaces(monotonic())

@@ -104,6 +104,9 @@ func (s *Session) queueSamples(raw []byte, busyOnly bool) {
 		if s.decoder.decode(raw, &e) != nil {
 			return
 		}
+		if s.chosen.joined[e.Conn] {
+			s.tellJoined(r)
+		}
 		st := s.listener(e.Conn)
 		if busyOnly && !st.busy {
 			continue
@@ -192,6 +195,7 @@ func (s *Session) endListener(e *event.Event, skDrops uint64) {
 	}
 	s.forgetTallies(e.Conn)
 	delete(s.listeners, e.Conn)
+	delete(s.chosen.joined, e.Conn)
 	if skDrops != st.drops { // no sample comes after it that would have its namespace read
 		sp.moved = true
 		s.readSpace(sp, e.NetNS, e.TS)

@@ -59,6 +59,7 @@ func (s *Session) seed(ctx context.Context, c Config) error {
 		s.seeds.raw = append(s.seeds.raw, raw)
 	}
 	s.seeds.owners = s.owners()
+	s.chosen.seeded()
 	s.noteListeners()
 	return nil
 }
@@ -159,8 +160,8 @@ func (s *Session) watches(e *event.Event, c *Config) bool {
 	if !c.byProcess() {
 		return true
 	}
-	var v uint8
-	return s.maps["watched_pids"].Lookup(e.PID, &v) == nil
+	by, all := s.watchedBy(e.PID), c.chosenBy()
+	return by&all == all
 }
 
 // recordSize is the size of the wire struct that an iterator writes for a kind.

@@ -33,13 +33,13 @@ type Session struct {
 	decoder decoder
 	tick    time.Duration
 
-	held      uint32          // Config.Held, until it has become its command
-	members   func() []uint32 // Config.Members
-	noPayload bool            // Config.NoPayload
-	partial   bool            // Config.Partial
-	detailed  sync.Once       // a connection is in detail
-	pending   []event.Event   // to be delivered before the ring is read again
-	seeds     seeds           // the same, and then there are none any more
+	held      uint32        // Config.Held, until it has become its command
+	chosen    chosen        // processes, by a filter
+	noPayload bool          // Config.NoPayload
+	partial   bool          // Config.Partial
+	detailed  sync.Once     // a connection is in detail
+	pending   []event.Event // to be delivered before the ring is read again
+	seeds     seeds         // the same, and then there are none any more
 	draining  bool
 	began     int64 // when the present drain began
 	newest    int64 // time of the newest record
@@ -120,14 +120,14 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	}
 	s.maps = s.loader.maps
 	s.decoder.tellsSYNs = c.SYN
-	s.members, s.noPayload, s.held, s.partial = c.Members, c.NoPayload, c.Held, c.Partial()
+	s.chosen, s.noPayload, s.held, s.partial = newChosen(&c), c.NoPayload, c.Held, c.Partial()
 	if err := s.loader.variables["held_tgid"].Set(c.Held); err != nil {
 		return fmt.Errorf("set held_tgid: %w", err)
 	}
 	s.sampling.least = c.Share
 	s.sampling.set(0)
 	s.sample()
-	if err := s.watchMembers(c.PIDs); err != nil {
+	if err := s.watchChosen(&c); err != nil {
 		return err
 	}
 	if s.ring, err = newRing(s.maps["events"]); err != nil {
@@ -142,7 +142,7 @@ func (s *Session) open(ctx context.Context, c Config) error {
 	if err := s.attachAll(ctx, c); err != nil {
 		return err
 	}
-	if err := s.watchMembers(c.PIDs); err != nil { // those that were forked before the fork hook was there
+	if err := s.watchChosen(&c); err != nil { // those that were forked before the fork hook was there
 		return err
 	}
 	if err := s.countRefusals(); err != nil {
@@ -237,30 +237,6 @@ func (s *Session) Cost() (model.Cost, bool) {
 		return *c, true
 	}
 	return model.Cost{}, false
-}
-
-// WatchPID adds a process, and the children that it has from now on, to the pid filter. It has no effect in a session
-// that was opened without one.
-func (s *Session) WatchPID(pid uint32) error {
-	if err := s.maps["watched_pids"].Put(pid, uint8(1)); err != nil {
-		return fmt.Errorf("watch pid %d: %w", pid, err)
-	}
-	s.reseed.Store(true)
-	return nil
-}
-
-// watchMembers fills the pid filter with these processes, their present descendants and those that Members lists.
-func (s *Session) watchMembers(pids []uint32) error {
-	all := descendants(pids)
-	if s.members != nil {
-		all = append(all, s.members()...)
-	}
-	for _, pid := range all {
-		if err := s.WatchPID(pid); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Stop makes Next deliver what has happened so far and then return io.EOF. Any goroutine may call it, more than once.

@@ -21,6 +21,7 @@ const (
 	Owners      = "owners"
 	Mark        = "mark"
 	Children    = "children"
+	Group       = "group"
 	Threads     = "threads"
 	Epoll       = "epoll"
 	EpollCtl    = "epoll_ctl"
@@ -79,7 +80,7 @@ const (
 func Table() []Probe {
 	return []Probe{
 		stateProbe(), listenProbe(), connectProbe(), synProbe(), lastACKProbe(), synDropProbe(), unreachedProbe(), lineageProbe(), acceptProbe(), ringAcceptProbe(), firstAcceptProbe(),
-		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), seedProbe(), ownersProbe(), queueProbe(),
+		retransmitProbe(), resetProbe(), endProbe(), childrenProbe(), groupProbe(), seedProbe(), ownersProbe(), queueProbe(),
 		threadsProbe(), runningProbe(), callsProbe(), epollProbe(), epollCtlProbe(), epollReadyProbe(), pollProbe(), markProbe(), bytesProbe(), unreadProbe(), spliceProbe(), latencyProbe(), ringSetupProbe(), ringOpsProbe(),
 	}
 }
@@ -231,17 +232,6 @@ func endProbe() Probe {
 		Why: "a socket's memory goes: so does what we keep of it in the kernel",
 		Hooks: []Hook{{
 			How: TPBTF, At: "tcp_destroy_sock", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact, Progs: []string{"destroy_sock"},
-		}},
-	}
-}
-
-func childrenProbe() Probe {
-	return Probe{
-		Name: Children, Set: Lifecycle,
-		Why: "children of the processes that --pid and run watch (attached only with such a filter)",
-		Hooks: []Hook{{
-			How: TPBTF, At: "sched_process_fork, sched_process_exit", Serves: Full, Needs: Tracepoint, Fidelity: model.Exact,
-			Progs: []string{"process_fork", "process_exit"},
 		}},
 	}
 }
