@@ -84,6 +84,23 @@ static __always_inline long task_state(struct task_struct *task)
 	return ((struct task_struct___state *)task)->state;
 }
 
+#define TASK_INTERRUPTIBLE 0x1
+#define TASK_FROZEN 0x8000
+#define PF_FROZEN 0x00010000
+
+/*
+ * Whether a task that sleeps was put to sleep by a freezer. That of cgroup v1 has a state since 6.1 (f5d39b020809), and had a
+ * flag. That of v2 (5.2) has a bit, which a parent has, too, that waits for the child of its vfork, but not interruptibly.
+ */
+static __always_inline bool task_frozen(struct task_struct *task, long state)
+{
+	if (state & TASK_FROZEN || task->flags & PF_FROZEN)
+		return true;
+	if (!(state & TASK_INTERRUPTIBLE) || !bpf_core_field_exists(task->frozen))
+		return false;
+	return BPF_CORE_READ_BITFIELD(task, frozen);
+}
+
 /* A kernel for one CPU may have no on_cpu. */
 static __always_inline bool task_on_cpu(struct task_struct *task)
 {

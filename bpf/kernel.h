@@ -339,6 +339,7 @@ struct task_struct {
 	char comm[16];
 	unsigned int flags;
 	unsigned int __state;
+	unsigned int frozen : 1;
 	__u8 on_cpu; /* an int before 7.3: its first byte is enough */
 	void *stack;
 };

@@ -65,12 +65,12 @@ static __always_inline void thread_becomes(struct thread *t, __u8 state, __u32 w
 	t->done += 1;
 }
 
-/* In what a task blocks: its system call, unless it was stopped. */
+/* In what a task blocks: its system call, unless it was stopped or frozen. */
 static __always_inline __u32 waits_in(struct task_struct *task, long state, bool modern)
 {
 	__u32 nr;
 
-	if (state & TASK_STOPPED_OR_TRACED)
+	if (state & TASK_STOPPED_OR_TRACED || task_frozen(task, state))
 		return WAIT_STOPPED;
 	if (task->flags & PF_IO_WORKER)
 		return WAIT_WORKER;

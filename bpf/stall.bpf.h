@@ -3,6 +3,7 @@
 #ifndef BELTRACE_STALL_BPF_H
 #define BELTRACE_STALL_BPF_H
 
+#include "compat.bpf.h"
 #include "stack.bpf.h"
 
 #define STALL_NS 5000000 /* a sleep between two waits of an event loop that is worth a record */
@@ -24,7 +25,6 @@ static __always_inline void note_stall(struct thread *t, __u32 tid, __u64 ns)
 }
 
 #define TASK_SLEEP_MASK 0x0f
-#define TASK_INTERRUPTIBLE 0x01
 
 /* So do threads that wait for events; what they wait for within such a call otherwise (a lock, a page) is not so. */
 static __always_inline bool sleeps_for_events(long state)

@@ -15,7 +15,7 @@ enum thread_state {
 /* What a thread is blocked in: the number of a system call plus one, or what is none. 0: nothing. */
 enum thread_wait {
 	WAIT_FAULT = 0x10000, /* in no system call: a page fault */
-	WAIT_STOPPED,	      /* by a signal or a debugger */
+	WAIT_STOPPED,	      /* by a signal, a debugger or a freezer */
 	WAIT_THROTTLED,	      /* its cgroup has used up its quota: it would run */
 	WAIT_WORKER,	      /* a thread of io_uring that waits for work */
 	WAIT_UNKNOWN,	      /* its registers cannot be read */

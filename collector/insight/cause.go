@@ -144,7 +144,7 @@ func (c *cause) between() string {
 func (c *cause) held() string {
 	switch c.in {
 	case "stopped":
-		return "is stopped by a signal"
+		return "is stopped (by a signal, or with its cgroup)"
 	case "throttled":
 		return "has used up its cgroup's CPU quota"
 	case "page_fault":
@@ -199,7 +199,7 @@ func (l *listener) remedy() string {
 	case c.sleeps():
 		return fmt.Sprintf("Take the %s out of the accept loop.", c.in) + more
 	case c.way == blocked && c.in == "stopped":
-		return "Let it go on (kill -CONT), and look for who stops it: a debugger, job control, a freezer."
+		return "Let it go on (kill -CONT; docker unpause, or 0 into its cgroup.freeze), and look for who stops it: a debugger, job control, a freezer."
 	case c.way == blocked && c.in == "throttled":
 		return "Raise the cgroup's CPU quota (cpu.max, CPUQuota= of its unit, the container's CPU limit), or give it less to do." + more
 	case c.waitsForWork() && !l.idle(c):

@@ -31,7 +31,7 @@ func TestCause(t *testing.T) {
 		{"does not take all", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"epoll_wait": 900 * ms}},
 			"tid 4711 accepts, then is blocked in epoll_wait: 45 ms between two accepts (90 % of its time)", "Accept until EAGAIN", true},
 		{"stopped", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"stopped": 900 * ms}},
-			"tid 4711 accepts, then is stopped by a signal: 45 ms between two accepts (90 % of its time)", "Let it go on", true},
+			"tid 4711 accepts, then is stopped (by a signal, or with its cgroup): 45 ms between two accepts (90 % of its time)", "Let it go on", true},
 		{"throttled", model.Times{RunningNS: 100 * ms, BlockedNS: map[string]int64{"throttled": 900 * ms}},
 			"tid 4711 accepts, then has used up its cgroup's CPU quota: 45 ms between two accepts (90 % of its time)", "Raise the cgroup's CPU quota", true},
 		{"unknown", model.Times{}, "tid 4711 accepts; what it does between two accepts is not known (its scheduling is not watched)", "Accept faster", false},

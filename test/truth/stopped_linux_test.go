@@ -13,22 +13,41 @@ import (
 	"beltrace/internal/testkit"
 )
 
-// TestStoppedThread: a process that a signal stops is blocked in nothing of its own.
+// TestStoppedThread: a process that a signal stops, or a freezer, is blocked in nothing of its own.
 func TestStoppedThread(t *testing.T) {
+	signal := func(t *testing.T, pid uint32, s unix.Signal) {
+		if err := unix.Kill(int(pid), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	frozen := func(version int) func(*testing.T, uint32) (stop, goOn func()) {
+		return func(t *testing.T, pid uint32) (stop, goOn func()) {
+			f := testkit.NewFreezer(t, version, pid)
+			return f.Freeze, f.Thaw
+		}
+	}
 	onceAKernel(t, probes.Sched)
+	for by, with := range map[string]func(*testing.T, uint32) (stop, goOn func()){
+		"signal": func(t *testing.T, pid uint32) (stop, goOn func()) {
+			return func() { signal(t, pid, unix.SIGSTOP) }, func() { signal(t, pid, unix.SIGCONT) }
+		},
+		"freezer": frozen(1), "cgroup2": frozen(2),
+	} {
+		t.Run(by, func(t *testing.T) { stoppedThread(t, with) })
+	}
+}
+
+func stoppedThread(t *testing.T, with func(*testing.T, uint32) (stop, goOn func())) {
 	p, w, l := workers(t)
 	const pause = 300 * time.Millisecond
+	stop, goOn := with(t, p.server.PID)
 	working := begin[worked](p.server, "work", workArgs{Listener: l, N: 1, How: worksBySleep, For: time.Millisecond})
 	untilInAccept(t, p.server.PID, 1)
 	tid := callers(t, p.server.PID, unix.SYS_ACCEPT4)[0]
 	from := testkit.Mono()
-	if err := unix.Kill(int(p.server.PID), unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	time.Sleep(pause)
-	if err := unix.Kill(int(p.server.PID), unix.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	goOn()
 	to := testkit.Mono()
 	do[[]socket](p.client, "dial", dialArgs{Addr: l.Local, N: 1})
 	done := working.result()
