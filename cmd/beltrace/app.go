@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // app is the program: its streams and what every verb needs. Data goes to out, everything else to err.
@@ -18,8 +19,8 @@ type app struct {
 	out io.Writer
 	err io.Writer
 
-	// killed is called by a second signal, just before the process ends.
-	killed  func()
+	// killed are called by a second signal, just before the process ends.
+	killed  []func()
 	killing sync.Mutex // of killed
 }
 
@@ -103,18 +104,29 @@ func endSignals() []os.Signal {
 	return end
 }
 
-// onKill sets what a second signal does before the process ends.
+// onKill adds to what a second signal does before the process ends.
 func (a *app) onKill(f func()) {
 	a.killing.Lock()
 	defer a.killing.Unlock()
-	a.killed = f
+	a.killed = append(a.killed, f)
 }
 
+// lastAct is how long a second signal may take: nobody may read what is said.
+const lastAct = time.Second
+
 func (a *app) kill() {
-	a.killing.Lock()
-	defer a.killing.Unlock()
-	if a.killed != nil {
-		a.killed()
+	done := make(chan struct{})
+	go func() { // the process ends after it, or without
+		defer close(done)
+		a.killing.Lock()
+		defer a.killing.Unlock()
+		for _, f := range a.killed {
+			f()
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(lastAct):
 	}
 }
 

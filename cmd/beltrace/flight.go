@@ -44,6 +44,7 @@ type flight struct {
 	files   int
 	writing chan error // holds the writer's result; nil: nobody writes
 	failed  int        // files that could not be written
+	draft   draft
 }
 
 // flightPlan is what the user asked for.
@@ -66,7 +67,7 @@ type firing struct {
 	names []string
 }
 
-var _ sink = (*flight)(nil)
+var _ fileSink = (*flight)(nil)
 
 func newFlight(p flightPlan, h record.Header, snapshot func(int64) *model.Snapshot, findings func() []model.Finding, say func(string, ...any)) (*flight, error) {
 	tape, err := record.NewTape(p.keep+flightAfter, p.budget)
@@ -108,6 +109,9 @@ func shortDuration(d time.Duration) string {
 	}
 	return s
 }
+
+// ToFile reports that it writes to regular files.
+func (f *flight) ToFile() bool { return true }
 
 // Add keeps the event.
 func (f *flight) Add(e *event.Event) error {
@@ -162,17 +166,22 @@ func (f *flight) fire(now int64, name string) {
 	}
 }
 
-// write lets the file be written; events go on meanwhile.
-func (f *flight) write(now int64) {
-	job := flightJob{
-		path: f.path, header: f.header, reels: f.tape.Reels(),
+// job is the file of what has fired.
+func (f *flight) job(now int64) *flightJob {
+	return &flightJob{
+		path: f.path, header: f.header, reels: f.tape.Reels(), draft: &f.draft,
 		from: f.fired.at - int64(f.keep), fired: *f.fired, until: now, keep: f.keep, budget: f.budget,
 	}
+}
+
+// write lets the file be written; events go on meanwhile.
+func (f *flight) write(now int64) {
+	job := f.job(now)
 	f.fired = nil
 	f.files++
 	done := make(chan error, 1)
 	f.writing = done
-	go func() { // End waits for it
+	go func() { // End waits for it, or drop ends it
 		text, err := job.write()
 		if err == nil {
 			f.say("%s", text)
@@ -214,4 +223,11 @@ func (f *flight) End() error {
 		err = fmt.Errorf("%s could not be written", view.Plural(f.failed, "recording", "recordings"))
 	}
 	return err
+}
+
+// drop removes the file that is not finished, if there is one: the process ends. Any goroutine may call it.
+func (f *flight) drop() {
+	if path := f.draft.drop(); path != "" {
+		f.say("%s is not finished: removed", path)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"beltrace/collector"
@@ -33,7 +34,43 @@ type flightJob struct {
 	fired       firing
 	keep        time.Duration
 	budget      int
+	draft       *draft
 	lost        uint64 // events that were lost in that time
+}
+
+// draft is the file that is being written, if there is one. Half of it is of no use to anybody, and the disk may be full.
+type draft struct {
+	mu      sync.Mutex
+	path    string
+	dropped bool // nothing is to be written any more
+}
+
+// errDropped: the process ended before the file was finished.
+var errDropped = errors.New("not finished")
+
+// end ends the file, which err has kept from being written. It returns why there is none.
+func (d *draft) end(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dropped {
+		return errDropped
+	}
+	if err != nil {
+		os.Remove(d.path)
+	}
+	d.path = ""
+	return err
+}
+
+// drop removes the file and returns its name; "" if there was none.
+func (d *draft) drop() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path := d.path
+	if d.path, d.dropped = "", true; path != "" {
+		os.Remove(path)
+	}
+	return path
 }
 
 // write writes the file under the first free name, and returns what to tell the user.
@@ -54,8 +91,7 @@ func (j *flightJob) write() (string, error) {
 	if end := w.Close(); err == nil {
 		err = end
 	}
-	if err != nil {
-		os.Remove(path) // half of it is of no use, and the disk may be full
+	if err := j.draft.end(err); err != nil {
 		return "", fmt.Errorf("recording %s: %w", path, err)
 	}
 	before := view.Dur(j.fired.at - j.from)
@@ -68,12 +104,20 @@ func (j *flightJob) write() (string, error) {
 
 // create creates a file that was not there.
 func (j *flightJob) create() (*record.Writer, string, error) {
+	j.draft.mu.Lock()
+	defer j.draft.mu.Unlock()
+	if j.draft.dropped {
+		return nil, "", errDropped
+	}
 	h := j.header
 	h.Start = j.from
 	for n := 1; n <= maxFlights; n++ {
 		path := numbered(j.path, n)
 		w, err := record.CreateNew(path, h)
-		if w, err = ownedByUser(path, w, err); !errors.Is(err, fs.ErrExist) {
+		if w, err = ownedByUser(path, w, err); err == nil {
+			j.draft.path = path
+		}
+		if !errors.Is(err, fs.ErrExist) {
 			return w, path, err
 		}
 	}

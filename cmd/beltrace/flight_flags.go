@@ -113,6 +113,8 @@ func (a *app) recordFlight(ctx context.Context, f *watchFlags, flags *flightFlag
 		}
 		return err
 	}
+	a.onKill(r.drop)
+	defer r.drop()
 	w.Sinks = append(w.Sinks, r)
 	if f.count > 0 {
 		w.Sinks = append(w.Sinks, &counter{f.count})

@@ -77,7 +77,7 @@ func (a *app) record(ctx context.Context, f *watchFlags, path string, args []str
 		}
 		return err
 	}
-	w, sink := s.watch(), &recordSink{out: out, left: f.count}
+	w, sink := s.watch(), &recordSink{out: out, file: isFile(path), left: f.count}
 	w.Limit = time.Duration(f.limit)
 	w.Sinks = append(w.Sinks, sink)
 	err = a.runWith(ctx, w, s, cmd)
@@ -137,15 +137,24 @@ func isDir(path string) bool {
 	return err == nil && st.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
 // recordSink writes every event.
 type recordSink struct {
 	out    *record.Writer
+	file   bool   // out is a regular file
 	left   uint64 // 0: no end
 	events uint64
 	lost   uint64
 }
 
-var _ sink = (*recordSink)(nil)
+var _ fileSink = (*recordSink)(nil)
+
+// ToFile reports whether it writes to a regular file.
+func (r *recordSink) ToFile() bool { return r.file }
 
 // Add writes the event.
 func (r *recordSink) Add(e *event.Event) error {

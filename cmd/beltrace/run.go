@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,18 @@ type sink interface {
 	Tick(now int64) error
 	// End comes after the last event.
 	End() error
+}
+
+// fileSink is a sink that may write to a regular file, which takes what it takes. A reader may take nothing for ever.
+type fileSink interface {
+	sink
+	ToFile() bool
+}
+
+// toFile reports whether the sink writes to a regular file.
+func toFile(s sink) bool {
+	f, ok := s.(fileSink)
+	return ok && f.ToFile()
 }
 
 // errEnough is returned by a sink that has all the events that it was to have.
@@ -100,7 +113,8 @@ func (w *watch) close() {
 	w.Feed.Close()
 }
 
-// patience is how long after a signal the run may stand still. While events go through, it may take what it takes.
+// patience is how long after a signal the run may stand still. While events go through, or a file is written, it may take
+// what it takes.
 const patience = 3 * time.Second
 
 // errStuck: the write that holds up the end cannot be interrupted, but for the end of the process.
@@ -125,6 +139,7 @@ func (w *watch) within(ctx context.Context, done <-chan struct{}) error {
 		}
 		switch now := w.steps.Load(); {
 		case now != before:
+		case now%2 == 1 && slices.ContainsFunc(w.Sinks, toFile):
 		case now%2 == 1:
 			return errStuck
 		default:
