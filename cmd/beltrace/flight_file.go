@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,9 +20,6 @@ import (
 
 // maxFlights is how many files of one name are told apart.
 const maxFlights = 10_000
-
-// lostEvent is in the line of each loss.
-var lostEvent = []byte(`"lost"`)
 
 // flightJob is a file to be written: it has all it needs.
 type flightJob struct {
@@ -163,31 +159,45 @@ func (j *flightJob) fill(w *record.Writer, reels []record.Reel) (int, error) {
 		before.Add(&e)
 		return nil
 	}
-	if err := reels[0].Existing(known); err != nil {
-		return n, err
+	for i := range reels[0].Existing {
+		if err := reels[0].Existing[i].Lines(known); err != nil {
+			return n, err
+		}
+	}
+	// first writes those events of the block that the recording has, and takes in the others.
+	first := func(line []byte) error {
+		if err := e.UnmarshalJSON(line); err != nil {
+			return err
+		}
+		if !begun && e.TS < j.from {
+			before.Add(&e)
+			return nil
+		}
+		if !begun {
+			if err := begin(); err != nil {
+				return err
+			}
+		}
+		n++
+		if e.Kind == event.Lost {
+			j.lost += e.Count
+		}
+		return w.WriteLine(line)
 	}
 	for i := range reels {
-		err := reels[i].Events(func(line []byte) error {
+		for k := range reels[i].Blocks {
+			b := &reels[i].Blocks[k]
 			if !begun {
-				if err := e.UnmarshalJSON(line); err != nil {
-					return err
+				if err := b.Lines(first); err != nil {
+					return n, err
 				}
-				if e.TS < j.from {
-					before.Add(&e)
-					return nil
-				}
-				if err := begin(); err != nil {
-					return err
-				}
+				continue
 			}
-			n++
-			if bytes.Contains(line, lostEvent) && e.UnmarshalJSON(line) == nil && e.Kind == event.Lost {
-				j.lost += e.Count
+			if err := w.WriteBlock(b); err != nil {
+				return n, err
 			}
-			return w.WriteLine(line)
-		})
-		if err != nil {
-			return n, err
+			n += b.Events
+			j.lost += b.Lost
 		}
 	}
 	if begun {

@@ -29,6 +29,7 @@ type Tape struct {
 	zst    *zstd.Encoder
 	reels  []Reel // oldest first, the last one is being filled
 	lines  []byte // of the last reel, not yet compressed
+	next   Block  // what is known of them
 	keep   int64
 }
 
@@ -38,10 +39,17 @@ type Reel struct {
 	End   int64 // time of its newest event, or Start
 	// Short reports that reels before it, which should have been kept, had to go because the budget was spent.
 	Short    bool
-	existing [][]byte // compressed lines of what there was
-	blocks   [][]byte // compressed lines of its events
-	size     int      // bytes of the two
-	fresh    int      // bytes of blocks
+	Existing []Block // what there was when it began
+	Blocks   []Block // its events
+	size     int     // bytes of the two
+	fresh    int     // bytes of Blocks
+}
+
+// Block is some events in a row, compressed.
+type Block struct {
+	Events int    // how many there are
+	Lost   uint64 // how many others were lost meanwhile
+	frame  []byte // their lines
 }
 
 // NewTape returns a tape for the events of the last keep, in at most budget bytes; fewer events are kept when they take more.
@@ -68,10 +76,10 @@ func (t *Tape) Begin(now int64, existing []event.Event) {
 	t.pack()
 	r := Reel{Start: now, End: now}
 	for i := range existing {
-		t.lines = append(existing[i].AppendJSON(t.lines), '\n')
+		t.put(&existing[i])
 		if len(t.lines) >= tapeBlock || i == len(existing)-1 {
 			b := t.block()
-			r.existing, r.size = append(r.existing, b), r.size+len(b)
+			r.Existing, r.size = append(r.Existing, b), r.size+len(b.frame)
 		}
 	}
 	t.reels = append(t.reels, r)
@@ -86,12 +94,21 @@ func (t *Tape) Add(e *event.Event) {
 	if e.Kind == event.None || e.Kind == event.Watermark {
 		return
 	}
-	t.lines = append(e.AppendJSON(t.lines), '\n')
+	t.put(e)
 	last := &t.reels[len(t.reels)-1]
 	last.End = max(last.End, e.TS)
 	if len(t.lines) >= tapeBlock {
 		t.pack()
 		t.shrink()
+	}
+}
+
+// put takes an event to the lines.
+func (t *Tape) put(e *event.Event) {
+	t.lines = append(e.AppendJSON(t.lines), '\n')
+	t.next.Events++
+	if e.Kind == event.Lost {
+		t.next.Lost += e.Count
 	}
 }
 
@@ -102,15 +119,16 @@ func (t *Tape) pack() {
 	}
 	last := &t.reels[len(t.reels)-1]
 	b := t.block()
-	last.blocks = append(last.blocks, b)
-	last.size += len(b)
-	last.fresh += len(b)
+	last.Blocks = append(last.Blocks, b)
+	last.size += len(b.frame)
+	last.fresh += len(b.frame)
 }
 
 // block compresses the lines at hand.
-func (t *Tape) block() []byte {
-	b := t.zst.EncodeAll(t.lines, nil)
-	t.lines = t.lines[:0]
+func (t *Tape) block() Block {
+	b := t.next
+	b.frame = t.zst.EncodeAll(t.lines, nil)
+	t.lines, t.next = t.lines[:0], Block{}
 	return b
 }
 
@@ -136,29 +154,15 @@ func (t *Tape) Reels() []Reel {
 	t.pack()
 	out := make([]Reel, len(t.reels))
 	for i, r := range t.reels {
-		r.blocks = r.blocks[:len(r.blocks):len(r.blocks)]
+		r.Blocks = r.Blocks[:len(r.Blocks):len(r.Blocks)]
 		out[i] = r
 	}
 	return out
 }
 
-// Existing calls each with what there was when the reel began.
-func (r *Reel) Existing(each func(line []byte) error) error { return unpackAll(r.existing, each) }
-
-// Events calls each with the reel's events, as lines without their ends. A line is valid until each returns.
-func (r *Reel) Events(each func(line []byte) error) error { return unpackAll(r.blocks, each) }
-
-func unpackAll(blocks [][]byte, each func(line []byte) error) error {
-	for _, b := range blocks {
-		if err := unpack(b, each); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func unpack(block []byte, each func(line []byte) error) error {
-	plain, err := decompress(bytes.NewReader(block))
+// Lines calls each with the events, as lines without their ends. A line is valid until each returns.
+func (b *Block) Lines(each func(line []byte) error) error {
+	plain, err := decompress(bytes.NewReader(b.frame))
 	if err != nil {
 		return fmt.Errorf("read back what is kept: %w", err)
 	}

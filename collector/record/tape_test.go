@@ -3,6 +3,8 @@
 package record
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +17,21 @@ func tapeLines(t *testing.T, reels []Reel) (existing, events []string) {
 	t.Helper()
 	for i := range reels {
 		if i == 0 {
-			if err := reels[i].Existing(func(b []byte) error { existing = append(existing, string(b)); return nil }); err != nil {
-				t.Fatal(err)
-			}
+			existing = blockLines(t, reels[i].Existing)
 		}
-		if err := reels[i].Events(func(b []byte) error { events = append(events, string(b)); return nil }); err != nil {
+		events = append(events, blockLines(t, reels[i].Blocks)...)
+	}
+	return existing, events
+}
+
+func blockLines(t *testing.T, blocks []Block) (lines []string) {
+	t.Helper()
+	for i := range blocks {
+		if err := blocks[i].Lines(func(b []byte) error { lines = append(lines, string(b)); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return existing, events
+	return lines
 }
 
 func asLine(e event.Event) string { return string(e.AppendJSON(nil)) }
@@ -89,6 +97,58 @@ func TestTapeBudget(t *testing.T) {
 	}
 	if last := events[len(events)-1]; !strings.Contains(last, `"ts":49999000000`) {
 		t.Errorf("the last one is %s", last)
+	}
+}
+
+// TestTapeOntoDisk: the blocks of a tape and single events make a recording, compressed or not, and say what is in them.
+func TestTapeOntoDisk(t *testing.T) {
+	tape, err := NewTape(time.Minute, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape.Begin(0, nil)
+	const n = 2000 // several blocks
+	for i := range int64(n) {
+		e := sample(10 + i)
+		if i%1000 == 999 {
+			e = event.Event{TS: 10 + i, Kind: event.Lost, Count: 3}
+			e.Set(event.FieldCount)
+		}
+		tape.Add(&e)
+	}
+	blocks := tape.Reels()[0].Blocks
+	for name, create := range map[string]func(io.Writer, Header) (*Writer, error){"plain": NewWriter, "compressed": NewZstdWriter} {
+		var out bytes.Buffer
+		w, err := create(&out, Header{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last, events, lost := sample(1), sample(5000), 0, uint64(0)
+		if err := w.Write(&first); err != nil {
+			t.Fatal(err)
+		}
+		for i := range blocks {
+			if err := w.WriteBlock(&blocks[i]); err != nil {
+				t.Fatal(err)
+			}
+			events, lost = events+blocks[i].Events, lost+blocks[i].Lost
+		}
+		if len(blocks) < 3 || events != n || lost != 6 {
+			t.Errorf("%s: %d blocks with %d events and %d lost", name, len(blocks), events, lost)
+		}
+		if err := w.Write(&last); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.WriteBlock(&blocks[0]); err == nil {
+			t.Errorf("%s: it takes more after its end", name)
+		}
+		all, err := readAll(&out)
+		if err != nil || len(all) != n+2 || all[0].TS != 1 || all[1].TS != 10 || all[n].TS != 9+n || all[n+1].TS != 5000 {
+			t.Errorf("%s: %d events are read, %v", name, len(all), err)
+		}
 	}
 }
 

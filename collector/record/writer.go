@@ -26,6 +26,7 @@ const (
 type Writer struct {
 	mu    sync.Mutex
 	out   io.Writer
+	raw   io.Writer     // where out's bytes go
 	zst   *zstd.Encoder // nil when plain
 	file  io.Closer     // nil when the caller owns the stream
 	lines []byte        // complete lines that have not been written
@@ -72,7 +73,7 @@ func newWriter(out io.Writer, h Header, compress bool) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode header: %w", err)
 	}
-	w := &Writer{out: out, lines: append(line, '\n')}
+	w := &Writer{out: out, raw: out, lines: append(line, '\n')}
 	if compress {
 		w.zst, err = zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 		if err != nil {
@@ -108,6 +109,26 @@ func (w *Writer) WriteLine(line []byte) error {
 	}
 	w.lines = append(append(w.lines, line...), '\n')
 	w.written()
+	return w.err
+}
+
+// WriteBlock adds events of a tape. A compressed recording takes them as they are: a frame of its own.
+func (w *Writer) WriteBlock(b *Block) error {
+	if w.zst == nil {
+		return b.Lines(w.WriteLine)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil || w.done {
+		return w.refused()
+	}
+	w.flush()
+	w.keep(w.zst.Close()) // its frame, if it has begun one
+	if w.err == nil {
+		_, err := w.raw.Write(b.frame)
+		w.keep(err)
+	}
+	w.zst.Reset(w.raw)
 	return w.err
 }
 
