@@ -30,6 +30,7 @@ type Tape struct {
 	reels  []Reel // oldest first, the last one is being filled
 	lines  []byte // of the last reel, not yet compressed
 	next   Block  // what is known of them
+	frame  []byte // the last block's, to be used again
 	keep   int64
 }
 
@@ -79,7 +80,7 @@ func (t *Tape) Begin(now int64, existing []event.Event) {
 		t.put(&existing[i])
 		if len(t.lines) >= tapeBlock || i == len(existing)-1 {
 			b := t.block()
-			r.Existing, r.size = append(r.Existing, b), r.size+len(b.frame)
+			r.Existing, r.size = append(r.Existing, b), r.size+cap(b.frame)
 		}
 	}
 	t.reels = append(t.reels, r)
@@ -120,14 +121,15 @@ func (t *Tape) pack() {
 	last := &t.reels[len(t.reels)-1]
 	b := t.block()
 	last.Blocks = append(last.Blocks, b)
-	last.size += len(b.frame)
-	last.fresh += len(b.frame)
+	last.size += cap(b.frame)
+	last.fresh += cap(b.frame)
 }
 
 // block compresses the lines at hand.
 func (t *Tape) block() Block {
 	b := t.next
-	b.frame = t.zst.EncodeAll(t.lines, nil)
+	t.frame = t.zst.EncodeAll(t.lines, t.frame[:0])
+	b.frame = bytes.Clone(t.frame) // no longer than it is: the encoder makes room for lines that do not shrink
 	t.lines, t.next = t.lines[:0], Block{}
 	return b
 }
@@ -142,7 +144,7 @@ func (t *Tape) shrink() {
 
 // Size returns how many bytes the tape takes.
 func (t *Tape) Size() int {
-	n := cap(t.lines)
+	n := cap(t.lines) + cap(t.frame)
 	for i := range t.reels {
 		n += t.reels[i].size
 	}

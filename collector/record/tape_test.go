@@ -5,6 +5,7 @@ package record
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,36 @@ func TestTapeBudget(t *testing.T) {
 	if last := events[len(events)-1]; !strings.Contains(last, `"ts":49999000000`) {
 		t.Errorf("the last one is %s", last)
 	}
+}
+
+// TestTapeTakesWhatItSays: the size that is held against the budget is what the process has less of.
+func TestTapeTakesWhatItSays(t *testing.T) {
+	tape, err := NewTape(time.Minute, 4<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape.Begin(0, nil)
+	e := sample(1)
+	add := func(n int) {
+		for i := range n {
+			e.Conn = uint64(i) // so alike that they are compressed well
+			tape.Add(&e)
+		}
+	}
+	add(1000) // the encoder has what it keeps for itself
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before, size := heap(), tape.Size()
+	add(100_000)
+	took, said := heap()-before, tape.Size()-size
+	if said < 100<<10 || took > said+said/4+64<<10 {
+		t.Errorf("it says %d bytes and takes %d", said, took)
+	}
+	runtime.KeepAlive(tape)
 }
 
 // TestTapeOntoDisk: the blocks of a tape and single events make a recording, compressed or not, and say what is in them.
