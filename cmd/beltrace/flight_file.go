@@ -164,8 +164,8 @@ func (j *flightJob) fill(w *record.Writer, reels []record.Reel) (int, error) {
 			return n, err
 		}
 	}
-	// first writes those events of the block that the recording has, and takes in the others.
-	first := func(line []byte) error {
+	// split writes those events of a block that the recording has, and takes in the others.
+	split := func(line []byte) error {
 		if err := e.UnmarshalJSON(line); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (j *flightJob) fill(w *record.Writer, reels []record.Reel) (int, error) {
 		for k := range reels[i].Blocks {
 			b := &reels[i].Blocks[k]
 			if !begun {
-				if err := b.Lines(first); err != nil {
+				if err := b.Lines(split); err != nil {
 					return n, err
 				}
 				continue

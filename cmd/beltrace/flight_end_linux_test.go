@@ -107,6 +107,7 @@ func TestKill(t *testing.T) {
 		a.onKill(func() { <-stuck })
 		begun := time.Now()
 		a.kill()
+		synctest.Wait()
 		if took := time.Since(begun); done != 2 || took != lastAct {
 			t.Errorf("%d of 2 are done after %v", done, took)
 		}
