@@ -107,7 +107,7 @@ func (l *listener) sayQueue(s *sentence) {
 // sayUnplaced adds what the namespace counted where nothing is known of the listener itself, and returns the severity.
 func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
 	n := uint64(0)
-	if l.space != nil && !l.Overflows.Known && len(l.SYNDrops) == 0 {
+	if l.space != nil && !l.countsOwn() {
 		n = grown(l.space.now.overflows, l.space.ago(fullAgo).overflows)
 	}
 	if n == 0 {
@@ -120,6 +120,9 @@ func (l *listener) sayUnplaced(s *sentence, e *evidence) string {
 	e.numbers["namespace_refused_10s"] = float64(n)
 	return model.Critical
 }
+
+// countsOwn reports whether it is known how many this listener itself has refused, for whatever reason.
+func (l *listener) countsOwn() bool { return l.Drops.Known || l.Overflows.Known || len(l.SYNDrops) > 0 }
 
 // queueNumbers are the numbers of a listener's accept queue, as far as they are known.
 func (l *listener) queueNumbers() map[string]float64 {

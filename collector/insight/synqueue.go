@@ -83,7 +83,7 @@ func (l *listener) saySYNs(s *sentence, e *evidence, recent, others uint64) {
 
 // unplacedSYNs is how many SYNs a full SYN queue cost the namespace lately, where nothing is known of the listener's own.
 func (l *listener) unplacedSYNs() uint64 {
-	if l.space == nil || l.Overflows.Known || len(l.SYNDrops) > 0 {
+	if l.space == nil || l.countsOwn() {
 		return 0
 	}
 	return grown(l.space.now.synFull, l.space.ago(span).synFull)
