@@ -44,7 +44,7 @@ func main() {
 	flag.BoolVar(&o.JSON, "json", false, "print the tests' events on stdout, as go test -json does")
 	flag.BoolVar(&o.Verbose, "v", false, "show the guests' consoles on stderr")
 	flag.IntVar(&o.Jobs, "jobs", min(runtime.NumCPU()*3/2, 4), "how many guests run at the same time; each takes half a CPU and up to 1.5 GB")
-	flag.DurationVar(&o.Timeout, "timeout", 25*time.Minute, "longest `time` for one guest")
+	flag.DurationVar(&o.Timeout, "timeout", 40*time.Minute, "longest `time` for one guest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
