@@ -48,7 +48,7 @@ func (s *Session) settleSpace(sp *space, ino uint32, claims []claim) {
 	told, somewhere := counts, uint64(0)
 	if room, ok := s.room(sp, ino, claims[0].last); ok {
 		var left uint64
-		told, somewhere, left = share(room, counts, s.othersIn(sp, ino, room))
+		told, somewhere, left = share(room, counts, s.othersIn(sp, room))
 		sp.others.leave(left)
 	}
 	for i, n := range told {

@@ -16,15 +16,15 @@ import (
 type others struct {
 	drops  map[uint64]uint32 // sk_drops of every listener at the last look, by cookie
 	count  uint64            // by how much those of the others rose since the watch began: they refused no more than that
-	before uint64            // the same at the look before
 	vain   uint64            // of it, what was none
+	unseen bool              // they could not be looked at the last time
 }
 
 // look reads the counters of all listeners of the namespace that a path leads into; watched tells which are no others.
-func (o *others) look(path string, watched func(cookie uint64) bool) error {
+func (o *others) look(path string, watched func(cookie uint64) bool) {
 	now, err := listenerDrops(path)
-	if err != nil {
-		return err
+	if o.unseen = err != nil; o.unseen {
+		return
 	}
 	for cookie, n := range now {
 		if !watched(cookie) {
@@ -32,28 +32,29 @@ func (o *others) look(path string, watched func(cookie uint64) bool) error {
 		}
 	}
 	o.drops = now
-	return nil
 }
 
 // claim is how many refusals may be theirs.
 func (o *others) claim() uint64 { return o.count - o.vain }
 
-// leave is told how many refusals are left for them. What they claimed at the look before is all in the namespace's
-// counter: more of it than is left was none.
-func (o *others) leave(left uint64) {
-	old := o.before - min(o.before, o.vain)
-	o.vain += old - min(old, left)
-	o.before = o.count
+// leave is told how many refusals are left for them. What they claim is all in the namespace's counter: more of it than is
+// left was none.
+func (o *others) leave(left uint64) { o.vain += o.claim() - min(o.claim(), left) }
+
+// lookAtOthers is done before the namespace's counters are read, which then have all that the others refused.
+func (s *Session) lookAtOthers(sp *space, path string) {
+	if s.partial {
+		sp.others.look(path, func(cookie uint64) bool { return s.listeners[cookie] != nil })
+	}
 }
 
 // othersIn is how many of the refusals that a namespace has counted may be of listeners that are not watched: all of them,
 // where those cannot be looked at.
-func (s *Session) othersIn(sp *space, ino uint32, room uint64) uint64 {
-	if !s.partial {
+func (s *Session) othersIn(sp *space, room uint64) uint64 {
+	switch {
+	case !s.partial:
 		return 0
-	}
-	watched := func(cookie uint64) bool { return s.listeners[cookie] != nil }
-	if sp.others.look(s.spaces.path(ino, sp.pid), watched) != nil {
+	case sp.others.unseen:
 		return room
 	}
 	return sp.others.claim()

@@ -178,6 +178,7 @@ func (s *Session) readSpace(sp *space, ino uint32, ts int64) {
 func (s *Session) readCounters(sp *space, ino uint32) {
 	acks := s.acksIn(ino) // before the counters, which then have them all
 	path := s.spaces.path(ino, sp.pid)
+	s.lookAtOthers(sp, path)
 	now, err := counters(path)
 	if sp.unread = path == "" || err != nil; !sp.unread {
 		sp.count(&now)

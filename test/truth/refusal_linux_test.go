@@ -3,12 +3,14 @@
 package truth
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"beltrace/collector/event"
 	"beltrace/collector/live"
 	"beltrace/internal/testkit"
+	"beltrace/test/spoof"
 )
 
 // refusals are what the events of a listener add up to.
@@ -227,4 +229,39 @@ func equal(a, b counts) bool {
 		}
 	}
 	return true
+}
+
+// TestRefusalsBesideOthers: with --port, what a listener refuses is told as its own, and nothing else is, while one that is
+// not watched refuses just as many.
+func TestRefusalsBesideOthers(t *testing.T) {
+	p := newPair(t)
+	p.ns.Sysctl(t, "ipv4/tcp_max_syn_backlog", "4096")
+	p.ns.Sysctl(t, "ipv4/tcp_syncookies", "0")
+	tun := do[spoof.Tun](p.client, "tun", struct{}{})
+	var both [2]socket
+	for i := range both {
+		both[i] = do[socket](p.server, "listen", listenArgs{Addr: netip.AddrPortFrom(spoof.Server(), 0), Backlog: 1})
+	}
+	l := both[0]
+	w := p.openWatch(t, live.Config{Ports: []uint16{l.Local.Port(), settlePort}, NetNS: p.ns.Path()})
+	if !w.knows(knowsRefusals) {
+		t.Skip("this tier does not tell whose refusals are")
+	}
+	const rounds, syns, queued = 6, 40, 2
+	for round := range rounds {
+		for _, to := range both {
+			do[[]spoofed](p.client, "spoof", spoofArgs{Tun: tun, Port: to.Local.Port(), N: syns, First: round * syns})
+		}
+		time.Sleep(300 * time.Millisecond) // they go on while counters are read
+	}
+	const refused = rounds*syns - queued
+	testkit.Until(settleTime, func() bool { return w.refused(l).syn.sum() == refused })
+	w.untilSampled(l)
+	got := w.refused(l)
+	if drops := netstat(t, p)["ListenDrops"]; drops != 2*refused {
+		t.Errorf("netstat has %d drops, want %d", drops, 2*refused)
+	}
+	if got.syn.sum() != refused || got.unplaced != 0 || got.sample.Drops != refused {
+		t.Errorf("told of the listener %v (sample %d), without a listener %d, want %d and none", got.syn, got.sample.Drops, got.unplaced, refused)
+	}
 }
