@@ -36,19 +36,25 @@ func newGroup(t testing.TB, pid uint32, name string) {
 	NewGroup(t, name).Join(t, pid)
 }
 
-// Group is a control group of version 2.
+// Group is a control group.
 type Group struct {
 	Path string // as /proc/PID/cgroup has it
 	root string
 }
 
-// NewGroup makes a control group. It goes when the test ends, and its processes leave it before.
+// NewGroup makes a control group of version 2. It goes when the test ends, and its processes leave it before.
 func NewGroup(t testing.TB, name string) *Group {
 	t.Helper()
 	root, err := cgroup2()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return groupIn(t, root, name)
+}
+
+// groupIn makes one in the hierarchy that is mounted there.
+func groupIn(t testing.TB, root, name string) *Group {
+	t.Helper()
 	g := &Group{Path: "/" + name, root: root}
 	g.make(t)
 	t.Cleanup(func() { g.remove(t) })

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,30 +28,16 @@ func NewFreezer(t testing.TB, version int, pid uint32) *Freezer {
 	if err != nil {
 		t.Skip(err)
 	}
-	dir := filepath.Join(root, fmt.Sprintf("beltrace-test-%d", pid))
-	f := &Freezer{t: t, set: dir + "/freezer.state", on: "FROZEN", off: "THAWED", state: dir + "/freezer.state", frozen: "FROZEN"}
-	if version == 2 {
-		f.set, f.on, f.off, f.state, f.frozen = dir+"/cgroup.freeze", "1", "0", dir+"/cgroup.events", "frozen 1"
-	}
 	if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err != nil {
 		t.Skip(err)
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
+	g := groupIn(t, root, fmt.Sprintf("beltrace-test-%d", pid))
+	f := &Freezer{t: t, set: g.dir() + "/freezer.state", on: "FROZEN", off: "THAWED", state: g.dir() + "/freezer.state", frozen: "FROZEN"}
+	if version == 2 {
+		f.set, f.on, f.off, f.state, f.frozen = g.dir()+"/cgroup.freeze", "1", "0", g.dir()+"/cgroup.events", "frozen 1"
 	}
-	move := func(to string) error {
-		return os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte(strconv.Itoa(int(pid))), 0)
-	}
-	t.Cleanup(func() {
-		f.Thaw()
-		move(root) // it may have ended already
-		if !Until(patience, func() bool { return os.Remove(dir) == nil }) {
-			t.Errorf("%s is still in use after %v", dir, patience)
-		}
-	})
-	if err := move(dir); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(f.Thaw) // before the group goes
+	g.Join(t, pid)
 	return f
 }
 

@@ -27,24 +27,13 @@ func Quota(t testing.TB, pid uint32, quota time.Duration) (throttled func() time
 			t.Skipf("no cpu controller: %v", err)
 		}
 	}
-	dir := filepath.Join(root, fmt.Sprintf("beltrace-test-%d", pid))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		os.WriteFile(filepath.Join(root, "cgroup.procs"), []byte(strconv.Itoa(int(pid))), 0) // it may have ended already
-		if !Until(patience, func() bool { return os.Remove(dir) == nil }) {
-			t.Errorf("%s is still in use after %v", dir, patience)
-		}
-	})
-	if err := os.WriteFile(filepath.Join(dir, limit), []byte(value), 0); err != nil {
+	g := groupIn(t, root, fmt.Sprintf("beltrace-test-%d", pid))
+	if err := os.WriteFile(filepath.Join(g.dir(), limit), []byte(value), 0); err != nil {
 		t.Skipf("no quotas: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(int(pid))), 0); err != nil {
-		t.Fatal(err)
-	}
+	g.Join(t, pid)
 	return func() time.Duration {
-		text, err := os.ReadFile(filepath.Join(dir, "cpu.stat"))
+		text, err := os.ReadFile(filepath.Join(g.dir(), "cpu.stat"))
 		if err != nil {
 			t.Fatal(err)
 		}
