@@ -15,8 +15,8 @@ import (
 func refusals(reasons, names map[string]uint64) map[string]uint64 {
 	out := map[string]uint64{}
 	other := reasons[event.ReasonOther]
-	for name, n := range names {
-		n = min(n, other)
+	for _, name := range sortedKeys(names) {
+		n := min(names[name], other)
 		out[Clean(name)] += n
 		other -= n
 	}
